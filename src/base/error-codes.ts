@@ -1,0 +1,81 @@
+/**
+ * The one table of error codes: permanent names, domain, retry and one sentence for
+ * docs/errors.md, which is generated from here. Add to the section of your area; never rename.
+ */
+
+interface CodeEntry {
+  readonly domain: 'user' | 'data' | 'external' | 'internal';
+  readonly retry: 'never' | 'backoff';
+  readonly about: string;
+}
+
+const user = (about: string): CodeEntry => ({ domain: 'user', retry: 'never', about });
+const data = (about: string): CodeEntry => ({ domain: 'data', retry: 'never', about });
+const external = (about: string): CodeEntry => ({ domain: 'external', retry: 'never', about });
+const passing = (about: string): CodeEntry => ({ domain: 'external', retry: 'backoff', about });
+const internal = (about: string): CodeEntry => ({ domain: 'internal', retry: 'never', about });
+
+export const ERROR_CODES = {
+  // sql: text to AST
+  SYNTAX: user('The SQL text does not follow the grammar.'),
+  VARIABLE_MISSING: user('A ${NAME:?message} variable is not set.'),
+  INTERVAL_UNIT: user('An interval or duration has an unknown unit.'),
+  LITERAL_INVALID: user('A literal cannot be read as its type.'),
+
+  // plan: names, types, relations
+  TABLE_NOT_FOUND: user('A table, stream or CTE that no statement declares.'),
+  TABLE_EXISTS: user('A name is declared twice.'),
+  COLUMN_NOT_FOUND: user('A column that no table in scope has.'),
+  COLUMN_AMBIGUOUS: user('A column name that several tables in scope have.'),
+  COLUMN_NOT_GROUPED: user('A column that is neither grouped nor aggregated.'),
+  FUNCTION_NOT_FOUND: user('A function that velo does not have.'),
+  FUNCTION_ARITY: user('A function is called with too few or too many arguments.'),
+  FUNCTION_ARGUMENT: user('An argument has a type or value the function does not take.'),
+  TYPE_MISMATCH: user('Types that do not fit together.'),
+  AGGREGATE_MISPLACED: user('An aggregate stands where none may stand.'),
+  WINDOW_MISPLACED: user('A window function or window column stands where none may stand.'),
+  WINDOW_INVALID: user('A window with a size, column or advance that cannot be.'),
+  LIMIT_INVALID: user('LIMIT is no whole number of at least 0.'),
+  EMIT_INVALID: user('EMIT does not fit the query or its input.'),
+  ORDER_BY_UNBOUNDED: user('ORDER BY over an unbounded input without a window.'),
+  CHANGELOG_MODE: user('An operator cannot consume the changes that its input emits.'),
+  NOT_SUPPORTED: user('velo reads this SQL but has no operator for it yet.'),
+  SETTING_INVALID: user('A SET key, annotation or WITH option that is unknown or has a bad value.'),
+  STATEMENT_INVALID: user('A statement that makes no sense where it stands.'),
+
+  // command line and configuration
+  FLAG_INVALID: user('A command-line flag that is unknown or has a bad value.'),
+  CONFIG_INVALID: user('velo.yaml or a VELO_ variable has an unknown key or a bad value.'),
+  SQL_FILE_MISSING: user('The SQL file cannot be read.'),
+
+  // data: one record
+  DECODE: data('A record cannot be decoded.'),
+  CONVERT: data('A value of a record does not convert to its column type.'),
+  RECORD_TOO_LARGE: data('A record is larger than record.max-bytes.'),
+  DIVISION_BY_ZERO: data('Division or MOD by zero.'),
+  NUMERIC_OVERFLOW: data('A BIGINT, DECIMAL or DOUBLE result is out of range.'),
+  NUMERIC_DOMAIN: data('A function is not defined for this number.'),
+  CAST_FAILED: data('A CAST does not fit.'),
+  VALUE_INVALID: data('A function got a value it cannot use.'),
+  EVENT_TIME_NULL: data('A record has no event time where one is needed.'),
+
+  // connectors
+  DATA_FILE_MISSING: external('A data file or folder does not exist or cannot be opened.'),
+  FILE_READ: external('A data file cannot be read.'),
+  SINK_WRITE: external('A sink cannot take more rows.'),
+  KAFKA_UNAVAILABLE: external('node-rdkafka is not installed.'),
+  BROKER_UNREACHABLE: passing('No broker answers.'),
+  TOPIC_NOT_FOUND: external('A topic that the broker does not have.'),
+  KAFKA: passing('The Kafka client reports an error.'),
+  SCHEMA_INFERENCE: external('The schema of a quoted source cannot be inferred.'),
+
+  // state and process
+  STATE_INVALID: internal('A snapshot does not fit the operator that should restore it.'),
+  WORKER_DIED: internal('A worker ended before its work was done.'),
+
+  // bench
+  VERIFICATION_FAILED: internal('A benchmark produced rows that do not verify.'),
+  BASELINE_MISMATCH: user('A baseline was taken on another machine.'),
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorKey = keyof typeof ERROR_CODES;

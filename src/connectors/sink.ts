@@ -1,0 +1,29 @@
+/**
+ * The sink contract: takes batches in order, copies or encodes what it keeps before write()
+ * returns, and says when it wants a pause. What it cannot write it reports as ConnectorError.
+ */
+import type { Batch } from '../columnar/batch.js';
+import type { Schema } from '../plan/schema.js';
+import type { TableDefinition } from '../plan/schema.js';
+
+export interface SinkRequest {
+  /** null: stdout. */
+  readonly table: TableDefinition | null;
+  readonly schema: Schema;
+  readonly keyColumns: readonly number[];
+  /** Write −U/−D rows and an `op` column; otherwise rows with −U or −D are left out. */
+  readonly changelog: boolean;
+  readonly notice: (line: string) => void;
+}
+
+export interface Sink {
+  write(batch: Batch): void;
+  /** null: go on. A promise: wait for it before the next write (backpressure). */
+  pressure(): Promise<void> | null;
+  /** All rows written so far are out (delivered, on disk). */
+  flush(): Promise<void>;
+  /** Flushes and releases; the sink is complete afterwards. */
+  close(): Promise<void>;
+  /** Rows written (after leaving out hidden changelog rows). */
+  rowsWritten(): number;
+}

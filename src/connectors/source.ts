@@ -1,0 +1,58 @@
+/**
+ * The source contract. A source has splits (source partitions), each an ordered sequence of
+ * blocks; a split hands out batches synchronously while it has data and says otherwise what to
+ * wait for. Decoding happens here (through formats/), evaluation does not. No source knows
+ * operators; the processor owns the loop.
+ */
+import type { Batch } from '../columnar/batch.js';
+import type { Clock } from '../base/clock.js';
+import type { RecordErrors } from '../runtime/operator.js';
+import type { SystemColumn, TableDefinition } from '../plan/schema.js';
+
+export interface SourceRequest {
+  readonly table: TableDefinition;
+  /** Indexes into table.physical that the query needs, in output order. */
+  readonly physical: readonly number[];
+  /** System columns, output behind the physical ones. */
+  readonly system: readonly SystemColumn[];
+  /** Most physical rows per batch, 1 … BATCH_ROWS_MAX. */
+  readonly batchRowsMax: number;
+  readonly errors: RecordErrors;
+  readonly clock: Clock;
+  /** Talk for the user (reconnects, fallbacks), one line each. */
+  readonly notice: (line: string) => void;
+}
+
+export interface Source {
+  readonly bounded: boolean;
+  /** All splits known at opening. */
+  readonly splits: readonly SplitReader[];
+  /** Total rows if known (progress bar), else null. */
+  readonly rowsTotal: number | null;
+  /** Called now and then with positions that are safe to commit (consumer groups). */
+  commit(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** 'wait': nothing now, call ready(); 'end': no more, ever. */
+export type NextBatch = Batch | 'wait' | 'end';
+
+export interface SplitReader {
+  /** Source partition number: _PARTITION. */
+  readonly split: number;
+  /**
+   * The next batch, valid until the next call. Failed rows are already reported to
+   * request.errors and are not selected (batch.failed marks them).
+   * header.split, sequence, firstOffset, offsets, ingestTimeMs, sourceName and rawRecord are set
+   * here; the watermark fields are the watermark operator's.
+   */
+  next(): NextBatch;
+  /** Resolves when next() may give something else than 'wait'. */
+  ready(): Promise<void>;
+  /** Position of the next record, for snapshots: plain text that seek() takes. */
+  position(): string;
+  /** Before the first next(): start from a position() of an earlier run. */
+  seek(position: string): void;
+  /** Records handed out so far, failed ones included. */
+  rowsRead(): number;
+}

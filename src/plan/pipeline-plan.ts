@@ -1,0 +1,258 @@
+/**
+ * The pipeline plan: a DAG of physical operators as plain data. Printed by EXPLAIN, signed into
+ * snapshots, posted to workers, instantiated by runtime/pipeline. Expressions are evaluated in
+ * `calc` nodes only; every other operator works on column numbers of its input's schema.
+ *
+ * Every node has an id that is stable under changes of alias, sink, batch size and worker count,
+ * and stateful nodes a signature (keys, aggregates, types, window, format version).
+ */
+import type { SqlType, SqlValue } from '../columnar/types.js';
+import type { BoundExpression } from './expression.js';
+import type { Schema, SystemColumn, TableDefinition } from './schema.js';
+
+/** What rows on an edge mean: only +I; rows that replace by key; explicit −U +U −D. */
+export type ChangelogMode = 'append' | 'upsert' | 'retract';
+
+interface NodeBase {
+  readonly id: string;
+  readonly schema: Schema;
+  readonly mode: ChangelogMode;
+}
+
+export type PipelineNode =
+  | ScanNode
+  | CalcNode
+  | WatermarkNode
+  | AggregateNode
+  | WindowAggregateNode
+  | WindowColumnsNode
+  | RowsWindowNode
+  | OverNode
+  | TopNNode
+  | JoinNode
+  | SortNode
+  | LimitNode
+  | UnionNode;
+
+/** Output: the named physical columns, then the system columns. */
+export interface ScanNode extends NodeBase {
+  readonly kind: 'scan';
+  readonly table: TableDefinition;
+  /** Indexes into table.physical, in output order. */
+  readonly physical: readonly number[];
+  readonly system: readonly SystemColumn[];
+}
+
+/** WHERE, computed columns, projections, HAVING: rows where `filter` is true, then projections. */
+export interface CalcNode extends NodeBase {
+  readonly kind: 'calc';
+  readonly input: PipelineNode;
+  readonly filter: BoundExpression | null;
+  readonly projections: readonly BoundExpression[];
+}
+
+/**
+ * Assigns watermarks per source split from an event-time column. Sits directly behind the calc
+ * that follows the scan; sees rejected rows (they count), not failed ones. NULL is a data error.
+ */
+export interface WatermarkNode extends NodeBase {
+  readonly kind: 'watermark';
+  readonly input: PipelineNode;
+  readonly column: number;
+  readonly boundMs: number;
+  /** 0: off. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface AggregateCall {
+  /** Registry name of the aggregate: COUNT, SUM, … ; COUNT(*) has no args. */
+  readonly function: string;
+  /** Column numbers of the input. */
+  readonly args: readonly number[];
+  readonly argTypes: readonly SqlType[];
+  /** Literal arguments: separator of LISTAGG, fraction of PERCENTILE_CONT. */
+  readonly literals: readonly SqlValue[];
+  /** BOOLEAN input column of FILTER (WHERE …), or null. */
+  readonly filter: number | null;
+  readonly distinct: boolean;
+  /** ORDER BY inside the call or WITHIN GROUP: input columns. */
+  readonly orderBy: readonly SortKey[];
+  readonly type: SqlType;
+}
+export interface SortKey {
+  readonly column: number;
+  readonly type: SqlType;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** GROUP BY without a window. Output: keys, then aggregates. No keys: one group. */
+export interface AggregateNode extends NodeBase {
+  readonly kind: 'aggregate';
+  readonly input: PipelineNode;
+  readonly keys: readonly number[];
+  readonly aggregates: readonly AggregateCall[];
+  /**
+   * 'changes': one row per input record, the new state (+I/+U, mode upsert);
+   * 'retract': the same with −U before +U and −D (mode retract);
+   * 'final': one row per group at the end of input (mode append).
+   */
+  readonly emission: 'changes' | 'retract' | 'final';
+  readonly signature: string;
+}
+
+export type WindowSpec =
+  | { readonly kind: 'tumbling'; readonly sizeMs: number }
+  | { readonly kind: 'hopping'; readonly sizeMs: number; readonly advanceMs: number }
+  | { readonly kind: 'cumulate'; readonly sizeMs: number; readonly stepMs: number }
+  | { readonly kind: 'session'; readonly gapMs: number };
+
+export interface LatePolicy {
+  readonly strategy: 'drop' | 'dead-letter' | 'process-with-warning' | 'process-all';
+  /** How long behind its end a closed window is held and corrected. */
+  readonly allowedLatenessMs: number;
+}
+
+/** Output: keys, window_start, window_end (TIMESTAMP), then aggregates. */
+export interface WindowAggregateNode extends NodeBase {
+  readonly kind: 'window-aggregate';
+  readonly input: PipelineNode;
+  readonly window: WindowSpec;
+  /** Input column with the event time: TIMESTAMP, or BIGINT ms. */
+  readonly timeColumn: number;
+  readonly keys: readonly number[];
+  readonly aggregates: readonly AggregateCall[];
+  readonly emission: 'final' | 'snapshot' | 'delta';
+  readonly late: LatePolicy;
+  /** SET 'emit.flush' = 'false' leaves open windows unemitted at the end of input. */
+  readonly flush: boolean;
+  readonly signature: string;
+}
+
+/** A window table function without GROUP BY: the input's columns, window_start, window_end, window_time. */
+export interface WindowColumnsNode extends NodeBase {
+  readonly kind: 'window-columns';
+  readonly input: PipelineNode;
+  readonly window: WindowSpec;
+  readonly timeColumn: number;
+}
+
+/** ROW_NUMBER, RANK, LAG … or an aggregate name. */
+export interface WindowCall {
+  readonly function: string;
+  readonly args: readonly number[];
+  readonly argTypes: readonly SqlType[];
+  /** LAG offset and default, NTILE n, NTH_VALUE n, literals of aggregates. */
+  readonly literals: readonly SqlValue[];
+  readonly filter: number | null;
+  readonly distinct: boolean;
+  readonly frame: FrameSpec | null;
+  readonly type: SqlType;
+}
+export interface FrameSpec {
+  readonly unit: 'rows' | 'range';
+  /** Rows (or range in the order column's unit) before the current row; Infinity = UNBOUNDED. Negative = following. */
+  readonly preceding: number;
+  /** Rows after the current row; negative = preceding (…AND 1 PRECEDING is -1). */
+  readonly following: number;
+}
+
+/** ROWS WINDOW BUFFER n ROWS. Output: the input's columns, then one per call. */
+export interface RowsWindowNode extends NodeBase {
+  readonly kind: 'rows-window';
+  readonly input: PipelineNode;
+  readonly bufferRows: number;
+  readonly partitionBy: readonly number[];
+  readonly orderBy: readonly SortKey[];
+  readonly calls: readonly WindowCall[];
+  readonly emit: 'every-record' | 'buffer-full';
+  /** Event-time column for expiry, with the inactivity that expires a buffer; null = never. */
+  readonly expiry: { readonly column: number; readonly inactivityMs: number } | null;
+  readonly signature: string;
+}
+
+/** Standard OVER ordered by the time attribute: holds rows until the watermark. Output as rows-window. */
+export interface OverNode extends NodeBase {
+  readonly kind: 'over';
+  readonly input: PipelineNode;
+  readonly partitionBy: readonly number[];
+  readonly timeColumn: number;
+  readonly calls: readonly WindowCall[];
+  readonly late: LatePolicy;
+  readonly signature: string;
+}
+
+/** ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) <= n. Output: the input's columns, row number (if named). */
+export interface TopNNode extends NodeBase {
+  readonly kind: 'top-n';
+  readonly input: PipelineNode;
+  readonly partitionBy: readonly number[];
+  readonly orderBy: readonly SortKey[];
+  readonly limit: number;
+  readonly rankColumn: boolean;
+  readonly signature: string;
+}
+
+/** Regular equi-join of two streams. Output: left columns, right columns. */
+export interface JoinNode extends NodeBase {
+  readonly kind: 'join';
+  readonly type: 'inner' | 'left' | 'right' | 'full';
+  readonly left: PipelineNode;
+  readonly right: PipelineNode;
+  readonly leftKeys: readonly number[];
+  readonly rightKeys: readonly number[];
+  /** Residual condition over left columns, right columns. */
+  readonly condition: BoundExpression | null;
+  readonly signature: string;
+}
+
+/** ORDER BY [LIMIT] of a bounded input: emits at the end of input. */
+export interface SortNode extends NodeBase {
+  readonly kind: 'sort';
+  readonly input: PipelineNode;
+  readonly keys: readonly SortKey[];
+  readonly limit: number | null;
+  /** Sort each window's rows when its watermark passes instead (column of window_end), or null. */
+  readonly windowEnd: number | null;
+  readonly signature: string;
+}
+
+/** LIMIT n over the whole job, then the query stops. */
+export interface LimitNode extends NodeBase {
+  readonly kind: 'limit';
+  readonly input: PipelineNode;
+  readonly count: number;
+}
+
+export interface UnionNode extends NodeBase {
+  readonly kind: 'union';
+  readonly inputs: readonly PipelineNode[];
+}
+
+/** One query of the file: its operators and where its rows go. */
+export interface QueryPlan {
+  /** Stable id: query-1, query-2 … or the sink's name. */
+  readonly id: string;
+  readonly root: PipelineNode;
+  readonly sink: SinkPlan;
+  /** Whether the result carries the changelog's op column to the sink (--changelog). */
+  readonly changelog: boolean;
+  readonly settings: QuerySettings;
+}
+export interface SinkPlan {
+  /** The declared sink table, or null for stdout. */
+  readonly table: TableDefinition | null;
+  readonly schema: Schema;
+  /** Column numbers of the upsert key (PRIMARY KEY or grouping columns); empty = none. */
+  readonly keyColumns: readonly number[];
+}
+export interface QuerySettings {
+  /** Physical rows per batch at most; null = default (4096). */
+  readonly batchSize: number | null;
+}
+
+export interface JobPlan {
+  readonly queries: readonly QueryPlan[];
+  /** Warnings to show: unknown annotations, assumed watermark bounds … */
+  readonly warnings: readonly string[];
+}

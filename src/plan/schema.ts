@@ -1,0 +1,56 @@
+/**
+ * Schemas and table definitions: what the catalog stores, what plan edges carry. Plain data.
+ */
+import type { SqlType } from '../columnar/types.js';
+import type { BoundExpression } from './expression.js';
+
+export interface SchemaColumn {
+  readonly name: string;
+  readonly type: SqlType;
+}
+export type Schema = readonly SchemaColumn[];
+
+/** System columns a source can deliver, with their types (see SYSTEM_COLUMNS). */
+export type SystemColumn =
+  | '_timestamp'
+  | '_partition'
+  | '_offset'
+  | '_topic'
+  | '_key'
+  | '_headers'
+  /** Kafka's record timestamp, or _timestamp where the source has none. */
+  | '_record_time';
+
+export interface PhysicalColumn {
+  readonly name: string;
+  readonly type: SqlType;
+}
+/** A computed column, bound over [physical columns…, system columns…] of its table. */
+export interface ComputedColumn {
+  readonly name: string;
+  readonly type: SqlType;
+  readonly expression: BoundExpression;
+}
+
+export interface TableDefinition {
+  readonly name: string;
+  /** 'file' | 'generator' | 'kafka' | 'stdout' | 'blackhole' */
+  readonly connector: string;
+  /** WITH options but for 'connector', validated by the connector. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly physical: readonly PhysicalColumn[];
+  /** All declared columns in declared order: `*` gives these. */
+  readonly columns: readonly TableColumn[];
+  readonly watermark: WatermarkDefinition | null;
+  readonly primaryKey: readonly string[];
+  readonly bounded: boolean;
+}
+export type TableColumn =
+  | { readonly kind: 'physical'; readonly name: string; readonly type: SqlType; readonly index: number }
+  | { readonly kind: 'computed'; readonly name: string; readonly type: SqlType; readonly expression: BoundExpression };
+
+export interface WatermarkDefinition {
+  readonly column: string;
+  /** Milliseconds subtracted from the highest event time. */
+  readonly boundMs: number;
+}

@@ -1,0 +1,68 @@
+/**
+ * The operator contract: batch, watermark, barrier (snapshot and restore), end of input. Operators
+ * know no connector, thread or clock; what they need of the job they get in OperatorContext.
+ *
+ * Calls come from one thread, never re-entrantly: process* and watermark* in stream order, `end`
+ * once per input after the last batch (and after watermark +Infinity when the job flushes),
+ * `snapshot` only between those. `restore` comes before the first batch.
+ */
+import type { Batch, BatchHeader } from '../columnar/batch.js';
+import type { ErrorKey } from '../base/error-codes.js';
+import type { StateReader, StateWriter } from '../state/snapshot.js';
+
+/** Where an operator's rows go. The receiver is done with the batch when emit returns. */
+export interface Output {
+  emit(batch: Batch): void;
+  /** Watermark of this operator's output; never moves backwards. */
+  watermark(watermarkMs: number): void;
+}
+
+export interface Operator {
+  readonly id: string;
+  /** `input` numbers the operator's inputs (0 for all but join and union). */
+  process(input: number, batch: Batch): void;
+  watermark(input: number, watermarkMs: number): void;
+  /** No more batches on this input. `flush` false: a stop, open windows stay unemitted. */
+  end(input: number, flush: boolean): void;
+  /** Writes all state as entries per key group (state/snapshot.ts). Stateless operators write nothing. */
+  snapshot(writer: StateWriter): void;
+  /** Takes in what a snapshot of this operator (or a part of its key groups) holds. */
+  restore(reader: StateReader): void;
+  /** Rows and bytes of state, for metrics. */
+  stateSize(): { readonly rows: number; readonly bytes: number };
+}
+
+/** A record that failed inside an operator or a kernel. */
+export interface RecordFailure {
+  readonly key: ErrorKey;
+  readonly message: string;
+}
+
+/** Follows --on-error: throws a DataError (fail), or counts and hands on (skip, dead-letter). */
+export interface RecordErrors {
+  /** `row` is the physical row of the source block that `header` describes. */
+  recordFailed(header: BatchHeader, row: number, failure: RecordFailure): void;
+}
+
+export interface OperatorCounters {
+  /** Records below their partition's watermark (late). */
+  late: number;
+  /** Late records dropped because their window had ended. */
+  lateDropped: number;
+  /** Late records beyond allowed lateness under process-*. */
+  lateExpired: number;
+}
+
+export interface LateRecords {
+  /** A late record that the late strategy sends to the dead-letter sink. */
+  lateRecord(header: BatchHeader, row: number, eventTimeMs: number): void;
+}
+
+export interface OperatorContext {
+  readonly output: Output;
+  readonly errors: RecordErrors;
+  readonly late: LateRecords;
+  readonly counters: OperatorCounters;
+  /** Asks the processor to stop the whole query: LIMIT reached. */
+  readonly requestStop: () => void;
+}

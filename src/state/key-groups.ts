@@ -1,0 +1,10 @@
+/**
+ * Key groups: 1,024 of them, the unit in which state moves between partitions. A key's group is
+ * the top ten bits of its value hash (columnar/hash.ts combined over the key columns, finalised).
+ */
+
+export const KEY_GROUPS = 1024;
+
+export function keyGroupOf(hash: number): number {
+  return hash >>> 22;
+}
