@@ -1,0 +1,25 @@
+/**
+ * The one place that turns text into code. Owns `new Function` and the unique sourceURL that
+ * every kernel needs: functions compiled from the same source text share type feedback on this
+ * V8, and the third one ran four times slower. Generators build the text with base/js-code.
+ */
+let compiled = 0;
+
+/**
+ * Runs `body` once with `args` bound to `parameters`, the hoisted constants, and gives what it
+ * returns, a function as a rule:
+ * `compileFunction('add', ['base'], 'return function add(row) { return row + base; };', [1])`.
+ * The caller knows the returned function's type and narrows it at this boundary.
+ */
+export function compileFunction(
+  name: string,
+  parameters: readonly string[],
+  body: string,
+  args: readonly unknown[],
+): unknown {
+  compiled += 1;
+  const readable = name.replace(/[^A-Za-z0-9_-]/g, '-');
+  const source = `'use strict';\n${body}\n//# sourceURL=velo-${readable}-${compiled}.js`;
+  const factory = new Function(...parameters, source) as (...values: readonly unknown[]) => unknown;
+  return factory(...args);
+}
