@@ -1,0 +1,211 @@
+/**
+ * The watermark operator: reads each record's event time, fills the watermark fields of the
+ * batches it forwards and passes the source's watermark on behind them. Sees every physical row of
+ * a block: rows that WHERE rejected count, failed ones do not. The reckoning is runtime/watermark;
+ * what late means for a window is the window's business. @hot
+ */
+import type { Batch, BatchHeader } from '../../columnar/batch.js';
+import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
+import type { PipelineNode, WatermarkNode } from '../../plan/pipeline-plan.js';
+import { GLOBAL_ENTRY } from '../../state/snapshot.js';
+import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { Operator, OperatorContext } from '../operator.js';
+import { eventTimes, fillRowWatermarks, scanEventTimes, SplitWatermarks } from '../watermark.js';
+
+export interface WatermarkOptions {
+  /**
+   * Sets batch.rowWatermarks on every batch instead of only on those with late rows: sessions need
+   * it (see needsEveryRowWatermark). Default false.
+   */
+  readonly everyRow: boolean;
+}
+
+/**
+ * Whether a query has an operator that must know the watermark before each row even when no row
+ * is late: a session that ended takes no further record, so where it ended within the batch counts.
+ */
+export function needsEveryRowWatermark(root: PipelineNode): boolean {
+  switch (root.kind) {
+    case 'scan':
+      return false;
+    case 'join':
+      return needsEveryRowWatermark(root.left) || needsEveryRowWatermark(root.right);
+    case 'union':
+      return root.inputs.some(needsEveryRowWatermark);
+    case 'window-aggregate':
+      return root.window.kind === 'session' || needsEveryRowWatermark(root.input);
+    default:
+      return needsEveryRowWatermark(root.input);
+  }
+}
+
+export class WatermarkOperator implements Operator {
+  readonly id: string;
+  private readonly column: number;
+  private readonly context: OperatorContext;
+  private readonly everyRow: boolean;
+  private readonly splits: SplitWatermarks;
+  private readonly forwarded: Batch;
+  private readonly highestAfter = new Float64Array(1);
+  private scratch = new Float64Array(BATCH_ROWS_MAX);
+  private rowWatermarks = new Float64Array(BATCH_ROWS_MAX);
+  private failed = new Uint8Array(BATCH_ROWS_MAX);
+  private selection = new Int32Array(BATCH_ROWS_MAX);
+  private passedOn = Number.NEGATIVE_INFINITY;
+
+  constructor(node: WatermarkNode, context: OperatorContext, options?: WatermarkOptions) {
+    this.id = node.id;
+    this.column = node.column;
+    this.context = context;
+    this.everyRow = options?.everyRow === true;
+    this.splits = new SplitWatermarks(node.boundMs);
+    this.forwarded = newBatch([], emptyHeader(''));
+  }
+
+  /** All splits of the source: one that has not spoken yet holds the watermark back. */
+  setSplits(splits: readonly number[]): void {
+    this.splits.setSplits(splits);
+    this.advance();
+  }
+
+  /** A split of a bounded source is finished and holds nothing back any more. */
+  splitEnded(split: number): void {
+    this.splits.ended(split);
+    this.advance();
+  }
+
+  /** The processor found a split silent: it leaves the minimum until it speaks again. */
+  idle(split: number): void {
+    this.splits.setIdle(split, true);
+    this.advance();
+  }
+
+  active(split: number): void {
+    this.splits.setIdle(split, false);
+  }
+
+  process(_input: number, batch: Batch): void {
+    const { splits, context, highestAfter } = this;
+    const index = splits.indexOf(batch.header.split);
+    splits.speaks(index);
+    const forwarded = this.forwardable(batch);
+    const column = batch.columns[this.column]!;
+    if (column.nulls !== null) this.failNullTimes(forwarded, column.nulls);
+    const times = eventTimes(column, batch.rowCount, this.scratch);
+    const skipped = { nulls: column.nulls, failed: forwarded.failed };
+    const split = { highestMs: splits.highestOf(index), boundMs: splits.boundMs };
+    const late = scanEventTimes(times, batch.rowCount, skipped, split, highestAfter);
+    context.counters.late += late;
+    if (late > 0 || this.everyRow) {
+      fillRowWatermarks(times, batch.rowCount, skipped, split, this.rowWatermarks);
+      forwarded.rowWatermarks = this.rowWatermarks;
+    }
+    forwarded.header.watermarkBefore = splits.watermarkOf(index);
+    splits.raise(index, highestAfter[0]!);
+    forwarded.header.watermarkAfter = splits.watermarkOf(index);
+    forwarded.header.watermarkOthers = splits.others(index);
+    context.output.emit(forwarded);
+    this.advance();
+  }
+
+  /** A source has no watermark of its own; +Infinity is the processor's end of the input. */
+  watermark(_input: number, watermarkMs: number): void {
+    if (watermarkMs === Number.POSITIVE_INFINITY) this.pass(watermarkMs);
+  }
+
+  end(): void {
+    // Nothing is held back: whether open windows are flushed is decided by the windows.
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.splits.forEach((split, highestMs, ended) => {
+      writer.beginEntry(GLOBAL_ENTRY);
+      writer.writeU32(split);
+      writer.writeF64(highestMs);
+      writer.writeBoolean(ended);
+      writer.endEntry();
+    });
+  }
+
+  restore(reader: StateReader): void {
+    while (reader.nextEntry() >= 0) {
+      const split = reader.readU32();
+      const highestMs = reader.readF64();
+      this.splits.restore(split, highestMs, reader.readBoolean());
+    }
+  }
+
+  stateSize(): { readonly rows: number; readonly bytes: number } {
+    return { rows: this.splits.count(), bytes: this.splits.count() * 9 };
+  }
+
+  private advance(): void {
+    this.pass(this.splits.current());
+  }
+
+  private pass(watermarkMs: number): void {
+    if (watermarkMs <= this.passedOn) return;
+    this.passedOn = watermarkMs;
+    this.context.output.watermark(watermarkMs);
+  }
+
+  /** The batch with a header of our own: the source's may be shared with other queries. */
+  private forwardable(batch: Batch): Batch {
+    const { forwarded } = this;
+    forwarded.rowCount = batch.rowCount;
+    forwarded.columns = batch.columns;
+    forwarded.selection = batch.selection;
+    forwarded.selectedCount = batch.selectedCount;
+    forwarded.ops = batch.ops;
+    forwarded.failed = batch.failed;
+    forwarded.rowWatermarks = null;
+    forwarded.origins = batch.origins;
+    copyHeader(batch.header, forwarded.header);
+    if (batch.rowCount > this.rowWatermarks.length) this.grow(batch.rowCount);
+    return forwarded;
+  }
+
+  /** Fails the selected rows without an event time; rejected ones are not asked for one. */
+  private failNullTimes(batch: Batch, nulls: Uint8Array): void {
+    const { selection, selectedCount } = batch;
+    let kept = 0;
+    for (let at = 0; at < selectedCount; at += 1) {
+      const row = selection === null ? at : selection[at]!;
+      if (nulls[row] === 1) this.failNullTime(batch, row);
+      else this.selection[kept++] = row;
+    }
+    if (kept === selectedCount) return;
+    batch.selection = this.selection;
+    batch.selectedCount = kept;
+  }
+
+  private failNullTime(batch: Batch, row: number): void {
+    this.context.errors.recordFailed(batch.header, row, {
+      key: 'EVENT_TIME_NULL',
+      message: 'the event time is NULL',
+    });
+    if (batch.failed !== this.failed) {
+      if (batch.failed === null) this.failed.fill(0, 0, batch.rowCount);
+      else this.failed.set(batch.failed.subarray(0, batch.rowCount));
+      batch.failed = this.failed;
+    }
+    this.failed[row] = 1;
+  }
+
+  private grow(rowCount: number): void {
+    this.scratch = new Float64Array(rowCount);
+    this.rowWatermarks = new Float64Array(rowCount);
+    this.failed = new Uint8Array(rowCount);
+    this.selection = new Int32Array(rowCount);
+  }
+}
+
+function copyHeader(from: BatchHeader, to: BatchHeader): void {
+  to.sourceName = from.sourceName;
+  to.split = from.split;
+  to.sequence = from.sequence;
+  to.firstOffset = from.firstOffset;
+  to.offsets = from.offsets;
+  to.ingestTimeMs = from.ingestTimeMs;
+  to.rawRecord = from.rawRecord;
+}
