@@ -32,6 +32,8 @@ export interface BatchHeader {
   firstOffset: number;
   /** Offset of each physical row, where offsets have gaps. */
   offsets: Float64Array | null;
+  /** Physical line (from 1) of each physical row, for messages; null for sources without lines. */
+  lineNumbers: Float64Array | null;
   /** When velo read the block, ms since the epoch: _TIMESTAMP and NOW(). */
   ingestTimeMs: number;
   /** The split's watermark before physical row 0; -Infinity before any record. */
@@ -40,6 +42,8 @@ export interface BatchHeader {
   watermarkAfter: number;
   /** Minimum watermark over the other active splits of the same source; +Infinity if none. */
   watermarkOthers: number;
+  /** Physical line (from 1) of each row of a line-based source; null for other sources. */
+  lineNumbers: Float64Array | null;
   /** The record's bytes for a dead-letter row; null when the source has none to show. */
   rawRecord: ((row: number) => Uint8Array) | null;
 }
@@ -71,10 +75,12 @@ export function emptyHeader(sourceName: string): BatchHeader {
     sequence: 0,
     firstOffset: 0,
     offsets: null,
+    lineNumbers: null,
     ingestTimeMs: 0,
     watermarkBefore: Number.NEGATIVE_INFINITY,
     watermarkAfter: Number.NEGATIVE_INFINITY,
     watermarkOthers: Number.POSITIVE_INFINITY,
+    lineNumbers: null,
     rawRecord: null,
   };
 }
