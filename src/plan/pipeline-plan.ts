@@ -6,6 +6,7 @@
  * Every node has an id that is stable under changes of alias, sink, batch size and worker count,
  * and stateful nodes a signature (keys, aggregates, types, window, format version).
  */
+import { assertNever } from '../base/assert.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
 import type { BoundExpression } from './expression.js';
 import type { Schema, SystemColumn, TableDefinition } from './schema.js';
@@ -49,6 +50,11 @@ export interface CalcNode extends NodeBase {
   readonly input: PipelineNode;
   readonly filter: BoundExpression | null;
   readonly projections: readonly BoundExpression[];
+  /**
+   * Projections evaluated for rows that the filter rejects, too: the event time, when the next
+   * node is a watermark. A rejected row whose event time fails is a failed record.
+   */
+  readonly evaluateRejected: readonly number[];
 }
 
 /**
@@ -98,6 +104,8 @@ export interface AggregateNode extends NodeBase {
    * 'final': one row per group at the end of input (mode append).
    */
   readonly emission: 'changes' | 'retract' | 'final';
+  /** SELECT DISTINCT: keys only, and 'changes' gives a row for each new group only (append). */
+  readonly distinct: boolean;
   readonly signature: string;
 }
 
@@ -249,10 +257,37 @@ export interface SinkPlan {
 export interface QuerySettings {
   /** Physical rows per batch at most; null = default (4096). */
   readonly batchSize: number | null;
+  /** The known annotations above the query, by key without '@'. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface JobPlan {
   readonly queries: readonly QueryPlan[];
   /** Warnings to show: unknown annotations, assumed watermark bounds … */
   readonly warnings: readonly string[];
+}
+
+/** The nodes whose rows a node reads, in input order. */
+export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
+  switch (node.kind) {
+    case 'scan':
+      return [];
+    case 'join':
+      return [node.left, node.right];
+    case 'union':
+      return node.inputs;
+    case 'calc':
+    case 'watermark':
+    case 'aggregate':
+    case 'window-aggregate':
+    case 'window-columns':
+    case 'rows-window':
+    case 'over':
+    case 'top-n':
+    case 'sort':
+    case 'limit':
+      return [node.input];
+    default:
+      return assertNever(node);
+  }
 }

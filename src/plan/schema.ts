@@ -1,6 +1,7 @@
 /**
  * Schemas and table definitions: what the catalog stores, what plan edges carry. Plain data.
  */
+import { BIGINT, TIMESTAMP, VARCHAR } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import type { BoundExpression } from './expression.js';
 
@@ -20,6 +21,17 @@ export type SystemColumn =
   | '_headers'
   /** Kafka's record timestamp, or _timestamp where the source has none. */
   | '_record_time';
+
+/** All system columns, in the order in which expressions of a table number them. */
+export const SYSTEM_COLUMNS: readonly { readonly name: SystemColumn; readonly type: SqlType }[] = [
+  { name: '_timestamp', type: TIMESTAMP },
+  { name: '_partition', type: BIGINT },
+  { name: '_offset', type: BIGINT },
+  { name: '_topic', type: VARCHAR },
+  { name: '_key', type: VARCHAR },
+  { name: '_headers', type: { kind: 'map', key: VARCHAR, value: VARCHAR } },
+  { name: '_record_time', type: TIMESTAMP },
+];
 
 export interface PhysicalColumn {
   readonly name: string;

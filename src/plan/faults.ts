@@ -1,0 +1,79 @@
+/**
+ * Faults of a SQL text while it is bound: collected, never thrown out of the planner. Owns the
+ * collector and the way binding gives up on a part (a poison that says "already reported") and
+ * goes on with the next. Wording belongs to the callers; rendering to cli/terminal.
+ */
+import type { ErrorKey } from '../base/error-codes.js';
+import { SqlError } from '../base/errors.js';
+import type { SourceText } from '../base/errors.js';
+import type { Span } from '../base/span.js';
+
+export interface FaultFields {
+  readonly message: string;
+  readonly span: Span;
+  readonly hint?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+/** Ends the binding of one part whose fault is already in the collector. */
+export class Poisoned extends Error {
+  override readonly name = 'Poisoned';
+}
+
+export class FaultCollector {
+  readonly faults: SqlError[] = [];
+  readonly source: SourceText;
+
+  constructor(source: SourceText) {
+    this.source = source;
+  }
+
+  report(key: ErrorKey, fields: FaultFields): void {
+    const { start, end } = fields.span;
+    const known = this.faults.some(
+      (fault) =>
+        fault.key === key &&
+        fault.message === fields.message &&
+        fault.span?.start === start &&
+        fault.span.end === end,
+    );
+    if (!known) this.faults.push(new SqlError(key, { ...fields, source: this.source }));
+  }
+
+  /** Reports and gives up on the part at hand. */
+  fail(key: ErrorKey, fields: FaultFields): never {
+    this.report(key, fields);
+    throw new Poisoned();
+  }
+
+  /** The result of `work`, or null when it was poisoned. */
+  attempt<T>(work: () => T): T | null {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof Poisoned) return null;
+      throw error;
+    }
+  }
+
+  /** Every result, after every item had its chance to report; poisoned if any was. */
+  all<Item, T>(items: readonly Item[], work: (item: Item, at: number) => T): T[] {
+    const results: T[] = [];
+    let poisoned = false;
+    items.forEach((item, at) => {
+      try {
+        results.push(work(item, at));
+      } catch (error) {
+        if (!(error instanceof Poisoned)) throw error;
+        poisoned = true;
+      }
+    });
+    if (poisoned) throw new Poisoned();
+    return results;
+  }
+
+  /** The text that a span covers, blanks and line breaks joined to single spaces. */
+  textAt(span: Span): string {
+    return this.source.text.slice(span.start, span.end).replace(/\s+/g, ' ').trim();
+  }
+}
