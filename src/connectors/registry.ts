@@ -1,0 +1,124 @@
+/**
+ * Which connector opens what. Owns the choice by a table's connector name or a URI's scheme; each
+ * connector validates its own options. Kafka is loaded when first asked for, so that a missing
+ * node-rdkafka costs only Kafka.
+ */
+import type { Writable } from 'node:stream';
+import { ConfigError } from '../base/errors.js';
+import type { PhysicalColumn } from '../plan/schema.js';
+import { createRowEncoder } from '../formats/encoder.js';
+import type { OutputFormat } from '../formats/encoder.js';
+import { BlackholeSink } from './blackhole.js';
+import { openFileLineWriter, openFileSink, openFileSource } from './file.js';
+import { openGenerator } from './generator.js';
+import { inferFileSchema } from './infer-schema.js';
+import type { Sink, SinkRequest } from './sink.js';
+import type { Source, SourceRequest } from './source.js';
+import { StdoutSink } from './stdout.js';
+
+/** What a sink may need of the process. */
+export interface SinkEnvironment {
+  readonly stdout: Writable;
+  readonly format: OutputFormat;
+  /** The reader of stdout went away. */
+  readonly onStdoutClosed: () => void;
+}
+
+/** A source that a query names by a quoted path or URI. */
+export interface QuotedSchema {
+  readonly connector: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly columns: readonly PhysicalColumn[];
+  readonly bounded: boolean;
+}
+
+/** Bytes that are not rows: dead letters. */
+export interface LineWriter {
+  write(line: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+const KAFKA_URI = /^kafka:\/\/([^/]+)\/(.+)$/;
+
+export async function openSource(request: SourceRequest): Promise<Source> {
+  switch (request.table.connector) {
+    case 'generator':
+      return openGenerator(request);
+    case 'file':
+      return openFileSource(request);
+    case 'kafka':
+      return (await import('./kafka/source.js')).openKafkaSource(request);
+    default:
+      throw new ConfigError('SETTING_INVALID', {
+        message: `connector "${request.table.connector}" of table "${request.table.name}" cannot be read from`,
+        hint: "sources are 'kafka', 'file' and 'generator'",
+      });
+  }
+}
+
+export async function openSink(request: SinkRequest, environment: SinkEnvironment): Promise<Sink> {
+  const connector = request.table === null ? 'stdout' : request.table.connector;
+  switch (connector) {
+    case 'stdout': {
+      const format = (request.table?.options['format'] as OutputFormat | undefined) ?? environment.format;
+      const encoder = createRowEncoder(format, request.schema, { changelog: request.changelog });
+      return new StdoutSink(encoder, {
+        stream: environment.stdout,
+        onClosed: environment.onStdoutClosed,
+      });
+    }
+    case 'blackhole':
+      return new BlackholeSink(request);
+    case 'file':
+      return openFileSink(request);
+    case 'kafka':
+      return (await import('./kafka/sink.js')).openKafkaSink(request);
+    default:
+      throw new ConfigError('SETTING_INVALID', {
+        message: `connector "${connector}" of table "${request.table?.name ?? ''}" cannot be written to`,
+        hint: "sinks are 'kafka', 'file', 'stdout' and 'blackhole'",
+      });
+  }
+}
+
+/** Schema and options of `FROM 'uri'`, from at most 1,000 of its records. */
+export async function inferQuotedSource(uri: string): Promise<QuotedSchema> {
+  const kafka = KAFKA_URI.exec(uri);
+  if (kafka !== null) {
+    const { inferKafkaSchema } = await import('./kafka/infer.js');
+    const columns = await inferKafkaSchema(uri);
+    return { connector: 'kafka', options: kafkaOptions(kafka), columns, bounded: false };
+  }
+  const { columns, format } = await inferFileSchema(uri);
+  return { connector: 'file', options: { path: uri, format }, columns, bounded: true };
+}
+
+/** WITH options that a URI stands for: `--source table=URI`, quoted sources. */
+export function connectorOfUri(uri: string): {
+  readonly connector: string;
+  readonly options: Readonly<Record<string, string>>;
+} {
+  const kafka = KAFKA_URI.exec(uri);
+  if (kafka !== null) return { connector: 'kafka', options: kafkaOptions(kafka) };
+  return {
+    connector: 'file',
+    options: { path: uri, format: uri.endsWith('.csv') ? 'csv' : 'json' },
+  };
+}
+
+function kafkaOptions(match: RegExpExecArray): Record<string, string> {
+  return {
+    topic: match[2] as string,
+    'properties.bootstrap.servers': match[1] as string,
+    'scan.startup.mode': 'earliest-offset',
+    format: 'json',
+  };
+}
+
+/** Where dead letters go: a file path or kafka://host:port/topic. */
+export async function openLineWriter(uri: string): Promise<LineWriter> {
+  const kafka = KAFKA_URI.exec(uri);
+  if (kafka === null) return openFileLineWriter(uri);
+  const { openKafkaLineWriter } = await import('./kafka/line-writer.js');
+  return openKafkaLineWriter({ brokers: kafka[1] as string, topic: kafka[2] as string });
+}

@@ -1,0 +1,198 @@
+/**
+ * The whole flow on one page: SQL text → script → sources of quoted tables → plan → opened
+ * sources and sinks → a processor. Owns the order of these steps and nothing of their work; it is
+ * what the command line, the bench and the tests call.
+ */
+import { ConfigError, SqlError, SqlFaults } from './base/errors.js';
+import type { SourceText } from './base/errors.js';
+import { systemClock } from './base/clock.js';
+import type { Clock } from './base/clock.js';
+import { BATCH_ROWS_MAX } from './columnar/batch.js';
+import {
+  connectorOfUri,
+  inferQuotedSource,
+  openLineWriter,
+  openSink,
+  openSource,
+} from './connectors/registry.js';
+import type { QuotedSchema, SinkEnvironment } from './connectors/registry.js';
+import type { Sink } from './connectors/sink.js';
+import type { Source } from './connectors/source.js';
+import type { JobPlan, PipelineNode, QueryPlan, ScanNode } from './plan/pipeline-plan.js';
+import { pipelineInputs } from './plan/pipeline-plan.js';
+import { planScript, quotedSources } from './plan/planner.js';
+import { JsonDeadLetters } from './processors/dead-letters.js';
+import type { JobProcessor } from './processors/job-processor.js';
+import { QueryAccounts } from './processors/query-accounts.js';
+import type { OnError } from './processors/query-accounts.js';
+import { QueryRun } from './processors/query-run.js';
+import { SimpleJobProcessor } from './processors/simple.js';
+import type { Script } from './sql/ast.js';
+import { parseScript } from './sql/parser.js';
+import { redirectSources } from './sql/redirect.js';
+
+export interface CompileOptions {
+  readonly source: SourceText;
+  readonly variables: (name: string) => string | undefined;
+  /** --set key=value. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly changelog: boolean;
+  /** --source table=URI. */
+  readonly redirects: ReadonlyMap<string, string>;
+  /** --limit N: result rows of each query; null = none. */
+  readonly limit: number | null;
+}
+
+export interface CompiledJob {
+  readonly script: Script;
+  readonly plan: JobPlan;
+}
+
+/** Compiles a file. Throws SqlFaults with every fault of it. */
+export async function compileJob(options: CompileOptions): Promise<CompiledJob> {
+  const { source } = options;
+  const { script: parsed, faults } = parseScript(source.text, {
+    sourceName: source.name,
+    variables: options.variables,
+  });
+  const script = redirectSources(parsed, redirectTargets(options.redirects));
+  const quotedSchemas = await resolveQuotedSources(script, source, faults);
+  const planned = planScript(script, source, {
+    settings: options.settings,
+    changelog: options.changelog,
+    quotedSchemas,
+  });
+  const all = [...faults, ...planned.faults];
+  if (all.length > 0 || planned.plan === null) throw new SqlFaults(all);
+  return { script, plan: limitPlan(planned.plan, options.limit) };
+}
+
+function redirectTargets(
+  redirects: ReadonlyMap<string, string>,
+): ReadonlyMap<string, ReturnType<typeof connectorOfUri>> {
+  return new Map([...redirects].map(([table, uri]) => [table.toLowerCase(), connectorOfUri(uri)]));
+}
+
+/** Reads at most 1,000 records of each `FROM '…'`; a source that cannot be read is a fault. */
+async function resolveQuotedSources(
+  script: Script,
+  source: SourceText,
+  faults: readonly SqlError[],
+): Promise<Map<string, QuotedSchema>> {
+  const schemas = new Map<string, QuotedSchema>();
+  for (const { uri, span } of quotedSources(script)) {
+    if (schemas.has(uri)) continue;
+    try {
+      schemas.set(uri, await inferQuotedSource(uri));
+    } catch (error) {
+      if (faults.length > 0) throw new SqlFaults(faults);
+      if (error instanceof SqlError) throw new SqlFaults([error]);
+      throw Object.assign(error as Error, { span, source });
+    }
+  }
+  return schemas;
+}
+
+function limitPlan(plan: JobPlan, limit: number | null): JobPlan {
+  if (limit === null) return plan;
+  const queries = plan.queries.map((query) => ({ ...query, root: limitNode(query.root, limit) }));
+  return { ...plan, queries };
+}
+
+function limitNode(input: PipelineNode, count: number): PipelineNode {
+  const id = `${input.id}/limit`;
+  return { kind: 'limit', id, input, count, schema: input.schema, mode: input.mode };
+}
+
+export interface RunOptions {
+  readonly sinks: SinkEnvironment;
+  readonly onError: OnError;
+  /** --dead-letter URI; needed for --on-error dead-letter. */
+  readonly deadLetter: string | null;
+  readonly durationMs: number | null;
+  /** Physical rows per batch; null = the query's own or the default. */
+  readonly batchRows: number | null;
+  readonly clock?: Clock;
+  readonly notice: (line: string) => void;
+  /** Replaces the sink of every query (the bench's blackhole). */
+  readonly sinkFor?: (query: QueryPlan) => Sink;
+}
+
+/** A processor for a compiled job; nothing is opened before its start(). */
+export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
+  if (options.onError === 'dead-letter' && options.deadLetter === null) {
+    throw new ConfigError('FLAG_INVALID', {
+      message: '--on-error dead-letter needs to know where dead letters go',
+      hint: 'add --dead-letter dead.jsonl or --dead-letter kafka://host:port/topic',
+    });
+  }
+  const clock = options.clock ?? systemClock;
+  return new SimpleJobProcessor({
+    clock,
+    durationMs: options.durationMs,
+    open: () => openQueries(job, options, clock),
+  });
+}
+
+async function openQueries(job: CompiledJob, options: RunOptions, clock: Clock): Promise<QueryRun[]> {
+  const letters = options.deadLetter === null ? null : await openDeadLetters(options.deadLetter);
+  let open = job.plan.queries.length;
+  const closeLast = async (): Promise<void> => {
+    open -= 1;
+    if (open === 0) await letters?.close();
+  };
+  const runs: QueryRun[] = [];
+  try {
+    for (const plan of job.plan.queries) {
+      const accounts = new QueryAccounts(options.onError, letters);
+      const sources = await openSources(plan, accounts, options, clock);
+      const sink = await openQuerySink(plan, options);
+      runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast }));
+    }
+    return runs;
+  } catch (error) {
+    await Promise.allSettled(runs.map((run) => run.abandon()));
+    throw error;
+  }
+}
+
+async function openDeadLetters(uri: string): Promise<JsonDeadLetters> {
+  return new JsonDeadLetters(await openLineWriter(uri));
+}
+
+async function openSources(
+  plan: QueryPlan,
+  accounts: QueryAccounts,
+  options: RunOptions,
+  clock: Clock,
+): Promise<Map<string, Source>> {
+  const batchRows = options.batchRows ?? plan.settings.batchSize ?? BATCH_ROWS_MAX;
+  const sources = new Map<string, Source>();
+  for (const scan of scansOf(plan.root)) {
+    const { table, physical, system } = scan;
+    const source = await openSource({
+      table,
+      physical,
+      system,
+      batchRowsMax: Math.min(batchRows, BATCH_ROWS_MAX),
+      errors: accounts,
+      clock,
+      notice: options.notice,
+    });
+    sources.set(scan.id, source);
+  }
+  return sources;
+}
+
+function openQuerySink(plan: QueryPlan, options: RunOptions): Promise<Sink> {
+  if (options.sinkFor !== undefined) return Promise.resolve(options.sinkFor(plan));
+  const { table, schema, keyColumns } = plan.sink;
+  return openSink(
+    { table, schema, keyColumns, changelog: plan.changelog, notice: options.notice },
+    options.sinks,
+  );
+}
+
+export function scansOf(node: PipelineNode): readonly ScanNode[] {
+  return node.kind === 'scan' ? [node] : pipelineInputs(node).flatMap(scansOf);
+}

@@ -1,0 +1,79 @@
+/**
+ * The one interface of V1 and V2, and the plain data that both report. Owns no loop and no
+ * operator; the command line, the bench and tests talk to this and never ask which one it is.
+ */
+import type { Histogram } from '../metrics/histogram.js';
+
+export type LifecycleState =
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'stopping'
+  | 'finished'
+  | 'failed';
+
+/** How a job ended. */
+export type EndReason = 'end-of-input' | 'limit' | 'duration' | 'stopped';
+
+export interface SplitMetrics {
+  readonly partition: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** null before the first record or without an event time. */
+  readonly watermarkMs: number | null;
+}
+
+/**
+ * Counters of one query since its start. rowsRead = rowsProcessed + rowsFailed + rowsLateDropped
+ * at any time (law 11); rows that WHERE rejects are processed.
+ */
+export interface QueryMetrics {
+  readonly query: string;
+  readonly rowsRead: number;
+  readonly rowsProcessed: number;
+  readonly rowsFailed: number;
+  /** Below their partition's watermark. */
+  readonly rowsLate: number;
+  readonly rowsLateDropped: number;
+  readonly rowsLateExpired: number;
+  readonly rowsOut: number;
+  readonly stateRows: number;
+  readonly stateBytes: number;
+  readonly partitions: readonly SplitMetrics[];
+}
+
+export interface JobMetrics {
+  readonly state: LifecycleState;
+  readonly queries: readonly QueryMetrics[];
+  readonly rowsRead: number;
+  readonly rowsOut: number;
+  readonly rowsFailed: number;
+  readonly rowsLate: number;
+  /** First record in to last row out so far. */
+  readonly seconds: number;
+  /** Total rows of all bounded sources if known. */
+  readonly rowsTotal: number | null;
+}
+
+export interface JobResult extends JobMetrics {
+  readonly end: EndReason;
+  /** Time from reading a block to its rows being out, per record, in microseconds. */
+  readonly latencyUs: Histogram;
+  /** Records read in each interval of `intervalMs`, in order. */
+  readonly intervals: { readonly intervalMs: number; readonly rows: readonly number[] };
+  readonly cpuSeconds: number;
+  readonly rssPeakBytes: number;
+}
+
+export interface JobProcessor {
+  /** Runs to the end; rejects with the error that failed the job, sinks closed. */
+  start(): Promise<JobResult>;
+  /** Stops reading; what was read is finished. */
+  pause(): void;
+  resume(): void;
+  /** A stop: open windows are not flushed, sinks are completed. Resolves when start() did. */
+  stop(): Promise<void>;
+  numberOfPartitions(): number;
+  metrics(): JobMetrics;
+  readonly state: LifecycleState;
+}

@@ -1,0 +1,100 @@
+/**
+ * The accounts of one query: what was read, failed, late and written, and what happens to a record
+ * that fails (--on-error). Owns law 11 (read = processed + failed + dropped as late) and the
+ * wording of a data error; dead letters go to the writer it is given.
+ */
+import { DataError } from '../base/errors.js';
+import { rowOffset } from '../columnar/batch.js';
+import type { BatchHeader } from '../columnar/batch.js';
+import type {
+  LateRecords,
+  OperatorCounters,
+  RecordErrors,
+  RecordFailure,
+} from '../runtime/operator.js';
+
+export type OnError = 'fail' | 'skip' | 'dead-letter';
+
+/** Takes one dead letter as a JSON document; the sink's own failure is an error of the job. */
+export interface DeadLetterWriter {
+  write(letter: DeadLetter): void;
+}
+export interface DeadLetter {
+  readonly code: string;
+  readonly message: string;
+  readonly source: {
+    readonly name: string;
+    readonly partition: number;
+    readonly offset: number;
+    readonly line?: number;
+  };
+  readonly timestampMs: number;
+  readonly raw: string | null;
+}
+
+const decoder = new TextDecoder();
+
+export class QueryAccounts implements RecordErrors, LateRecords {
+  rowsRead = 0;
+  rowsFailed = 0;
+  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
+  private readonly onError: OnError;
+  private readonly deadLetters: DeadLetterWriter | null;
+
+  constructor(onError: OnError, deadLetters: DeadLetterWriter | null) {
+    this.onError = onError;
+    this.deadLetters = deadLetters;
+  }
+
+  get rowsProcessed(): number {
+    return this.rowsRead - this.rowsFailed - this.counters.lateDropped;
+  }
+
+  recordFailed(header: BatchHeader, row: number, failure: RecordFailure): void {
+    this.rowsFailed += 1;
+    if (this.onError === 'fail') {
+      throw new DataError(failure.key, {
+        message: failure.message,
+        detail: recordPosition(header, row),
+        hint: 'go on without such records with --on-error skip, or keep them with --on-error dead-letter',
+      });
+    }
+    if (this.onError === 'dead-letter') {
+      this.send(header, row, `VELO_${failure.key}`, failure.message);
+    }
+  }
+
+  lateRecord(header: BatchHeader, row: number, eventTimeMs: number): void {
+    if (this.deadLetters === null) return;
+    const message = `event time ${eventTimeMs} is late for its window`;
+    this.send(header, row, 'VELO_LATE_RECORD', message);
+  }
+
+  private send(header: BatchHeader, row: number, code: string, message: string): void {
+    const line = lineOf(header, row);
+    this.deadLetters?.write({
+      code,
+      message,
+      source: {
+        name: header.sourceName,
+        partition: header.split,
+        offset: rowOffset(header, row),
+        ...(line === null ? {} : { line }),
+      },
+      timestampMs: header.ingestTimeMs,
+      raw: header.rawRecord === null ? null : decoder.decode(header.rawRecord(row)),
+    });
+  }
+}
+
+/** Physical line of a file record, from 1; null for sources without lines. */
+function lineOf(header: BatchHeader, row: number): number | null {
+  return header.lineNumbers === null ? null : (header.lineNumbers[row] as number);
+}
+
+/** `file:line` for files, `name, partition p, offset n` for everything else. */
+function recordPosition(header: BatchHeader, row: number): string {
+  const line = lineOf(header, row);
+  if (line !== null) return `${header.sourceName}:${line}`;
+  return `${header.sourceName}, partition ${header.split}, offset ${rowOffset(header, row)}`;
+}

@@ -1,0 +1,238 @@
+/**
+ * One running query on one thread: its open sources and sink around a pipeline. Owns the push of a
+ * block through the operators, the end of splits and inputs, idleness and the query's counters.
+ * When to push, wait or stop is the processor's business.
+ */
+import type { SplitReader, Source } from '../connectors/source.js';
+import type { Sink } from '../connectors/sink.js';
+import type { Batch } from '../columnar/batch.js';
+import type { QueryPlan } from '../plan/pipeline-plan.js';
+import type { Output } from '../runtime/operator.js';
+import { buildPipeline } from '../runtime/pipeline.js';
+import type { Pipeline, ScanPort } from '../runtime/pipeline.js';
+import type { QueryMetrics } from './job-processor.js';
+import type { QueryAccounts } from './query-accounts.js';
+
+interface ScanRun {
+  readonly port: ScanPort;
+  readonly source: Source;
+  openSplits: number;
+}
+
+/** One split of one scan: what the processor steps. */
+interface SplitRun {
+  readonly scan: ScanRun;
+  readonly reader: SplitReader;
+  readonly idleTimeoutMs: number;
+  ended: boolean;
+  waiting: boolean;
+  rowsSeen: number;
+  lastBatchMs: number;
+  idle: boolean;
+}
+
+export interface QueryRunParts {
+  readonly plan: QueryPlan;
+  readonly accounts: QueryAccounts;
+  readonly sink: Sink;
+  /** Sources by scan node id. */
+  readonly sources: ReadonlyMap<string, Source>;
+  /** Flushed and closed after the sink; the dead-letter writer. */
+  readonly closeLast: () => Promise<void>;
+}
+
+export class QueryRun {
+  readonly inputs: readonly SplitRun[];
+  done = false;
+  /** The query stopped because its LIMIT was reached. */
+  limited = false;
+  private readonly parts: QueryRunParts;
+  private readonly pipeline: Pipeline;
+  private readonly scans: readonly ScanRun[];
+  private watermarkMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: QueryRunParts) {
+    this.parts = parts;
+    const { accounts, sink } = parts;
+    const output: Output = {
+      emit: (batch) => sink.write(batch),
+      watermark: (watermarkMs) => {
+        this.watermarkMs = watermarkMs;
+      },
+    };
+    this.pipeline = buildPipeline(parts.plan.root, {
+      sink: output,
+      errors: accounts,
+      late: accounts,
+      counters: accounts.counters,
+      requestStop: () => {
+        this.limited = true;
+      },
+    });
+    this.scans = this.pipeline.scans.map((port) => {
+      const source = parts.sources.get(port.node.id) as Source;
+      return { port, source, openSplits: source.splits.length };
+    });
+    this.inputs = this.scans.flatMap(splitRuns);
+    for (const { port, source } of this.scans) {
+      port.setSplits(source.splits.map((split) => split.split));
+      if (source.splits.length === 0) port.end(true);
+    }
+    if (this.inputs.length === 0 || this.limited) this.done = true;
+  }
+
+  get rowsOut(): number {
+    return this.parts.sink.rowsWritten();
+  }
+
+  /** Pushes one block of input `at`; rows read, 0 when the split ended, -1 when it had nothing. */
+  step(at: number): number {
+    const input = this.inputs[at] as SplitRun;
+    if (input.ended || this.done) return -1;
+    const next = input.reader.next();
+    if (next === 'wait') {
+      input.waiting = true;
+      return -1;
+    }
+    input.waiting = false;
+    if (next === 'end') {
+      this.endSplit(input);
+      return 0;
+    }
+    const rows = this.push(input, next);
+    if (this.limited) this.stopEarly();
+    return rows;
+  }
+
+  private push(input: SplitRun, batch: Batch): number {
+    if (input.idle) {
+      input.idle = false;
+      input.scan.port.setIdle(input.reader.split, false);
+    }
+    input.lastBatchMs = batch.header.ingestTimeMs;
+    const rows = input.reader.rowsRead() - input.rowsSeen;
+    input.rowsSeen += rows;
+    this.parts.accounts.rowsRead += rows;
+    input.scan.port.process(batch);
+    return rows;
+  }
+
+  private endSplit(input: SplitRun): void {
+    input.ended = true;
+    const { scan } = input;
+    this.parts.accounts.rowsRead += input.reader.rowsRead() - input.rowsSeen;
+    input.rowsSeen = input.reader.rowsRead();
+    scan.openSplits -= 1;
+    scan.port.splitEnded(input.reader.split);
+    if (scan.openSplits > 0) return;
+    scan.port.end(true);
+    if (this.scans.every((other) => other.openSplits === 0)) this.done = true;
+  }
+
+  /** A stop before the end of input: nothing is flushed. */
+  private stopEarly(): void {
+    this.done = true;
+  }
+
+  pressure(): Promise<void> | null {
+    return this.parts.sink.pressure();
+  }
+
+  /** What to wait for when no split had a block. */
+  waiting(): readonly Promise<void>[] {
+    return this.inputs
+      .filter((input) => !input.ended && input.waiting)
+      .map((input) =>
+        input.idleTimeoutMs > 0 && !input.idle
+          ? Promise.race([input.reader.ready(), delay(input.idleTimeoutMs)])
+          : input.reader.ready(),
+      );
+  }
+
+  /** Takes silent splits out of the watermark ('source.idle-timeout'). */
+  markIdle(nowMs: number): void {
+    for (const input of this.inputs) {
+      if (input.ended || input.idle || input.idleTimeoutMs === 0) continue;
+      if (nowMs - input.lastBatchMs < input.idleTimeoutMs) continue;
+      input.idle = true;
+      input.scan.port.setIdle(input.reader.split, true);
+    }
+  }
+
+  /** Ends a stopped query's inputs without flushing, completes the sink, releases the sources. */
+  async complete(): Promise<void> {
+    for (const scan of this.scans) if (scan.openSplits > 0) scan.port.end(false);
+    await this.parts.sink.close();
+    await this.parts.closeLast();
+    for (const scan of this.scans) {
+      await scan.source.commit();
+      await scan.source.close();
+    }
+  }
+
+  /** After a failure: what was written is flushed as far as it goes; positions are not committed. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled([
+      this.parts.sink.close(),
+      this.parts.closeLast(),
+      ...this.scans.map((scan) => scan.source.close()),
+    ]);
+  }
+
+  rowsTotal(): number | null {
+    let total = 0;
+    for (const scan of this.scans) {
+      if (scan.source.rowsTotal === null) return null;
+      total += scan.source.rowsTotal;
+    }
+    return total;
+  }
+
+  metrics(): QueryMetrics {
+    const { accounts, plan } = this.parts;
+    let stateRows = 0;
+    let stateBytes = 0;
+    for (const operator of this.pipeline.operators) {
+      const size = operator.stateSize();
+      stateRows += size.rows;
+      stateBytes += size.bytes;
+    }
+    return {
+      query: plan.id,
+      rowsRead: accounts.rowsRead,
+      rowsProcessed: accounts.rowsProcessed,
+      rowsFailed: accounts.rowsFailed,
+      rowsLate: accounts.counters.late,
+      rowsLateDropped: accounts.counters.lateDropped,
+      rowsLateExpired: accounts.counters.lateExpired,
+      rowsOut: this.rowsOut,
+      stateRows,
+      stateBytes,
+      partitions: [
+        {
+          partition: 0,
+          rowsIn: accounts.rowsRead,
+          rowsOut: this.rowsOut,
+          watermarkMs: Number.isFinite(this.watermarkMs) ? this.watermarkMs : null,
+        },
+      ],
+    };
+  }
+}
+
+function splitRuns(scan: ScanRun): SplitRun[] {
+  return scan.source.splits.map((reader) => ({
+    scan,
+    reader,
+    idleTimeoutMs: scan.port.idleTimeoutMs,
+    ended: false,
+    waiting: false,
+    rowsSeen: 0,
+    lastBatchMs: Number.NEGATIVE_INFINITY,
+    idle: false,
+  }));
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

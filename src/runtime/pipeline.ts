@@ -1,0 +1,204 @@
+/**
+ * Instantiates a query's pipeline plan: operators wired by outputs, one port per scan for the
+ * processor to push into. Owns wiring and the order in which inputs end; knows no connector and
+ * no thread. What has a plan but no operator yet is refused here with NOT_SUPPORTED.
+ */
+import { assert, assertNever } from '../base/assert.js';
+import { SqlError } from '../base/errors.js';
+import type { Batch } from '../columnar/batch.js';
+import { pipelineInputs } from '../plan/pipeline-plan.js';
+import type { PipelineNode, ScanNode } from '../plan/pipeline-plan.js';
+import type {
+  LateRecords,
+  Operator,
+  OperatorContext,
+  OperatorCounters,
+  Output,
+  RecordErrors,
+} from './operator.js';
+import { AggregateOperator } from './operators/aggregate.js';
+import { CalcOperator } from './operators/calc.js';
+import { LimitOperator } from './operators/limit.js';
+import { WatermarkOperator } from './operators/watermark.js';
+import { WindowAggregateOperator } from './operators/window-aggregate.js';
+import { WindowColumnsOperator } from './operators/window-columns.js';
+
+export interface PipelineEnvironment {
+  readonly sink: Output;
+  readonly errors: RecordErrors;
+  readonly late: LateRecords;
+  readonly counters: OperatorCounters;
+  readonly requestStop: () => void;
+}
+
+/** Where a processor pushes the batches of one scan. */
+export interface ScanPort {
+  readonly node: ScanNode;
+  /** 'source.idle-timeout' of the query's watermark; 0 = off. */
+  readonly idleTimeoutMs: number;
+  process(batch: Batch): void;
+  /** All source partitions, before the first batch: a silent one holds the watermark back. */
+  setSplits(splits: readonly number[]): void;
+  splitEnded(split: number): void;
+  setIdle(split: number, idle: boolean): void;
+  /** No more batches. `flush`: the end of a bounded input; false: a stop. */
+  end(flush: boolean): void;
+}
+
+export interface Pipeline {
+  readonly scans: readonly ScanPort[];
+  /** Downstream last. */
+  readonly operators: readonly Operator[];
+}
+
+/** A place in the tree where rows go: an operator's input, or the sink (operator null). */
+interface Target {
+  readonly operator: Operator | null;
+  readonly input: number;
+  readonly output: Output;
+}
+
+/** What the nodes between a scan and the sink ask of the scan. */
+interface Path {
+  readonly idleTimeoutMs: number;
+  /** False under SET 'emit.flush' = 'false': an ended split keeps its last watermark. */
+  readonly flush: boolean;
+}
+
+const SINK_PATH: Path = { idleTimeoutMs: 0, flush: true };
+
+function extendPath(path: Path, node: PipelineNode): Path {
+  if (node.kind === 'watermark') return { ...path, idleTimeoutMs: node.idleTimeoutMs };
+  if (node.kind === 'window-aggregate') return { ...path, flush: path.flush && node.flush };
+  return path;
+}
+
+export function buildPipeline(root: PipelineNode, environment: PipelineEnvironment): Pipeline {
+  const builder = new PipelineBuilder(environment);
+  builder.build(root, { operator: null, input: 0, output: environment.sink });
+  return { scans: builder.scans, operators: builder.operators };
+}
+
+class PipelineBuilder {
+  readonly scans: ScanPort[] = [];
+  readonly operators: Operator[] = [];
+  private readonly environment: PipelineEnvironment;
+  private readonly downstream = new Map<Operator, Target>();
+  private readonly openInputs = new Map<Operator, number>();
+
+  constructor(environment: PipelineEnvironment) {
+    this.environment = environment;
+  }
+
+  build(node: PipelineNode, target: Target, path: Path = SINK_PATH): void {
+    if (node.kind === 'scan') {
+      this.scans.push(this.scanPort(node, target, path));
+      return;
+    }
+    const operator = this.operator(node, this.context(target.output));
+    this.downstream.set(operator, target);
+    const inputs = pipelineInputs(node);
+    this.openInputs.set(operator, inputs.length);
+    inputs.forEach((input, at) => {
+      const into = { operator, input: at, output: new OperatorInput(operator, at) };
+      this.build(input, into, extendPath(path, node));
+    });
+    this.operators.push(operator);
+  }
+
+  private context(output: Output): OperatorContext {
+    const { errors, late, counters, requestStop } = this.environment;
+    return { output, errors, late, counters, requestStop };
+  }
+
+  private operator(node: Exclude<PipelineNode, ScanNode>, context: OperatorContext): Operator {
+    switch (node.kind) {
+      case 'calc':
+        return new CalcOperator(node, context);
+      case 'watermark':
+        return new WatermarkOperator(node, context);
+      case 'aggregate':
+        return new AggregateOperator(node, context);
+      case 'window-aggregate':
+        return new WindowAggregateOperator(node, context);
+      case 'window-columns':
+        return new WindowColumnsOperator(node, context);
+      case 'limit':
+        return new LimitOperator(node, context);
+      case 'rows-window':
+      case 'over':
+      case 'top-n':
+      case 'join':
+      case 'sort':
+      case 'union':
+        throw new SqlError('NOT_SUPPORTED', {
+          message: `velo has no ${node.kind} operator yet`,
+        });
+      default:
+        return assertNever(node);
+    }
+  }
+
+  private scanPort(node: ScanNode, target: Target, path: Path): ScanPort {
+    const watermarks = this.watermarkOperators(target);
+    return {
+      node,
+      idleTimeoutMs: path.idleTimeoutMs,
+      process: (batch) => target.output.emit(batch),
+      setSplits: (splits) => {
+        for (const operator of watermarks) operator.setSplits(splits);
+      },
+      splitEnded: (split) => {
+        if (!path.flush) return;
+        for (const operator of watermarks) operator.splitEnded(split);
+      },
+      setIdle: (split, idle) => {
+        for (const operator of watermarks) {
+          if (idle) operator.idle(split);
+          else operator.active(split);
+        }
+      },
+      end: (flush) => this.endInput(target, flush),
+    };
+  }
+
+  /** The watermark operators on the way from a scan to the first stateful operator. */
+  private watermarkOperators(target: Target): WatermarkOperator[] {
+    const found: WatermarkOperator[] = [];
+    let at: Target | undefined = target;
+    while (at !== undefined && at.operator !== null) {
+      if (at.operator instanceof WatermarkOperator) found.push(at.operator);
+      at = this.downstream.get(at.operator);
+    }
+    return found;
+  }
+
+  private endInput(target: Target, flush: boolean): void {
+    const { operator } = target;
+    if (operator === null) return;
+    operator.end(target.input, flush);
+    const open = (this.openInputs.get(operator) ?? 0) - 1;
+    assert(open >= 0, 'an input ends once');
+    this.openInputs.set(operator, open);
+    if (open === 0) this.endInput(this.downstream.get(operator) as Target, flush);
+  }
+}
+
+/** The output that feeds one input of an operator. */
+class OperatorInput implements Output {
+  private readonly operator: Operator;
+  private readonly input: number;
+
+  constructor(operator: Operator, input: number) {
+    this.operator = operator;
+    this.input = input;
+  }
+
+  emit(batch: Batch): void {
+    this.operator.process(this.input, batch);
+  }
+
+  watermark(watermarkMs: number): void {
+    this.operator.watermark(this.input, watermarkMs);
+  }
+}
