@@ -42,8 +42,6 @@ export interface BatchHeader {
   watermarkAfter: number;
   /** Minimum watermark over the other active splits of the same source; +Infinity if none. */
   watermarkOthers: number;
-  /** Physical line (from 1) of each row of a line-based source; null for other sources. */
-  lineNumbers: Float64Array | null;
   /** The record's bytes for a dead-letter row; null when the source has none to show. */
   rawRecord: ((row: number) => Uint8Array) | null;
 }
@@ -80,7 +78,6 @@ export function emptyHeader(sourceName: string): BatchHeader {
     watermarkBefore: Number.NEGATIVE_INFINITY,
     watermarkAfter: Number.NEGATIVE_INFINITY,
     watermarkOthers: Number.POSITIVE_INFINITY,
-    lineNumbers: null,
     rawRecord: null,
   };
 }

@@ -1,0 +1,261 @@
+/**
+ * `velo run`: compiles a file and runs it on this terminal. Owns its flags, the resolved line, the
+ * progress line, ^C, the summary and --stats-json; the work is job.ts and the processors.
+ */
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { ConfigError, SqlError, SqlFaults } from '../base/errors.js';
+import type { OutputFormat } from '../formats/encoder.js';
+import { compileJob, createJob, scansOf } from '../job.js';
+import type { CompiledJob } from '../job.js';
+import { describeEmission, describeWatermark } from '../plan/describe.js';
+import type { JobProcessor, JobResult } from '../processors/job-processor.js';
+import type { OnError } from '../processors/query-accounts.js';
+import { exitCodeOf } from './exit-code.js';
+import {
+  addTalkFlags,
+  batchSizeFlag,
+  choiceFlag,
+  durationFlag,
+  pairFlag,
+  readSqlText,
+  verbosityOf,
+  wholeFlag,
+} from './options.js';
+import type { TalkFlags } from './options.js';
+import { bytesText, countText, durationText, rateText, Terminal } from './terminal.js';
+
+const FORMATS = ['table', 'jsonl', 'csv', 'markdown'] as const;
+const PROGRESS_MS = 200;
+
+interface RunFlags extends TalkFlags {
+  readonly execute?: string;
+  readonly arch: 'v1' | 'v2';
+  readonly batchSize?: number;
+  readonly mode: 'individual' | 'batch';
+  readonly source?: ReadonlyMap<string, string>;
+  readonly set?: ReadonlyMap<string, string>;
+  readonly format?: OutputFormat;
+  readonly changelog?: boolean;
+  readonly limit?: number;
+  readonly duration?: number;
+  readonly onError: OnError;
+  readonly deadLetter?: string;
+  readonly statsJson?: string;
+  readonly json?: boolean;
+}
+
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .argument('[file]', 'SQL file, or - for stdin')
+    .description('run a SQL file as a stream job')
+    .option('-e, --execute <sql>', 'SQL text instead of a file')
+    .option('--arch <arch>', 'v1: one thread', choiceFlag('--arch', ['v1', 'v2'] as const), 'v1')
+    .option(
+      '--mode <mode>',
+      'individual: hand over each record at once; batch',
+      choiceFlag('--mode', ['individual', 'batch'] as const),
+      'batch',
+    )
+    .option('--batch-size <rows>', 'rows per batch at most (default 4096)', batchSizeFlag)
+    .option('--source <table=URI>', 'read a declared table from a file or kafka://', pairFlag('--source'))
+    .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
+    .option('--format <format>', 'table, jsonl, csv, markdown', choiceFlag('--format', FORMATS))
+    .option('--changelog', 'show the op (+I -U +U -D) of each row')
+    .option('--limit <rows>', 'stop after so many result rows', wholeFlag('--limit', 0))
+    .option('--duration <time>', 'stop after 30s, 5m …', durationFlag('--duration'))
+    .option(
+      '--on-error <policy>',
+      'fail, skip or dead-letter records that fail',
+      choiceFlag('--on-error', ['fail', 'skip', 'dead-letter'] as const),
+      'fail',
+    )
+    .option('--dead-letter <URI>', 'where failed and late records go: a file or kafka://…')
+    .option('--stats-json <file>', 'write the run statistics as JSON')
+    .option('--json', 'the same as --format jsonl');
+  addTalkFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string | undefined, flags: RunFlags) => {
+      process.exitCode = await runFile(file, flags);
+    });
+}
+
+const EXAMPLES = `
+Examples:
+  $ velo run query.sql
+  $ velo run query.sql --format csv > rows.csv
+  $ velo run -e "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
+  $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10`;
+
+async function runFile(file: string | undefined, flags: RunFlags): Promise<number> {
+  const terminal = new Terminal(verbosityOf(flags));
+  try {
+    refuseUnbuilt(flags);
+    const source = await readSqlText(file, flags.execute);
+    const job = await compileJob({
+      source,
+      variables: (name) => process.env[name],
+      settings: Object.fromEntries(flags.set ?? []),
+      changelog: flags.changelog === true,
+      redirects: flags.source ?? new Map(),
+      limit: flags.limit ?? null,
+    });
+    if (job.plan.queries.length === 0) throw nothingToRun(source);
+    for (const warning of job.plan.warnings) terminal.warn(warning);
+    return await runJob(job, flags, terminal);
+  } catch (error) {
+    terminal.error(error);
+    return exitCodeOf(error);
+  }
+}
+
+function refuseUnbuilt(flags: RunFlags): void {
+  if (flags.arch === 'v1') return;
+  throw new ConfigError('FLAG_INVALID', {
+    message: '--arch v2 is not built yet',
+    hint: 'run with --arch v1',
+  });
+}
+
+function nothingToRun(source: { readonly name: string; readonly text: string }): SqlFaults {
+  const fault = new SqlError('STATEMENT_INVALID', {
+    message: 'the file declares tables but has no query',
+    span: { start: 0, end: 1 },
+    source,
+    hint: 'add a SELECT or an INSERT INTO',
+  });
+  return new SqlFaults([fault]);
+}
+
+async function runJob(job: CompiledJob, flags: RunFlags, terminal: Terminal): Promise<number> {
+  terminal.note(terminal.color.dim(resolvedLine(job)));
+  const interrupt = new Interrupt(terminal);
+  const processor = createJob(job, {
+    sinks: {
+      stdout: process.stdout,
+      format: flags.format ?? (flags.json === true || !process.stdout.isTTY ? 'jsonl' : 'table'),
+      onStdoutClosed: () => void processor.stop(),
+    },
+    onError: flags.onError,
+    deadLetter: flags.deadLetter ?? null,
+    durationMs: flags.duration ?? null,
+    batchRows: flags.batchSize ?? (flags.mode === 'individual' ? 1 : null),
+    notice: (line) => terminal.note(line),
+  });
+  interrupt.watch(processor);
+  const timer = terminal.live && !process.stdout.isTTY ? progressTimer(processor, terminal) : undefined;
+  try {
+    const result = await processor.start();
+    clearInterval(timer);
+    terminal.stopProgress();
+    terminal.note(summaryLine(result, terminal));
+    if (flags.statsJson !== undefined) await writeStats(flags.statsJson, result);
+    return interrupt.exitCode ?? 0;
+  } finally {
+    clearInterval(timer);
+    interrupt.unwatch();
+  }
+}
+
+function resolvedLine(job: CompiledJob): string {
+  const parts = ['v1', '1 partition', '1 worker'];
+  for (const query of job.plan.queries) {
+    const tables = scansOf(query.root).map(({ table }) => `${table.name} (${table.connector})`);
+    parts.push(`source ${[...new Set(tables)].join(', ')}`);
+    const watermark = describeWatermark(query.root);
+    if (watermark !== null) parts.push(`watermark ${watermark}`);
+    parts.push(describeEmission(query.root));
+  }
+  return parts.join(' · ');
+}
+
+function progressTimer(processor: JobProcessor, terminal: Terminal): NodeJS.Timeout {
+  return setInterval(() => {
+    const { rowsRead, rowsOut, rowsTotal, seconds, rowsFailed } = processor.metrics();
+    const share = rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
+    const failed = rowsFailed === 0 ? '' : ` · ${countText(rowsFailed)} failed`;
+    const rate = seconds > 0 ? ` · ${rateText(rowsRead / seconds)} rec/s` : '';
+    terminal.progress(`${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`);
+  }, PROGRESS_MS);
+}
+
+const ENDINGS = {
+  'end-of-input': 'end of input',
+  limit: 'LIMIT reached',
+  duration: 'duration over',
+  stopped: 'stopped',
+} as const;
+
+function summaryLine(result: JobResult, terminal: Terminal): string {
+  const { p50, p99 } = result.latencyUs.percentiles();
+  const rate = result.seconds > 0 ? result.rowsRead / result.seconds : Number.NaN;
+  const parts = [
+    terminal.color.green(ENDINGS[result.end]),
+    `${countText(result.rowsRead)} in`,
+    `${countText(result.rowsOut)} out`,
+    `${countText(result.rowsFailed)} failed`,
+    `${countText(result.rowsLate)} late`,
+    `${rateText(rate)} rec/s`,
+    `service time p50 ${durationText(p50)} p99 ${durationText(p99)}`,
+    `peak memory ${bytesText(result.rssPeakBytes)}`,
+  ];
+  return parts.join(' · ');
+}
+
+async function writeStats(file: string, result: JobResult): Promise<void> {
+  const stats = {
+    schema: 1,
+    rowsIn: result.rowsRead,
+    rowsOut: result.rowsOut,
+    rowsFailed: result.rowsFailed,
+    rowsLate: result.rowsLate,
+    seconds: result.seconds,
+    recordsPerSecond: result.seconds > 0 ? result.rowsRead / result.seconds : 0,
+    cpuSeconds: result.cpuSeconds,
+    rssPeakBytes: result.rssPeakBytes,
+    latencyUs: { kind: 'service', ...result.latencyUs.percentiles() },
+    end: result.end,
+    queries: result.queries,
+    partitions: result.queries.flatMap((query) => query.partitions),
+  };
+  try {
+    await writeFile(file, `${JSON.stringify(stats, null, 2)}\n`);
+  } catch (error) {
+    throw new ConfigError('FLAG_INVALID', {
+      message: `--stats-json cannot write "${file}": ${(error as Error).message}`,
+      cause: error,
+    });
+  }
+}
+
+/** ^C once: a clean stop with a summary; twice: out at once. */
+class Interrupt {
+  exitCode: number | null = null;
+  private readonly terminal: Terminal;
+  private processor: JobProcessor | null = null;
+  private readonly onInterrupt = (): void => this.interrupted(130);
+  private readonly onTerminate = (): void => this.interrupted(143);
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  watch(processor: JobProcessor): void {
+    this.processor = processor;
+    process.on('SIGINT', this.onInterrupt);
+    process.on('SIGTERM', this.onTerminate);
+  }
+
+  unwatch(): void {
+    process.off('SIGINT', this.onInterrupt);
+    process.off('SIGTERM', this.onTerminate);
+  }
+
+  private interrupted(exitCode: number): void {
+    if (this.exitCode !== null) process.exit(exitCode);
+    this.exitCode = exitCode;
+    this.terminal.note('stopping; once more stops at once');
+    void this.processor?.stop();
+  }
+}
