@@ -1,0 +1,78 @@
+/**
+ * GROUP BY without a window: one state for all of the operator's groups. 'changes' emits the new
+ * state of its group after each record, 'retract' the old and the new one, 'final' every group at
+ * the end of input. Groups and accumulators are state/grouped-state; this is only the order of
+ * things. Watermarks pass unchanged, behind the rows of the batches before them.
+ */
+import type { Batch } from '../../columnar/batch.js';
+import { emptyHeader } from '../../columnar/batch.js';
+import type { AggregateNode } from '../../plan/pipeline-plan.js';
+import { GroupedStateFactory } from '../../state/grouped-state.js';
+import type { GroupedState } from '../../state/grouped-state.js';
+import type { ResultRows } from '../../state/result-rows.js';
+import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { Operator, OperatorContext } from '../operator.js';
+
+export class AggregateOperator implements Operator {
+  readonly id: string;
+  private readonly node: AggregateNode;
+  private readonly context: OperatorContext;
+  private readonly state: GroupedState;
+  private readonly results: ResultRows;
+
+  constructor(node: AggregateNode, context: OperatorContext) {
+    this.id = node.id;
+    this.node = node;
+    this.context = context;
+    const factory = new GroupedStateFactory({
+      id: node.id,
+      inputTypes: node.input.schema.map((column) => column.type),
+      keys: node.keys,
+      aggregates: node.aggregates,
+      windowColumns: false,
+      inputRetracts: node.input.mode === 'retract',
+    });
+    this.state = factory.create();
+    this.results = factory.results(context.output, context.errors, {
+      ops: node.emission !== 'final',
+    });
+  }
+
+  process(_input: number, batch: Batch): void {
+    const { state, results } = this;
+    const rows = batch.selection;
+    const count = batch.selectedCount;
+    if (this.node.emission === 'final') {
+      state.update(batch, rows, count);
+      return;
+    }
+    if (this.node.emission === 'changes') state.updateEmitChanged(batch, rows, count, results);
+    else state.updateEmitRetract(batch, rows, count, results);
+    results.flush();
+  }
+
+  watermark(_input: number, watermarkMs: number): void {
+    this.context.output.watermark(watermarkMs);
+  }
+
+  end(_input: number, flush: boolean): void {
+    if (this.node.emission !== 'final' || !flush) return;
+    const { state, results } = this;
+    if (this.node.keys.length === 0) state.ensureGlobalGroup();
+    results.begin(emptyHeader(this.id), false);
+    state.emitAll(results);
+    results.flush();
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.state.snapshot(writer);
+  }
+
+  restore(reader: StateReader): void {
+    this.state.restore(reader);
+  }
+
+  stateSize(): { readonly rows: number; readonly bytes: number } {
+    return { rows: this.state.groupCount, bytes: this.state.byteSize() };
+  }
+}

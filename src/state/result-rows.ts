@@ -1,0 +1,250 @@
+/**
+ * Result rows on their way out of grouped state: one reusable batch that grows row by row and is
+ * emitted when BATCH_ROWS_MAX rows are in it or when the operator asks (`flush`). Owns the result
+ * columns (which start narrow and widen for good when a value needs it), row kinds, origins and
+ * the rows that failed. What a row holds is decided by grouped-state and the generated kernels,
+ * which write into the arrays directly. @hot
+ */
+import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../columnar/batch.js';
+import type { Batch, BatchHeader } from '../columnar/batch.js';
+import type { Column, ColumnKind } from '../columnar/column.js';
+import { Dictionary } from '../columnar/dictionary.js';
+import type { SqlType, SqlValue } from '../columnar/types.js';
+
+/** The part of runtime's Output that state needs; state knows no operators. */
+export interface RowOutput {
+  emit(batch: Batch): void;
+}
+/** The part of runtime's RecordErrors that state needs. Row -1: a result row of no one record. */
+export interface RowErrors {
+  recordFailed(
+    header: BatchHeader,
+    row: number,
+    failure: { readonly key: 'NUMERIC_OVERFLOW'; readonly message: string },
+  ): void;
+}
+
+export interface ResultRowsOptions {
+  /** Whether batches carry row kinds. Default false: all rows are +I. */
+  readonly ops?: boolean;
+}
+
+/** Sign-extending views: the largest value an f64 column of an exact type may hold. */
+const MASK_64 = (1n << 64n) - 1n;
+
+export class ResultRows {
+  readonly types: readonly SqlType[];
+  readonly columns: Column[];
+  /** Null bytes of each column; a column shows them only while `hasNulls` says so. */
+  readonly nulls: Uint8Array[];
+  readonly hasNulls: Uint8Array;
+  rowCount = 0;
+  readonly capacity = BATCH_ROWS_MAX;
+  readonly ops: Uint8Array | null;
+  readonly origins: Int32Array = new Int32Array(BATCH_ROWS_MAX);
+  header: BatchHeader = emptyHeader('');
+  readonly errors: RowErrors;
+  windowStart = 0;
+  windowEnd = 0;
+  private hasOrigins = false;
+  private readonly failed: Uint8Array = new Uint8Array(BATCH_ROWS_MAX);
+  private failedCount = 0;
+  private readonly selection: Int32Array = new Int32Array(BATCH_ROWS_MAX);
+  private readonly output: RowOutput;
+  private readonly batch: Batch;
+
+  constructor(
+    types: readonly SqlType[],
+    output: RowOutput,
+    errors: RowErrors,
+    options: ResultRowsOptions = {},
+  ) {
+    this.types = types;
+    this.output = output;
+    this.errors = errors;
+    this.columns = types.map((type) => newColumn(kindOf(type), BATCH_ROWS_MAX));
+    this.nulls = types.map(() => new Uint8Array(BATCH_ROWS_MAX));
+    this.hasNulls = new Uint8Array(types.length);
+    this.ops = options.ops === true ? new Uint8Array(BATCH_ROWS_MAX) : null;
+    this.batch = newBatch(this.columns, this.header);
+  }
+
+  /** Window bounds of the rows that the next calls append. */
+  setWindow(start: number, end: number): void {
+    this.windowStart = start;
+    this.windowEnd = end;
+  }
+
+  /** Header and kind of the rows that follow; rows of another header are emitted first. */
+  begin(header: BatchHeader, withOrigins: boolean): void {
+    if (this.rowCount > 0 && (this.header !== header || this.hasOrigins !== withOrigins)) {
+      this.flush();
+    }
+    this.header = header;
+    this.hasOrigins = withOrigins;
+  }
+
+  /** A free row, emitting the full batch first when there is none. Fill it, then `rowCount += 1`. */
+  reserve(): number {
+    if (this.rowCount === this.capacity) this.flush();
+    return this.rowCount;
+  }
+
+  /** Leaves the row out of the batch and reports it. `row` is already counted. */
+  fail(row: number, originRow: number, message: string): void {
+    this.failed[row] = 1;
+    this.failedCount += 1;
+    this.errors.recordFailed(this.header, originRow, { key: 'NUMERIC_OVERFLOW', message });
+  }
+
+  /** Emits what is there. */
+  flush(): void {
+    const count = this.rowCount;
+    if (count === 0) return;
+    const { batch } = this;
+    batch.rowCount = count;
+    batch.header = this.header;
+    batch.ops = this.ops;
+    batch.origins = this.hasOrigins ? this.origins : null;
+    batch.selection = null;
+    batch.selectedCount = count;
+    if (this.failedCount > 0) this.select(batch, count);
+    for (let index = 0; index < this.columns.length; index += 1) {
+      const column = this.columns[index] as Column;
+      column.nulls = this.hasNulls[index] === 1 ? (this.nulls[index] as Uint8Array) : null;
+    }
+    this.rowCount = 0;
+    if (batch.selectedCount > 0) this.output.emit(batch);
+    for (let index = 0; index < this.columns.length; index += 1) {
+      if (this.hasNulls[index] === 1) (this.nulls[index] as Uint8Array).fill(0, 0, count);
+      this.hasNulls[index] = 0;
+    }
+  }
+
+  setNull(column: number, row: number): void {
+    (this.nulls[column] as Uint8Array)[row] = 1;
+    this.hasNulls[column] = 1;
+  }
+
+  setBigInt(index: number, row: number, value: bigint): void {
+    let column = this.columns[index] as Column;
+    const wanted = kindForBigInt(value);
+    if (rankOf(wanted) > rankOf(column.kind)) column = this.widen(index, wanted);
+    writeBigInt(column, row, value);
+  }
+
+  /** Any value of the column's type; the slow path of rare types. */
+  setValue(index: number, row: number, value: SqlValue, dictionary: Dictionary): void {
+    const column = this.columns[index] as Column;
+    if (value === null) {
+      this.setNull(index, row);
+      if (column.kind === 'dict') column.codes[row] = 0;
+      return;
+    }
+    if (typeof value === 'bigint') this.setBigInt(index, row, value);
+    else if (column.kind === 'f64') column.values[row] = value as number;
+    else if (column.kind === 'bool') column.values[row] = value === true ? 1 : 0;
+    else if (column.kind === 'dict') {
+      this.useDictionary(dictionary);
+      column.codes[row] = dictionary.internText(value as string);
+    } else if (column.kind === 'list') column.values[row] = value;
+  }
+
+  /** All text columns speak codes of one dictionary at a time. */
+  useDictionary(dictionary: Dictionary): void {
+    for (const column of this.columns) {
+      if (column.kind !== 'dict' || column.dictionary === dictionary) continue;
+      this.flush();
+      column.dictionary = dictionary;
+    }
+  }
+
+  /** Changes a column's kind for good, rows so far included. */
+  widen(index: number, kind: ColumnKind): Column {
+    const from = this.columns[index] as Column;
+    const to = newColumn(kind, this.capacity);
+    for (let row = 0; row < this.rowCount; row += 1) writeBigInt(to, row, readBigInt(from, row));
+    this.columns[index] = to;
+    return to;
+  }
+
+  private select(batch: Batch, count: number): void {
+    let selected = 0;
+    for (let row = 0; row < count; row += 1) {
+      if (this.failed[row] === 1) this.failed[row] = 0;
+      else {
+        this.selection[selected] = row;
+        selected += 1;
+      }
+    }
+    batch.selection = this.selection;
+    batch.selectedCount = selected;
+    this.failedCount = 0;
+  }
+}
+
+function kindOf(type: SqlType): ColumnKind {
+  switch (type.kind) {
+    case 'boolean':
+      return 'bool';
+    case 'varchar':
+      return 'dict';
+    case 'array':
+    case 'map':
+    case 'row':
+    case 'null':
+      return 'list';
+    default:
+      return 'f64';
+  }
+}
+
+const NO_TEXTS = new Dictionary();
+
+export function newColumn(kind: ColumnKind, capacity: number): Column {
+  switch (kind) {
+    case 'i64':
+      return { kind, values: new BigInt64Array(capacity), nulls: null };
+    case 'i128':
+      return {
+        kind,
+        high: new BigInt64Array(capacity),
+        low: new BigUint64Array(capacity),
+        nulls: null,
+      };
+    case 'bool':
+      return { kind, values: new Uint8Array(capacity), nulls: null };
+    case 'dict':
+    case 'utf8':
+      return { kind: 'dict', codes: new Int32Array(capacity), dictionary: NO_TEXTS, nulls: null };
+    case 'list':
+      return { kind, values: new Array<SqlValue>(capacity).fill(null), nulls: null };
+    case 'f64':
+      return { kind, values: new Float64Array(capacity), nulls: null };
+  }
+}
+
+function rankOf(kind: ColumnKind): number {
+  return kind === 'i128' ? 2 : kind === 'i64' ? 1 : 0;
+}
+
+function kindForBigInt(value: bigint): ColumnKind {
+  if (value >= -9007199254740991n && value <= 9007199254740991n) return 'f64';
+  return BigInt.asIntN(64, value) === value ? 'i64' : 'i128';
+}
+
+function writeBigInt(column: Column, row: number, value: bigint): void {
+  if (column.kind === 'f64') column.values[row] = Number(value);
+  else if (column.kind === 'i64') column.values[row] = value;
+  else if (column.kind === 'i128') {
+    column.high[row] = value >> 64n;
+    column.low[row] = value & MASK_64;
+  }
+}
+
+function readBigInt(column: Column, row: number): bigint {
+  if (column.kind === 'f64') return BigInt(column.values[row] as number);
+  if (column.kind === 'i64') return column.values[row] as bigint;
+  if (column.kind !== 'i128') return 0n;
+  return ((column.high[row] as bigint) << 64n) | (column.low[row] as bigint);
+}
