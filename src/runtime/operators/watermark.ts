@@ -4,8 +4,9 @@
  * a block: rows that WHERE rejected count, failed ones do not. The reckoning is runtime/watermark;
  * what late means for a window is the window's business. @hot
  */
-import type { Batch, BatchHeader } from '../../columnar/batch.js';
+import type { Batch } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
+import { pipelineInputs } from '../../plan/pipeline-plan.js';
 import type { PipelineNode, WatermarkNode } from '../../plan/pipeline-plan.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
@@ -25,18 +26,8 @@ export interface WatermarkOptions {
  * is late: a session that ended takes no further record, so where it ended within the batch counts.
  */
 export function needsEveryRowWatermark(root: PipelineNode): boolean {
-  switch (root.kind) {
-    case 'scan':
-      return false;
-    case 'join':
-      return needsEveryRowWatermark(root.left) || needsEveryRowWatermark(root.right);
-    case 'union':
-      return root.inputs.some(needsEveryRowWatermark);
-    case 'window-aggregate':
-      return root.window.kind === 'session' || needsEveryRowWatermark(root.input);
-    default:
-      return needsEveryRowWatermark(root.input);
-  }
+  if (root.kind === 'window-aggregate' && root.window.kind === 'session') return true;
+  return pipelineInputs(root).some(needsEveryRowWatermark);
 }
 
 export class WatermarkOperator implements Operator {
@@ -160,7 +151,7 @@ export class WatermarkOperator implements Operator {
     forwarded.failed = batch.failed;
     forwarded.rowWatermarks = null;
     forwarded.origins = batch.origins;
-    copyHeader(batch.header, forwarded.header);
+    Object.assign(forwarded.header, batch.header);
     if (batch.rowCount > this.rowWatermarks.length) this.grow(batch.rowCount);
     return forwarded;
   }
@@ -198,14 +189,4 @@ export class WatermarkOperator implements Operator {
     this.failed = new Uint8Array(rowCount);
     this.selection = new Int32Array(rowCount);
   }
-}
-
-function copyHeader(from: BatchHeader, to: BatchHeader): void {
-  to.sourceName = from.sourceName;
-  to.split = from.split;
-  to.sequence = from.sequence;
-  to.firstOffset = from.firstOffset;
-  to.offsets = from.offsets;
-  to.ingestTimeMs = from.ingestTimeMs;
-  to.rawRecord = from.rawRecord;
 }
