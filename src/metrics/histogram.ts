@@ -2,7 +2,7 @@
  * A latency histogram: hdr-histogram-js with three significant digits, in microseconds. Owns the
  * percentiles every report prints; recording is per batch (count = records), never per row.
  */
-import { build } from 'hdr-histogram-js';
+import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import type { Histogram as Hdr } from 'hdr-histogram-js';
 
 export interface Percentiles {
@@ -16,6 +16,8 @@ export interface Percentiles {
 
 export class Histogram {
   private readonly hdr: Hdr;
+  /** Records per 1-2-5 step, for drawing. */
+  private readonly stepCounts = new Map<number, number>();
 
   constructor() {
     this.hdr = build({
@@ -30,10 +32,15 @@ export class Histogram {
   /** `count` records took `us` microseconds each. */
   record(us: number, count: number): void {
     this.hdr.recordValueWithCount(Math.max(1, Math.round(us)), count);
+    const step = stepOf(us);
+    this.stepCounts.set(step, (this.stepCounts.get(step) ?? 0) + count);
   }
 
   merge(other: Histogram): void {
     this.hdr.add(other.hdr);
+    for (const [step, count] of other.stepCounts) {
+      this.stepCounts.set(step, (this.stepCounts.get(step) ?? 0) + count);
+    }
   }
 
   get totalCount(): number {
@@ -42,6 +49,21 @@ export class Histogram {
 
   percentile(percent: number): number {
     return this.hdr.getValueAtPercentile(percent);
+  }
+
+  /** [lower bound in µs, records] of each 1-2-5 step between the smallest and the largest value. */
+  steps(): readonly (readonly [number, number])[] {
+    const used = [...this.stepCounts.keys()].sort((a, b) => a - b);
+    const first = used[0];
+    const last = used.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const all = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+    return all.map((step) => [stepBound(step), this.stepCounts.get(step) ?? 0]);
+  }
+
+  /** HdrHistogram's compressed form, base64: what its tools read. */
+  encoded(): string {
+    return encodeIntoCompressedBase64(this.hdr);
   }
 
   percentiles(): Percentiles {
@@ -54,4 +76,17 @@ export class Histogram {
       max: this.hdr.maxValue,
     };
   }
+}
+
+const STEPS = [1, 2, 5];
+
+/** Number of the 1-2-5 step that holds a value: 0 for [1, 2), 1 for [2, 5), 2 for [5, 10) … */
+function stepOf(us: number): number {
+  const decade = Math.max(0, Math.floor(Math.log10(Math.max(1, us))));
+  const lead = us / 10 ** decade;
+  return decade * 3 + (lead >= 5 ? 2 : lead >= 2 ? 1 : 0);
+}
+
+function stepBound(step: number): number {
+  return (STEPS[step % 3] as number) * 10 ** Math.floor(step / 3);
 }
