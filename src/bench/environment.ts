@@ -37,8 +37,11 @@ export function benchEnvironment(seed: number): BenchEnvironment {
 function git(args: readonly string[]): string | null {
   try {
     const cwd = fileURLToPath(new URL('../..', import.meta.url));
-    const options = { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
-    return execFileSync('git', args, options).trim();
+    return execFileSync('git', args, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return null;
   }
