@@ -1,0 +1,73 @@
+/**
+ * Tells the user when the brokers go away and when they are back. librdkafka reconnects by itself
+ * and reports every closed connection, most of which mean nothing; so an error only raises a
+ * suspicion here, and a look at the metadata decides. Owns the two lines and nothing else.
+ */
+import { metadata } from './client.js';
+import type { KafkaEndpoint } from './options.js';
+import type { RdClient } from './rdkafka.js';
+
+const PROBE_TIMEOUT_MS = 1_000;
+const PROBE_PAUSE_MS = 300;
+
+export class BrokerWatch {
+  /** The brokers do not answer. */
+  away = false;
+  private readonly endpoint: KafkaEndpoint;
+  private readonly client: RdClient;
+  private readonly notice: (line: string) => void;
+  private probing = false;
+  private closed = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(endpoint: KafkaEndpoint, client: RdClient, notice: (line: string) => void) {
+    this.endpoint = endpoint;
+    this.client = client;
+    this.notice = notice;
+    client.on('event.error', () => {
+      this.suspect();
+    });
+  }
+
+  /** Something failed that a missing broker would explain. */
+  suspect(): void {
+    if (this.probing || this.closed) return;
+    this.probing = true;
+    this.probe();
+  }
+
+  /** The brokers answered in some other way: a message came. */
+  alive(): void {
+    if (!this.away) return;
+    this.away = false;
+    this.notice(`broker ${this.endpoint.brokers} is back`);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private probe(): void {
+    metadata(this.client, { topic: this.endpoint.topic, timeout: PROBE_TIMEOUT_MS }).then(
+      () => {
+        this.probing = false;
+        if (!this.closed) this.alive();
+      },
+      () => {
+        this.missed();
+      },
+    );
+  }
+
+  private missed(): void {
+    if (this.closed) return;
+    if (!this.away) {
+      this.away = true;
+      this.notice(`broker ${this.endpoint.brokers} went away, retrying …`);
+    }
+    this.timer = setTimeout(() => {
+      this.probe();
+    }, PROBE_PAUSE_MS);
+  }
+}

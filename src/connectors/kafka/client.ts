@@ -1,0 +1,248 @@
+/**
+ * Connections to a Kafka cluster: opens consumers and producers within a bounded time, finds a
+ * topic's partitions, and says what librdkafka's errors mean to the user. Which offsets are read is
+ * offsets.ts, the messages are source.ts and sink.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import { ConfigError, ConnectorError } from '../../base/errors.js';
+import { closest } from '../../sql/suggest.js';
+import type { KafkaEndpoint } from './options.js';
+import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
+import type { RdClient, RdConfig, RdConsumer, RdError, RdMetadata, RdProducer } from './rdkafka.js';
+
+/** How many names of other topics an error shows at most. */
+const TOPICS_SHOWN_MAX = 5;
+/** How long one look at metadata may take once connected. */
+const METADATA_TIMEOUT_MS = 5_000;
+
+/** What both kinds of client are set to; 'properties.*' of the table come after and win. */
+const CLIENT_DEFAULTS: RdConfig = {
+  'client.id': 'velo',
+  // Errors and logs come as events, not as lines on stderr.
+  event_cb: true,
+  'reconnect.backoff.ms': 100,
+  'reconnect.backoff.max.ms': 1_000,
+};
+
+const CONSUMER_DEFAULTS: RdConfig = {
+  // All prefetched messages of a consumer, in librdkafka's memory.
+  'queued.max.messages.kbytes': 32 * 1024,
+  'queued.min.messages': 100_000,
+  'fetch.queue.backoff.ms': 5,
+  'fetch.error.backoff.ms': 200,
+  'fetch.wait.max.ms': 100,
+};
+
+const PRODUCER_DEFAULTS: RdConfig = {
+  'enable.idempotence': true,
+  'linger.ms': 10,
+  'queue.buffering.max.messages': 200_000,
+  // librdkafka gives up on a message after 5 minutes; Kafka's Java producer after 2.
+  'delivery.timeout.ms': 120_000,
+};
+
+/** A connected consumer. `groupId` null: it never commits, the name is a throw-away. */
+export async function openConsumer(
+  endpoint: KafkaEndpoint,
+  groupId: string | null,
+): Promise<RdConsumer> {
+  const { KafkaConsumer } = loadRdkafka();
+  const config: RdConfig = {
+    ...CLIENT_DEFAULTS,
+    ...CONSUMER_DEFAULTS,
+    ...endpoint.properties,
+    'bootstrap.servers': endpoint.brokers,
+    'group.id': groupId ?? `velo-${randomUUID()}`,
+    'enable.auto.commit': false,
+    'enable.auto.offset.store': false,
+    'enable.partition.eof': true,
+    'allow.auto.create.topics': false,
+    offset_commit_cb: true,
+  };
+  // Offsets that the broker does not hold are an error: skipping records would lose them unseen.
+  const topicConfig: RdConfig = { 'auto.offset.reset': 'error' };
+  const consumer = construct(endpoint, () => new KafkaConsumer(config, topicConfig));
+  return connect(endpoint, consumer);
+}
+
+/** A connected producer that reports the delivery of every message. */
+export async function openProducer(endpoint: KafkaEndpoint): Promise<RdProducer> {
+  const { Producer } = loadRdkafka();
+  const config: RdConfig = {
+    ...CLIENT_DEFAULTS,
+    ...PRODUCER_DEFAULTS,
+    ...endpoint.properties,
+    'bootstrap.servers': endpoint.brokers,
+    dr_cb: true,
+  };
+  return connect(
+    endpoint,
+    construct(endpoint, () => new Producer(config, {})),
+  );
+}
+
+/** Disconnects; what is still buffered in a producer is given up. */
+export function closeClient(client: RdClient): Promise<void> {
+  client.removeAllListeners('event.error');
+  client.on('event.error', () => undefined);
+  return new Promise((resolve) => {
+    client.disconnect(() => {
+      resolve();
+    });
+  });
+}
+
+/** Numbers of the topic's partitions, ascending. Throws TOPIC_NOT_FOUND. */
+export async function topicPartitions(
+  endpoint: KafkaEndpoint,
+  client: RdClient,
+): Promise<readonly number[]> {
+  const { topic } = endpoint;
+  const found = partitionsIn(
+    await metadata(client, { topic, timeout: METADATA_TIMEOUT_MS }),
+    topic,
+  );
+  if (found.length > 0) return found;
+  const all = await metadata(client, { timeout: METADATA_TIMEOUT_MS });
+  throw topicNotFound(endpoint, all);
+}
+
+/**
+ * The partitions of a topic to write to. A cluster that creates topics on demand does so when a
+ * producer asks for one; it takes a moment until that shows.
+ */
+export async function writablePartitions(
+  endpoint: KafkaEndpoint,
+  client: RdClient,
+): Promise<readonly number[]> {
+  const { topic } = endpoint;
+  const deadlineMs = performance.now() + Math.min(endpoint.connectTimeoutMs, METADATA_TIMEOUT_MS);
+  for (;;) {
+    const found = partitionsIn(
+      await metadata(client, { topic, timeout: METADATA_TIMEOUT_MS }),
+      topic,
+    );
+    if (found.length > 0) return found;
+    if (performance.now() > deadlineMs) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw topicNotFound(endpoint, await metadata(client, { timeout: METADATA_TIMEOUT_MS }));
+}
+
+export function metadata(
+  client: RdClient,
+  options: { readonly topic?: string; readonly timeout: number },
+): Promise<RdMetadata> {
+  return promised<RdMetadata>((done) => client.getMetadata(options, done));
+}
+
+/** Errors that pass when the broker is reachable again or has chosen a leader. */
+export function isPassing(error: RdError): boolean {
+  return PASSING.has(error.code);
+}
+
+/** The error that ends a job, from one of librdkafka. */
+export function kafkaError(endpoint: KafkaEndpoint, doing: string, cause: unknown): ConnectorError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new ConnectorError('KAFKA', {
+    message: `${doing} topic "${endpoint.topic}" of ${endpoint.label} failed: ${text}`,
+    detail: `the brokers are ${endpoint.brokers}`,
+    cause,
+  });
+}
+
+export function brokerUnreachable(
+  endpoint: KafkaEndpoint,
+  detail: string | undefined,
+  cause: unknown,
+): ConnectorError {
+  const seconds = endpoint.connectTimeoutMs / 1000;
+  return new ConnectorError('BROKER_UNREACHABLE', {
+    message: `no Kafka broker answers at "${endpoint.brokers}" for ${endpoint.label}`,
+    detail: `tried for ${seconds} s${detail === undefined ? '' : `: ${detail}`}`,
+    hint: "check 'properties.bootstrap.servers' and that the broker runs",
+    cause,
+  });
+}
+
+const PASSING: ReadonlySet<number> = new Set([
+  RD_ERROR.ALL_BROKERS_DOWN,
+  RD_ERROR.TRANSPORT,
+  RD_ERROR.RESOLVE,
+  RD_ERROR.TIMED_OUT,
+  RD_ERROR.TIMED_OUT_QUEUE,
+  RD_ERROR.LEADER_NOT_AVAILABLE,
+  RD_ERROR.NOT_LEADER_FOR_PARTITION,
+  RD_ERROR.REQUEST_TIMED_OUT,
+  RD_ERROR.REPLICA_NOT_AVAILABLE,
+  RD_ERROR.NETWORK_EXCEPTION,
+  RD_ERROR.COORDINATOR_LOAD_IN_PROGRESS,
+  RD_ERROR.COORDINATOR_NOT_AVAILABLE,
+  RD_ERROR.NOT_COORDINATOR,
+]);
+
+/** librdkafka checks names and values of properties when a client is made. */
+function construct<T>(endpoint: KafkaEndpoint, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const property = Object.keys(endpoint.properties).find((name) => text.includes(`"${name}"`));
+    const option = property === undefined ? 'properties' : `properties.${property}`;
+    throw new ConfigError('SETTING_INVALID', {
+      message: `option "${option}" of ${endpoint.label} is refused: ${lowerFirst(text)}`,
+      hint: "'properties.*' take the names and values of librdkafka's CONFIGURATION.md",
+      cause,
+    });
+  }
+}
+
+async function connect<T extends RdClient>(endpoint: KafkaEndpoint, client: T): Promise<T> {
+  const timeout = endpoint.connectTimeoutMs;
+  let reason: string | undefined;
+  const events = client as unknown as NodeJS.EventEmitter;
+  // Lower bound of severity 3 is an error; the last one says why no broker answers.
+  const remember = (line: { readonly message?: string }): void => {
+    reason = line.message?.replace(/^(\[[^\]]*\]: )?([^ ]*: )?/, '') ?? reason;
+  };
+  events.on('event.log', remember);
+  client.on('event.error', () => undefined);
+  try {
+    await promised((done) => client.connect({ timeout }, done));
+    return client;
+  } catch (cause) {
+    throw brokerUnreachable(endpoint, reason, cause);
+  } finally {
+    events.off('event.log', remember);
+  }
+}
+
+function partitionsIn(found: RdMetadata, topic: string): readonly number[] {
+  const entry = found.topics.find(({ name }) => name === topic);
+  return (entry?.partitions ?? []).map(({ id }) => id).sort((a, b) => a - b);
+}
+
+function topicNotFound(endpoint: KafkaEndpoint, all: RdMetadata): ConnectorError {
+  const names = all.topics
+    .filter(({ name, partitions }) => partitions.length > 0 && !name.startsWith('__'))
+    .map(({ name }) => name)
+    .sort();
+  const nearest = closest(endpoint.topic, names);
+  return new ConnectorError('TOPIC_NOT_FOUND', {
+    message: `topic "${endpoint.topic}" of ${endpoint.label} does not exist`,
+    detail: `the broker at ${endpoint.brokers} has ${topicList(names)}`,
+    hint:
+      nearest === undefined ? 'create the topic, or name another' : `did you mean "${nearest}"?`,
+  });
+}
+
+function topicList(names: readonly string[]): string {
+  if (names.length === 0) return 'no topics';
+  const shown = names.slice(0, TOPICS_SHOWN_MAX).map((name) => `"${name}"`);
+  const more = names.length - shown.length;
+  return `the topics ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,320 @@
+/**
+ * The WITH options of a Kafka table, under Flink's names. Owns which options there are, their
+ * values and defaults, for reading and for writing; 'properties.*' go to librdkafka, which knows
+ * the names of those (client.ts reports what it refuses). Opens nothing.
+ *
+ * Where velo takes more than Flink: without 'scan.startup.mode' a table with a group id starts at
+ * the group's offsets, others at the earliest; a group without offsets starts at the earliest
+ * unless 'properties.auto.offset.reset' says otherwise. 'connect.timeout' is velo's own.
+ */
+import { ConfigError } from '../../base/errors.js';
+import { didYouMean } from '../../plan/faults.js';
+import { INPUT_FORMATS } from '../../formats/decoder-registry.js';
+import type { InputFormat } from '../../formats/decoder-registry.js';
+import type { TableDefinition } from '../../plan/schema.js';
+import { parseDurationMs } from '../../sql/durations.js';
+
+export type StartPosition =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'group' }
+  | { readonly kind: 'timestamp'; readonly timestampMs: number }
+  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<number, number> };
+
+export type StopPosition =
+  | { readonly kind: 'unbounded' }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'group' }
+  | { readonly kind: 'timestamp'; readonly timestampMs: number }
+  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<number, number> };
+
+/** Where a partition starts that the group has no offset for. */
+export type OffsetReset = 'earliest' | 'latest' | 'error';
+
+/** What it takes to talk to a cluster about a topic. */
+export interface KafkaEndpoint {
+  /** What messages call it: `table "orders"`. */
+  readonly label: string;
+  readonly topic: string;
+  /** Host and port pairs, separated by commas. */
+  readonly brokers: string;
+  /** The other 'properties.*' without their prefix, for librdkafka. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly connectTimeoutMs: number;
+}
+
+export interface KafkaReadOptions extends KafkaEndpoint {
+  readonly groupId: string | null;
+  readonly start: StartPosition;
+  readonly stop: StopPosition;
+  readonly offsetReset: OffsetReset;
+  readonly format: InputFormat;
+}
+
+export type KeyFormat = 'json' | 'raw';
+
+export interface KafkaWriteOptions extends KafkaEndpoint {
+  readonly format: InputFormat;
+  /** Columns that make the record's key; null: the upsert key, if there is one. */
+  readonly keyFields: readonly string[] | null;
+  /** null: raw for one column, JSON for several. */
+  readonly keyFormat: KeyFormat | null;
+}
+
+/** Default of 'connect.timeout': how long the first broker may take to answer. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+const PREFIX = 'properties.';
+const START_MODES = [
+  'earliest-offset',
+  'latest-offset',
+  'group-offsets',
+  'timestamp',
+  'specific-offsets',
+];
+const STOP_MODES = ['unbounded', 'latest-offset', 'group-offsets', 'timestamp', 'specific-offsets'];
+const KNOWN_OPTIONS = [
+  'topic',
+  'properties.bootstrap.servers',
+  'properties.group.id',
+  'format',
+  'value.format',
+  'value.fields-include',
+  'key.format',
+  'key.fields',
+  'scan.startup.mode',
+  'scan.startup.timestamp-millis',
+  'scan.startup.specific-offsets',
+  'scan.bounded.mode',
+  'scan.bounded.timestamp-millis',
+  'scan.bounded.specific-offsets',
+  'scan.topic-partition-discovery.interval',
+  'scan.parallelism',
+  'sink.parallelism',
+  'sink.partitioner',
+  'sink.delivery-guarantee',
+  'source.idle-timeout',
+  'connect.timeout',
+];
+
+/** Options of Flink's JSON format at the values that say what velo does anyway. */
+const FLINK_JSON_DEFAULTS: Readonly<Record<string, string>> = {
+  'json.fail-on-missing-field': 'false',
+  'json.ignore-parse-errors': 'false',
+  'json.timestamp-format.standard': 'ISO-8601',
+};
+
+/** Properties that velo sets itself, because it delivers what was processed and nothing else. */
+const OWN_PROPERTIES = new Set([
+  'bootstrap.servers',
+  'metadata.broker.list',
+  'group.id',
+  'auto.offset.reset',
+  'enable.auto.commit',
+  'enable.auto.offset.store',
+  'auto.commit.interval.ms',
+  'enable.partition.eof',
+]);
+
+/** Whether a table with these options ends by itself. */
+export function kafkaIsBounded(options: Readonly<Record<string, string>>): boolean {
+  return (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded';
+}
+
+/** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
+export function readOptions(table: TableDefinition): KafkaReadOptions {
+  const options = new TableOptions(table);
+  const groupId = options.text('properties.group.id');
+  return {
+    ...options.endpoint(),
+    format: options.format(),
+    groupId,
+    start: startPosition(options, groupId),
+    stop: stopPosition(options, groupId),
+    offsetReset: offsetReset(options),
+  };
+}
+
+/** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
+export function writeOptions(table: TableDefinition): KafkaWriteOptions {
+  const options = new TableOptions(table);
+  const guarantee = options.choice('sink.delivery-guarantee', ['at-least-once', 'none']);
+  const keyFields = options.text('key.fields');
+  const endpoint = options.endpoint();
+  const properties =
+    guarantee === 'none'
+      ? { 'enable.idempotence': 'false', ...endpoint.properties }
+      : endpoint.properties;
+  options.choice('value.fields-include', ['ALL']);
+  options.choice('sink.partitioner', ['default']);
+  return {
+    ...endpoint,
+    format: options.format(),
+    properties,
+    keyFields: keyFields === null ? null : keyFields.split(';').map((name) => name.trim()),
+    keyFormat: options.choice('key.format', ['json', 'raw']) as KeyFormat | null,
+  };
+}
+
+function startPosition(options: TableOptions, groupId: string | null): StartPosition {
+  const mode = options.choice('scan.startup.mode', START_MODES);
+  switch (mode ?? (groupId === null ? 'earliest-offset' : 'group-offsets')) {
+    case 'latest-offset':
+      return { kind: 'latest' };
+    case 'group-offsets':
+      options.requireGroup('scan.startup.mode', groupId);
+      return { kind: 'group' };
+    case 'timestamp':
+      return { kind: 'timestamp', timestampMs: options.whole('scan.startup.timestamp-millis') };
+    case 'specific-offsets':
+      return { kind: 'offsets', offsets: options.offsets('scan.startup.specific-offsets') };
+    default:
+      return { kind: 'earliest' };
+  }
+}
+
+function stopPosition(options: TableOptions, groupId: string | null): StopPosition {
+  switch (options.choice('scan.bounded.mode', STOP_MODES)) {
+    case 'latest-offset':
+      return { kind: 'latest' };
+    case 'group-offsets':
+      options.requireGroup('scan.bounded.mode', groupId);
+      return { kind: 'group' };
+    case 'timestamp':
+      return { kind: 'timestamp', timestampMs: options.whole('scan.bounded.timestamp-millis') };
+    case 'specific-offsets':
+      return { kind: 'offsets', offsets: options.offsets('scan.bounded.specific-offsets') };
+    default:
+      return { kind: 'unbounded' };
+  }
+}
+
+function offsetReset(options: TableOptions): OffsetReset {
+  const names = ['earliest', 'smallest', 'latest', 'largest', 'none', 'error'];
+  switch (options.choice('properties.auto.offset.reset', names)) {
+    case 'latest':
+    case 'largest':
+      return 'latest';
+    case 'none':
+    case 'error':
+      return 'error';
+    default:
+      return 'earliest';
+  }
+}
+
+/** Reads single options and words what is wrong with them. */
+class TableOptions {
+  private readonly values: Readonly<Record<string, string>>;
+  private readonly label: string;
+
+  constructor(table: TableDefinition) {
+    this.values = table.options;
+    this.label = `table "${table.name}"`;
+    for (const name of Object.keys(table.options)) this.requireKnown(name);
+  }
+
+  text(name: string): string | null {
+    const value = this.values[name];
+    return value === undefined || value === '' ? null : value;
+  }
+
+  choice(name: string, values: readonly string[]): string | null {
+    const value = this.text(name);
+    if (value === null || values.includes(value)) return value;
+    throw this.invalid(name, value, didYouMean(value, values) ?? `use ${quotedList(values)}`);
+  }
+
+  whole(name: string): number {
+    const value = this.required(name, 'a whole number, such as 1700000000000');
+    const number = Number(value);
+    if (/^\d+$/.test(value) && Number.isSafeInteger(number)) return number;
+    throw this.invalid(name, value, 'give a whole number, such as 1700000000000');
+  }
+
+  /** 'partition:0,offset:42;partition:1,offset:300' */
+  offsets(name: string): ReadonlyMap<number, number> {
+    const value = this.required(name, "'partition:0,offset:42;partition:1,offset:300'");
+    const offsets = new Map<number, number>();
+    for (const part of value.split(';').filter((text) => text.trim() !== '')) {
+      const match = /^\s*partition:\s*(\d+)\s*,\s*offset:\s*(\d+)\s*$/.exec(part);
+      const partition = Number(match?.[1]);
+      if (match === null || offsets.has(partition)) {
+        const hint = "write 'partition:0,offset:42;partition:1,offset:300', each partition once";
+        throw this.invalid(name, value, hint);
+      }
+      offsets.set(partition, Number(match[2]));
+    }
+    return offsets;
+  }
+
+  requireGroup(name: string, groupId: string | null): void {
+    if (groupId !== null) return;
+    throw this.invalid(name, 'group-offsets', "name the group with 'properties.group.id'");
+  }
+
+  format(): InputFormat {
+    const name = this.text('value.format') === null ? 'format' : 'value.format';
+    // Checked by choice(): the value is one of the list.
+    return (this.choice(name, INPUT_FORMATS) ?? 'json') as InputFormat;
+  }
+
+  endpoint(): KafkaEndpoint {
+    const topic = this.required('topic', 'a topic');
+    if (topic.includes(';')) throw this.invalid('topic', topic, 'name one topic for each table');
+    return {
+      label: this.label,
+      topic,
+      brokers: this.required('properties.bootstrap.servers', "a broker, such as 'localhost:9092'"),
+      properties: this.properties(),
+      connectTimeoutMs: this.durationMs('connect.timeout', CONNECT_TIMEOUT_MS),
+    };
+  }
+
+  private properties(): Record<string, string> {
+    const properties: Record<string, string> = {};
+    for (const [name, value] of Object.entries(this.values)) {
+      if (!name.startsWith(PREFIX)) continue;
+      const property = name.slice(PREFIX.length);
+      if (!OWN_PROPERTIES.has(property)) properties[property] = value;
+    }
+    return properties;
+  }
+
+  private durationMs(name: string, preset: number): number {
+    const value = this.text(name);
+    if (value === null) return preset;
+    const durationMs = parseDurationMs(value);
+    if (durationMs !== undefined && durationMs > 0) return durationMs;
+    throw this.invalid(name, value, "give a duration, such as '10s' or '500ms'");
+  }
+
+  private required(name: string, what: string): string {
+    const value = this.text(name);
+    if (value !== null) return value;
+    throw new ConfigError('SETTING_INVALID', {
+      message: `${this.label} with connector "kafka" lacks the option "${name}"`,
+      hint: `add '${name}' with ${what}`,
+    });
+  }
+
+  private requireKnown(name: string): void {
+    if (name.startsWith(PREFIX) || KNOWN_OPTIONS.includes(name)) return;
+    if (FLINK_JSON_DEFAULTS[name] === this.values[name]) return;
+    throw new ConfigError('SETTING_INVALID', {
+      message: `unknown option "${name}" of connector "kafka" in ${this.label}`,
+      hint: didYouMean(name, KNOWN_OPTIONS) ?? 'docs/connectors.md lists the options',
+    });
+  }
+
+  private invalid(name: string, value: string, hint: string): ConfigError {
+    return new ConfigError('SETTING_INVALID', {
+      message: `option "${name}" of ${this.label} cannot be "${value}"`,
+      hint,
+    });
+  }
+}
+
+function quotedList(values: readonly string[]): string {
+  return values.map((value) => `'${value}'`).join(', ');
+}

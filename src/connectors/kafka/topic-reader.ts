@@ -1,0 +1,331 @@
+/**
+ * Reads a topic through node-rdkafka: assigns the partitions at absolute offsets and moves messages
+ * into their queues. Owns the fetch loop, its bounds (a budget, and pausing partitions whose reader
+ * lags while another's waits), recovery and commits. Decoding is source.ts.
+ *
+ * The loop calls consume(n, callback), never the flowing consume(), which exhausts memory. While
+ * messages wait in librdkafka it takes them without waiting; otherwise it waits for one, so that a
+ * lone message is handed on at once. librdkafka reconnects and resumes by itself; what it cannot
+ * resume, because it gave up a position, is looked at in `recover`.
+ */
+import { ConnectorError } from '../../base/errors.js';
+import { BrokerWatch } from './broker-watch.js';
+import { closeClient, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
+import type { MessageParts } from './message-block.js';
+import { offsetOutOfRange, queryWatermarks, resolveRanges } from './offsets.js';
+import type { PartitionRange } from './offsets.js';
+import type { KafkaReadOptions } from './options.js';
+import { FetchBudget, PartitionQueue } from './partition-queue.js';
+import { RD_ERROR, promised } from './rdkafka.js';
+import type { RdConsumer, RdError, RdMessage, TopicPartitionOffset } from './rdkafka.js';
+
+/** Messages per call: enough to pay for the call, few enough to keep the event loop alive. */
+const MESSAGES_MAX = 1_000;
+const IDLE_WAIT_MS = 50;
+/** A partition that is behind and gets nothing for so long is looked at. */
+const STALLED_MS = 2_000;
+/** How long a position may lie beyond the end: a restarted broker catches up. */
+const BEYOND_END_MS = 30_000;
+const RETRY_PAUSE_MS = 200;
+const COMMIT_TIMEOUT_MS = 10_000;
+
+export interface TopicReaderRequest {
+  readonly options: KafkaReadOptions;
+  readonly parts: MessageParts;
+  /** Most records per block. */
+  readonly rowsMax: number;
+  readonly nowMs: () => number;
+  readonly notice: (line: string) => void;
+}
+
+/** Connects and resolves where to start and stop. Fetching begins with start(). */
+export async function openTopicReader(request: TopicReaderRequest): Promise<TopicReader> {
+  const { options, notice } = request;
+  const consumer = await openConsumer(options, options.groupId);
+  try {
+    const partitions = await topicPartitions(options, consumer);
+    const ranges = await resolveRanges(options, consumer, partitions, notice);
+    return new TopicReader(request, consumer, ranges);
+  } catch (error) {
+    await closeClient(consumer);
+    if (error instanceof ConnectorError) throw error;
+    throw kafkaError(options, 'looking up', error);
+  }
+}
+
+export class TopicReader {
+  readonly queues: readonly PartitionQueue[];
+  /** What ended reading; the readers throw it. */
+  failure: ConnectorError | null = null;
+  private readonly request: TopicReaderRequest;
+  private readonly options: KafkaReadOptions;
+  private readonly consumer: RdConsumer;
+  private readonly watch: BrokerWatch;
+  private readonly budget = new FetchBudget();
+  private readonly byPartition: (PartitionQueue | undefined)[] = [];
+  private readonly ends: TopicPartitionOffset[] = [];
+  private readonly committed = new Map<number, number>();
+  private commitDone: ((error: RdError | null | undefined) => void) | null = null;
+  private started = false;
+  private closing = false;
+  /** A consume() call or a recovery is under way. */
+  private busy = false;
+  private hot = false;
+  private progressAtMs = 0;
+  private beyondEndSinceMs = Number.NaN;
+  private idleDone: (() => void) | null = null;
+
+  constructor(
+    request: TopicReaderRequest,
+    consumer: RdConsumer,
+    ranges: readonly PartitionRange[],
+  ) {
+    this.request = request;
+    this.options = request.options;
+    this.consumer = consumer;
+    this.watch = new BrokerWatch(request.options, consumer, request.notice);
+    const settings = { budget: this.budget, rowsMax: request.rowsMax, parts: request.parts };
+    this.queues = ranges.map((range) => new PartitionQueue(range, settings));
+    for (const queue of this.queues) this.byPartition[queue.partition] = queue;
+    consumer.on('partition.eof', (end) => {
+      this.ends.push(end);
+    });
+    consumer.on('offset.commit', (error) => {
+      this.commitDone?.(error);
+    });
+  }
+
+  /** Begins to fetch, once. Positions are final from here on. */
+  start(): void {
+    if (this.started) return;
+    this.started = true;
+    this.progressAtMs = performance.now();
+    const { topic } = this.options;
+    const open = this.queues.filter((queue) => !queue.complete);
+    if (open.length === 0) return;
+    this.consumer.assign(
+      open.map(({ partition, fetchedTo }) => ({ topic, partition, offset: fetchedTo })),
+    );
+    this.fetch();
+  }
+
+  /** A reader took a block or waits for one. */
+  drained(): void {
+    if (this.started && !this.busy) this.fetch();
+  }
+
+  get tombstones(): number {
+    return this.queues.reduce((total, queue) => total + queue.tombstones, 0);
+  }
+
+  /** Commits the positions to the group, those that moved; resolves when the broker agreed. */
+  async commit(): Promise<void> {
+    if (this.options.groupId === null || this.commitDone !== null) return;
+    const { topic } = this.options;
+    const moved = this.queues
+      .filter((queue) => this.committed.get(queue.partition) !== queue.position)
+      .map((queue) => ({ topic, partition: queue.partition, offset: queue.position }));
+    if (moved.length === 0) return;
+    try {
+      await this.sendCommit(moved);
+      for (const { partition, offset } of moved) this.committed.set(partition, offset);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.request.notice(
+        `offsets of group "${this.options.groupId}" could not be committed (${text}): ` +
+          'a restart would read these records again',
+      );
+      this.watch.suspect();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.watch.close();
+    if (this.busy) {
+      await new Promise<void>((resolve) => {
+        this.idleDone = resolve;
+      });
+    }
+    await closeClient(this.consumer);
+  }
+
+  private async sendCommit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(new Error(`no answer for ${COMMIT_TIMEOUT_MS / 1000} s`));
+        }, COMMIT_TIMEOUT_MS);
+        this.commitDone = (error) => {
+          if (error === null || error === undefined) resolve();
+          else reject(error);
+        };
+        this.consumer.commit(offsets);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.commitDone = null;
+    }
+  }
+
+  /** One turn of the loop; the callback takes the next one. */
+  private fetch(): void {
+    if (this.closing || this.failure !== null || this.queues.every((queue) => queue.complete)) {
+      this.rest();
+      return;
+    }
+    if (!this.mayFetch()) {
+      this.rest();
+      return;
+    }
+    this.busy = true;
+    this.consumer.setDefaultConsumeTimeout(this.hot ? 0 : IDLE_WAIT_MS);
+    this.consumer.consume(this.hot ? MESSAGES_MAX : 1, (error, messages) => {
+      if (error === null || error === undefined) this.received(messages);
+      else this.failed(error);
+    });
+  }
+
+  private rest(): void {
+    this.busy = false;
+    this.idleDone?.();
+  }
+
+  /**
+   * Within the budget, yes. Beyond it only for a partition whose reader waits while the others
+   * hold the budget: those are paused, so that theirs stay where they are.
+   */
+  private mayFetch(): boolean {
+    const resumable = this.queues.filter((queue) => queue.paused && !queue.complete);
+    if (!this.budget.full) {
+      if (resumable.length > 0 && this.budget.low) this.setPaused(resumable, false);
+      return true;
+    }
+    const starving = this.queues.filter((queue) => queue.starving);
+    if (starving.length === 0) return false;
+    this.setPaused(
+      starving.filter((queue) => queue.paused),
+      false,
+    );
+    this.setPaused(
+      this.queues.filter((queue) => !queue.empty && !queue.paused),
+      true,
+    );
+    return true;
+  }
+
+  private setPaused(queues: readonly PartitionQueue[], paused: boolean): void {
+    if (queues.length === 0) return;
+    const { topic } = this.options;
+    const partitions = queues.map(({ partition }) => ({ topic, partition }));
+    if (paused) this.consumer.pause(partitions);
+    else this.consumer.resume(partitions);
+    for (const queue of queues) queue.paused = paused;
+  }
+
+  private received(messages: readonly RdMessage[]): void {
+    const ends = this.ends.splice(0);
+    const nowMs = messages.length > 0 ? this.request.nowMs() : 0;
+    for (const message of messages) this.byPartition[message.partition]?.add(message, nowMs);
+    for (const { partition, offset } of ends) this.byPartition[partition]?.reachedEnd(offset);
+    if (messages.length > 0) this.watch.alive();
+    for (const queue of this.queues) {
+      if (!queue.empty || queue.complete) queue.signal();
+    }
+    this.setPaused(
+      this.queues.filter((queue) => queue.complete && !queue.paused),
+      true,
+    );
+    this.hot = messages.length > 0;
+    if (messages.length > 0 || ends.length > 0) {
+      this.progressAtMs = performance.now();
+      this.beyondEndSinceMs = Number.NaN;
+    } else if (!this.watch.away && performance.now() - this.progressAtMs > STALLED_MS) {
+      this.recover(null);
+      return;
+    }
+    this.fetch();
+  }
+
+  private failed(error: RdError): void {
+    this.hot = false;
+    if (isPassing(error)) {
+      this.watch.suspect();
+      this.fetchAfterPause();
+      return;
+    }
+    switch (error.code) {
+      case RD_ERROR.AUTO_OFFSET_RESET:
+      case RD_ERROR.LOG_TRUNCATION:
+      case RD_ERROR.OFFSET_OUT_OF_RANGE:
+      case RD_ERROR.UNKNOWN_TOPIC_OR_PART:
+      case RD_ERROR.UNKNOWN_TOPIC:
+      case RD_ERROR.UNKNOWN_PARTITION:
+        this.recover(error);
+        return;
+      default:
+        this.fail(kafkaError(this.options, 'reading', error));
+    }
+  }
+
+  /**
+   * Looks at the partitions that are behind and get nothing. librdkafka stops a partition whose
+   * position the broker refuses, and node-rdkafka drops that error when messages of others came
+   * with it: hence the look after a silence too. A position that the broker holds is resumed; one
+   * that it does not hold any more would lose records, which is an error.
+   */
+  private recover(cause: RdError | null): void {
+    this.progressAtMs = performance.now();
+    this.inspect(cause).then(
+      () => {
+        this.fetchAfterPause();
+      },
+      (error: unknown) => {
+        this.fail(
+          error instanceof ConnectorError ? error : kafkaError(this.options, 'reading', error),
+        );
+      },
+    );
+  }
+
+  private async inspect(cause: RdError | null): Promise<void> {
+    const behind = this.queues.filter((queue) => !queue.complete && !queue.paused && !queue.atEnd);
+    const { topic } = this.options;
+    try {
+      if (cause !== null) await topicPartitions(this.options, this.consumer);
+      for (const { partition, fetchedTo } of behind) {
+        const held = await queryWatermarks(this.consumer, topic, partition);
+        const position = { partition, offset: fetchedTo };
+        if (fetchedTo < held.lowOffset || this.tooLongBeyond(fetchedTo > held.highOffset)) {
+          throw offsetOutOfRange(this.options, position, held);
+        }
+        if (cause === null && fetchedTo >= held.highOffset) continue;
+        await promised((done) => this.consumer.seek({ topic, ...position }, 1_000, done));
+      }
+    } catch (error) {
+      if (error instanceof ConnectorError) throw error;
+      // Nobody answers, or not yet: the next look will tell.
+      this.watch.suspect();
+    }
+  }
+
+  private tooLongBeyond(beyond: boolean): boolean {
+    if (!beyond) return false;
+    const nowMs = performance.now();
+    if (Number.isNaN(this.beyondEndSinceMs)) this.beyondEndSinceMs = nowMs;
+    return nowMs - this.beyondEndSinceMs > BEYOND_END_MS;
+  }
+
+  private fetchAfterPause(): void {
+    setTimeout(() => {
+      this.fetch();
+    }, RETRY_PAUSE_MS);
+  }
+
+  private fail(error: ConnectorError): void {
+    this.failure = error;
+    this.rest();
+    for (const queue of this.queues) queue.signal();
+  }
+}
