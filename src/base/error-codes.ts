@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   FUNCTION_NOT_FOUND: user('A function that velo does not have.'),
   FUNCTION_ARITY: user('A function is called with too few or too many arguments.'),
   FUNCTION_ARGUMENT: user('An argument has a type or value the function does not take.'),
+  TYPE_NOT_FOUND: user('A type that velo does not have, or parameters it does not take.'),
   TYPE_MISMATCH: user('Types that do not fit together.'),
   AGGREGATE_MISPLACED: user('An aggregate stands where none may stand.'),
   WINDOW_MISPLACED: user('A window function or window column stands where none may stand.'),
@@ -66,6 +67,7 @@ export const ERROR_CODES = {
   KAFKA_UNAVAILABLE: external('node-rdkafka is not installed.'),
   BROKER_UNREACHABLE: passing('No broker answers.'),
   TOPIC_NOT_FOUND: external('A topic that the broker does not have.'),
+  OFFSET_OUT_OF_RANGE: external('An offset that the Kafka topic does not hold.'),
   KAFKA: passing('The Kafka client reports an error.'),
   SCHEMA_INFERENCE: external('The schema of a quoted source cannot be inferred.'),
 
