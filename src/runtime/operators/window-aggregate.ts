@@ -1,0 +1,102 @@
+/**
+ * GROUP BY with a window: one group per (window, key). Owns the operator's side of windows: input,
+ * watermark, end of input, snapshots; the windows are window-fixed.ts (TUMBLING, HOPPING,
+ * CUMULATE) and window-sessions.ts, groups and accumulators state/grouped-state.ts. A window
+ * without records has no row. The watermark passes on behind the rows that it closed.
+ *
+ * Snapshot: one global entry with the watermark, and one entry per window and group.
+ */
+import type { Batch, BatchHeader } from '../../columnar/batch.js';
+import { emptyHeader } from '../../columnar/batch.js';
+import type { WindowAggregateNode } from '../../plan/pipeline-plan.js';
+import { GroupedStateFactory } from '../../state/grouped-state.js';
+import type { ResultRows } from '../../state/result-rows.js';
+import { GLOBAL_ENTRY } from '../../state/snapshot.js';
+import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { Operator, OperatorContext } from '../operator.js';
+import { FixedWindows } from './window-fixed.js';
+import type { WindowParts, Windows } from './window-parts.js';
+import { LateAccount, WindowInput } from './window-parts.js';
+import { SessionWindows } from './window-sessions.js';
+
+export class WindowAggregateOperator implements Operator {
+  readonly id: string;
+  private readonly node: WindowAggregateNode;
+  private readonly context: OperatorContext;
+  private readonly input: WindowInput;
+  private readonly results: ResultRows;
+  private readonly closingHeader: BatchHeader;
+  private readonly windows: Windows;
+  private passedOn = Number.NEGATIVE_INFINITY;
+  private restoredMs = Number.POSITIVE_INFINITY;
+
+  constructor(node: WindowAggregateNode, context: OperatorContext) {
+    this.id = node.id;
+    this.node = node;
+    this.context = context;
+    this.input = new WindowInput(node.timeColumn, context);
+    const factory = new GroupedStateFactory({
+      id: node.id,
+      inputTypes: node.input.schema.map((column) => column.type),
+      keys: node.keys,
+      aggregates: node.aggregates,
+      windowColumns: true,
+      inputRetracts: node.input.mode === 'retract',
+    });
+    this.results = factory.results(context.output, context.errors, { ops: node.mode !== 'append' });
+    this.closingHeader = emptyHeader(node.id);
+    const late = new LateAccount(node.late, context);
+    const { results, closingHeader } = this;
+    const parts: WindowParts = { node, factory, results, late, closingHeader };
+    this.windows =
+      node.window.kind === 'session'
+        ? new SessionWindows(node.window.gapMs, parts)
+        : new FixedWindows(node.window, parts);
+  }
+
+  process(_input: number, batch: Batch): void {
+    if (batch.selectedCount === 0) return;
+    this.closingHeader.ingestTimeMs = batch.header.ingestTimeMs;
+    this.input.load(batch);
+    this.windows.process(batch, this.input);
+    this.results.flush();
+  }
+
+  /** +Infinity is the end of the input: with emit.flush = false it closes nothing. */
+  watermark(_input: number, watermarkMs: number): void {
+    if (watermarkMs !== Number.POSITIVE_INFINITY || this.node.flush) this.advance(watermarkMs);
+    if (watermarkMs <= this.passedOn) return;
+    this.passedOn = watermarkMs;
+    this.context.output.watermark(watermarkMs);
+  }
+
+  end(_input: number, flush: boolean): void {
+    if (flush && this.node.flush) this.advance(Number.POSITIVE_INFINITY);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.beginEntry(GLOBAL_ENTRY);
+    writer.writeF64(this.windows.reached());
+    writer.endEntry();
+    this.windows.snapshot(writer);
+  }
+
+  /** May be called once per former partition; the windows go on from the least watermark. */
+  restore(reader: StateReader): void {
+    for (let group = reader.nextEntry(); group >= 0; group = reader.nextEntry()) {
+      if (group === GLOBAL_ENTRY) this.restoredMs = Math.min(this.restoredMs, reader.readF64());
+      else this.windows.restoreEntry(reader);
+    }
+    const noneYet = this.restoredMs === Number.POSITIVE_INFINITY;
+    this.windows.settle(noneYet ? Number.NEGATIVE_INFINITY : this.restoredMs);
+  }
+
+  stateSize(): { readonly rows: number; readonly bytes: number } {
+    return this.windows.stateSize();
+  }
+
+  private advance(watermarkMs: number): void {
+    this.windows.advance(watermarkMs);
+    this.results.flush();
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The open windows of TUMBLING, HOPPING and CUMULATE. A pane is one window with its groups. Owns
+ * which panes exist, the slice cache that finds the panes of a time, and which pane is due next;
+ * empty windows are never walked. What is done with a pane's rows is window-fixed.ts. @hot
+ *
+ *   open --(watermark >= end)--> held --(watermark >= end + lateness)--> released
+ *
+ * Ends are unique among the windows of one operator (equal lengths, or equal starts and different
+ * steps), so a pane is known by its end, and order of end is order of start, too.
+ */
+import type { GroupedState, GroupedStateFactory } from '../../state/grouped-state.js';
+import { TimeHeap } from './window-heap.js';
+import type { FixedWindowSpec } from './window-slices.js';
+import { sliceUnitMs, windowSlice } from './window-slices.js';
+
+export interface Pane {
+  readonly start: number;
+  readonly end: number;
+  readonly state: GroupedState;
+  /** Scratch of one batch: rows assigned, and where the next one goes. */
+  rowCount: number;
+  cursor: number;
+}
+
+/** A slice of time with the panes that are not released yet. */
+export interface PaneSlice {
+  readonly from: number;
+  readonly to: number;
+  /** Least and greatest end of the windows that hold it, released or not; +Infinity if none. */
+  readonly firstEnd: number;
+  readonly lastEnd: number;
+  readonly panes: readonly Pane[];
+  /** Scratch of one batch: number among its slices (-1: not seen), rows assigned. */
+  mark: number;
+  rowCount: number;
+}
+
+const CACHE_SLICES = 1024;
+
+const NO_SLICE: PaneSlice = {
+  from: 0,
+  to: 0,
+  firstEnd: Number.POSITIVE_INFINITY,
+  lastEnd: Number.POSITIVE_INFINITY,
+  panes: [],
+  mark: -1,
+  rowCount: 0,
+};
+
+export class PaneStore {
+  private readonly spec: FixedWindowSpec;
+  private readonly factory: GroupedStateFactory;
+  private readonly latenessMs: number;
+  private readonly unitMs: number;
+  private readonly byEnd = new Map<number, Pane>();
+  private readonly due = new TimeHeap();
+  private readonly held = new TimeHeap();
+  private readonly cache: PaneSlice[] = new Array<PaneSlice>(CACHE_SLICES).fill(NO_SLICE);
+  private last = NO_SLICE;
+  private reachedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(spec: FixedWindowSpec, factory: GroupedStateFactory, latenessMs: number) {
+    this.spec = spec;
+    this.factory = factory;
+    this.latenessMs = latenessMs;
+    this.unitMs = sliceUnitMs(spec);
+  }
+
+  /** The watermark up to which windows have been closed. */
+  reached(): number {
+    return this.reachedMs;
+  }
+
+  /** The slice of a time. Its panes are made as needed, but not those that would be released. */
+  sliceAt(timeMs: number): PaneSlice {
+    const { last } = this;
+    if (timeMs >= last.from && timeMs < last.to) return last;
+    const place = Math.floor(timeMs / this.unitMs) & (CACHE_SLICES - 1);
+    const cached = this.cache[place]!;
+    if (timeMs >= cached.from && timeMs < cached.to) {
+      this.last = cached;
+      return cached;
+    }
+    const slice = this.newSlice(timeMs);
+    this.cache[place] = slice;
+    this.last = slice;
+    return slice;
+  }
+
+  /** Closes the windows that end at or before the watermark, in order of their end. */
+  close(watermarkMs: number, closed: (pane: Pane) => void): void {
+    const { due } = this;
+    while (due.topTime() <= watermarkMs) {
+      const end = due.topTime();
+      due.pop();
+      const pane = this.byEnd.get(end)!;
+      closed(pane);
+      if (this.latenessMs > 0) this.held.push(end, 0);
+      else this.release(pane);
+    }
+    if (watermarkMs > this.reachedMs) this.reachedMs = watermarkMs;
+  }
+
+  /** Forgets the held windows that no record can correct any more. Not while a batch is at work. */
+  expire(watermarkMs: number): void {
+    const { held } = this;
+    while (held.topTime() + this.latenessMs <= watermarkMs) {
+      const end = held.topTime();
+      held.pop();
+      this.release(this.byEnd.get(end)!);
+    }
+  }
+
+  forEach(visit: (pane: Pane) => void): void {
+    for (const pane of this.byEnd.values()) visit(pane);
+  }
+
+  /** The pane of a snapshot entry; `settle` must follow when all entries are in. */
+  restored(start: number, end: number): Pane {
+    return this.byEnd.get(end) ?? this.newPane(start, end);
+  }
+
+  /** After a restore: the watermark decides which panes are open and which are held. */
+  settle(watermarkMs: number): void {
+    this.reachedMs = watermarkMs;
+    this.due.clear();
+    this.held.clear();
+    for (const { end } of this.byEnd.values()) this.schedule(end);
+    this.forgetSlices();
+  }
+
+  private newSlice(timeMs: number): PaneSlice {
+    const slice = windowSlice(this.spec, timeMs);
+    const panes: Pane[] = [];
+    slice.ends.forEach((end, index) => {
+      if (end + this.latenessMs <= this.reachedMs) return;
+      let pane = this.byEnd.get(end);
+      if (pane === undefined) {
+        pane = this.newPane(slice.starts[index]!, end);
+        this.schedule(end);
+      }
+      panes.push(pane);
+    });
+    return {
+      from: slice.from,
+      to: slice.to,
+      firstEnd: slice.ends[0] ?? Number.POSITIVE_INFINITY,
+      lastEnd: slice.ends.at(-1) ?? Number.POSITIVE_INFINITY,
+      panes,
+      mark: -1,
+      rowCount: 0,
+    };
+  }
+
+  private newPane(start: number, end: number): Pane {
+    const pane: Pane = { start, end, state: this.factory.create(), rowCount: 0, cursor: 0 };
+    this.byEnd.set(end, pane);
+    return pane;
+  }
+
+  private schedule(end: number): void {
+    if (end <= this.reachedMs) this.held.push(end, 0);
+    else this.due.push(end, 0);
+  }
+
+  private release(pane: Pane): void {
+    this.byEnd.delete(pane.end);
+    this.factory.release(pane.state);
+    this.forgetSlices();
+  }
+
+  private forgetSlices(): void {
+    if (this.last === NO_SLICE) return;
+    this.cache.fill(NO_SLICE);
+    this.last = NO_SLICE;
+  }
+}
