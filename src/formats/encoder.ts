@@ -1,0 +1,43 @@
+/**
+ * The contract of row encoders: column batches in, bytes out, no object per row. Owns the interface
+ * and the choice by format; the formats are in the *-encoder.ts files beside it. Sinks own the
+ * buffer and decide when it is written.
+ */
+import type { Batch } from '../columnar/batch.js';
+import type { Schema } from '../plan/schema.js';
+import type { ByteBuffer } from './byte-buffer.js';
+import { createJsonEncoder } from './json-encoder.js';
+
+/** Formats of rows as text; `table` needs all rows and is drawn by the terminal. */
+export type OutputFormat = 'jsonl' | 'json' | 'csv' | 'markdown';
+
+export interface EncoderOptions {
+  /** Write −U and −D rows too, and each row's `op` first; otherwise those rows are left out. */
+  readonly changelog: boolean;
+}
+
+export interface RowEncoder {
+  /** What comes before the first row: a header line. */
+  begin(out: ByteBuffer): void;
+  /** Appends the batch's selected rows; how many were written. */
+  encode(batch: Batch, out: ByteBuffer): number;
+  /** Appends one physical row of a batch without a line feed; false when it is left out. */
+  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean;
+  /** What comes after the last row. */
+  finish(out: ByteBuffer): void;
+}
+
+export function createRowEncoder(
+  format: OutputFormat,
+  schema: Schema,
+  options: EncoderOptions,
+): RowEncoder {
+  switch (format) {
+    case 'jsonl':
+    case 'json':
+      return createJsonEncoder(schema, options);
+    case 'csv':
+    case 'markdown':
+      return createJsonEncoder(schema, options);
+  }
+}

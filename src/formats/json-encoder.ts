@@ -1,0 +1,194 @@
+/**
+ * Rows as JSON lines: BIGINT and DOUBLE as numbers, DECIMAL with its scale, TIMESTAMP in epoch
+ * milliseconds, DATE as text, NULL as null, nested types as arrays and objects. With a changelog the
+ * row's `op` comes first. Owns the JSON spelling; walking columns is cell-writer.ts. @hot
+ */
+import { isSqlMap } from '../columnar/types.js';
+import type { SqlType, SqlValue } from '../columnar/types.js';
+import type { Batch } from '../columnar/batch.js';
+import { OP_DELETE, OP_UPDATE_BEFORE, ROW_OPS } from '../columnar/batch.js';
+import { decimalText } from '../functions/decimal.js';
+import type { Schema } from '../plan/schema.js';
+import { ByteBuffer } from './byte-buffer.js';
+import { ColumnWriter } from './cell-writer.js';
+import type { CellWriter, TextStyle } from './cell-writer.js';
+import type { EncoderOptions, RowEncoder } from './encoder.js';
+import { appendDouble } from './number-output.js';
+import { dateText } from './time-text.js';
+
+const encoder = new TextEncoder();
+
+const NULL_TEXT = 'null';
+const QUOTE = 34;
+const LINE_FEED = 10;
+
+/** For each ASCII byte of a text what stands for it; undefined: the byte itself. */
+const ESCAPED: (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, byte) => {
+  const text = JSON.stringify(String.fromCharCode(byte)).slice(1, -1);
+  return text.length === 1 ? undefined : encoder.encode(text);
+});
+
+export const JSON_STYLE: TextStyle = {
+  text: appendJsonText,
+  plain(out, text) {
+    out.appendByte(QUOTE);
+    out.appendAscii(text);
+    out.appendByte(QUOTE);
+  },
+  nested: appendJsonValue,
+  timestampAsNumber: true,
+};
+
+export function createJsonEncoder(schema: Schema, options: EncoderOptions): RowEncoder {
+  return new JsonEncoder(schema, options);
+}
+
+class JsonEncoder implements RowEncoder {
+  private readonly changelog: boolean;
+  /** `{"a":`, `,"b":` … in front of each value. */
+  private readonly prefixes: readonly Uint8Array[];
+  private readonly ops: readonly Uint8Array[];
+  private readonly columns: readonly ColumnWriter[];
+  private readonly writers: CellWriter[] = [];
+
+  constructor(schema: Schema, options: EncoderOptions) {
+    this.changelog = options.changelog;
+    this.prefixes = schema.map((column, index) => {
+      const first = index === 0 && !options.changelog;
+      return encoder.encode(`${first ? '{' : ','}${JSON.stringify(column.name)}:`);
+    });
+    this.ops = ROW_OPS.map((op) => encoder.encode(`{"op":"${op}"`));
+    this.columns = schema.map((column) => new ColumnWriter(column.type, JSON_STYLE));
+  }
+
+  begin(): void {
+    // JSON lines have no header.
+  }
+
+  encode(batch: Batch, out: ByteBuffer): number {
+    this.bind(batch);
+    const { selection, selectedCount } = batch;
+    let written = 0;
+    for (let index = 0; index < selectedCount; index += 1) {
+      const row = selection === null ? index : selection[index]!;
+      if (this.appendRow(batch, row, out)) {
+        out.appendByte(LINE_FEED);
+        written += 1;
+      }
+    }
+    return written;
+  }
+
+  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean {
+    this.bind(batch);
+    return this.appendRow(batch, row, out);
+  }
+
+  finish(): void {
+    // Nor a trailer.
+  }
+
+  private bind(batch: Batch): void {
+    for (let index = 0; index < this.columns.length; index += 1) {
+      this.writers[index] = this.columns[index]!.bind(batch.columns[index]!);
+    }
+  }
+
+  private appendRow(batch: Batch, row: number, out: ByteBuffer): boolean {
+    const op = batch.ops === null ? 0 : batch.ops[row]!;
+    const { writers, prefixes } = this;
+    if (this.changelog) {
+      out.appendBytes(this.ops[op]!, 0, this.ops[op]!.length);
+    } else if (op === OP_UPDATE_BEFORE || op === OP_DELETE) {
+      return false;
+    }
+    for (let index = 0; index < writers.length; index += 1) {
+      const prefix = prefixes[index]!;
+      out.appendBytes(prefix, 0, prefix.length);
+      const writer = writers[index]!;
+      if (writer.nulls !== null && writer.nulls[row] === 1) out.appendAscii(NULL_TEXT);
+      else writer.write(row, out);
+    }
+    if (writers.length === 0 && !this.changelog) out.appendByte(123);
+    out.appendByte(125);
+    return true;
+  }
+}
+
+/** Appends the UTF-8 text `bytes[start, end)` as a JSON string. */
+export function appendJsonText(
+  out: ByteBuffer,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  out.appendByte(QUOTE);
+  let from = start;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at]!;
+    if (byte >= 128 || ESCAPED[byte] === undefined) continue;
+    out.appendBytes(bytes, from, at);
+    const escaped = ESCAPED[byte];
+    out.appendBytes(escaped, 0, escaped.length);
+    from = at + 1;
+  }
+  out.appendBytes(bytes, from, end);
+  out.appendByte(QUOTE);
+}
+
+/** Appends one value as JSON: elements of nested types. Recursion goes as deep as the type. */
+export function appendJsonValue(out: ByteBuffer, value: SqlValue, type: SqlType): void {
+  if (value === null) {
+    out.appendAscii(NULL_TEXT);
+  } else if (typeof value === 'string') {
+    out.appendText(JSON.stringify(value));
+  } else if (typeof value === 'boolean') {
+    out.appendAscii(value ? 'true' : 'false');
+  } else if (typeof value === 'bigint') {
+    out.appendAscii(decimalText(value, type.kind === 'decimal' ? type.scale : 0));
+  } else if (typeof value === 'number') {
+    if (type.kind === 'date') JSON_STYLE.plain(out, dateText(value));
+    else appendDouble(out, value);
+  } else if (isSqlMap(value)) {
+    appendMap(out, value.keys, value.values, type);
+  } else {
+    appendSequence(out, value as readonly SqlValue[], type);
+  }
+}
+
+function appendMap(
+  out: ByteBuffer,
+  keys: readonly SqlValue[],
+  values: readonly SqlValue[],
+  type: SqlType,
+): void {
+  if (type.kind !== 'map') return;
+  const keyBytes = new ByteBuffer(64);
+  out.appendByte(123);
+  keys.forEach((key, index) => {
+    if (index > 0) out.appendByte(44);
+    keyBytes.clear();
+    appendJsonValue(keyBytes, key, type.key);
+    // Keys are texts, whatever their type.
+    if (keyBytes.bytes[0] === QUOTE) out.appendBytes(keyBytes.bytes, 0, keyBytes.length);
+    else appendJsonText(out, keyBytes.bytes, 0, keyBytes.length);
+    out.appendByte(58);
+    appendJsonValue(out, values[index] ?? null, type.value);
+  });
+  out.appendByte(125);
+}
+
+function appendSequence(out: ByteBuffer, values: readonly SqlValue[], type: SqlType): void {
+  const isRow = type.kind === 'row';
+  out.appendByte(isRow ? 123 : 91);
+  values.forEach((value, index) => {
+    if (index > 0) out.appendByte(44);
+    if (isRow) {
+      out.appendText(`${JSON.stringify(type.fields[index]?.name ?? '')}:`);
+      appendJsonValue(out, value, type.fields[index]?.type ?? { kind: 'null' });
+    } else {
+      appendJsonValue(out, value, type.kind === 'array' ? type.element : { kind: 'null' });
+    }
+  });
+  out.appendByte(isRow ? 125 : 93);
+}

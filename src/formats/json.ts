@@ -1,0 +1,189 @@
+/**
+ * The JSON decoder: one object per record, its needed keys into columns, everything else only
+ * checked. Owns records, lines and what a refused record is told; syntax is json-scanner.ts, values
+ * are json-cell.ts, the generated fast path is codegen/json-decoder.ts. @hot
+ *
+ * A record is read in two steps here: the first checks the whole document and notes where the last
+ * value of each needed key is, the second converts those. So of a repeated key the last counts
+ * whatever the others hold, and a malformed record is DECODE even if a value would not convert.
+ */
+import { BATCH_ROWS_MAX } from '../columnar/batch.js';
+import type { Column } from '../columnar/column.js';
+import { decodeText } from '../columnar/column.js';
+import { Dictionary } from '../columnar/dictionary.js';
+import { typeText } from '../columnar/types.js';
+import type { RecordFailure } from '../runtime/operator.js';
+import { createTarget } from './create-target.js';
+import { DECODED, REFUSED } from './decoder.js';
+import type { DecoderColumn, LineBlock, RecordDecoder } from './decoder.js';
+import { createCellReader } from './json-cell.js';
+import type { CellReader } from './json-cell.js';
+import {
+  FAULT_CONVERT,
+  FAULT_NOT_OBJECT,
+  FAULT_SYNTAX,
+  FAULT_TRAILING,
+  JsonScanner,
+  LINE_SPACE,
+  MESSAGE_SPACE,
+} from './json-scanner.js';
+import { describeFault } from './json-fault.js';
+import type { TargetColumn } from './target.js';
+
+const LINE_FEED = 10;
+/** Longest part of a value that a message shows. */
+const SHOWN_BYTES_MAX = 60;
+
+export function createJsonDecoder(columns: readonly DecoderColumn[]): RecordDecoder {
+  return new JsonDecoder(columns);
+}
+
+class JsonDecoder implements RecordDecoder {
+  readonly columns: Column[];
+  private readonly wanted: readonly DecoderColumn[];
+  private readonly targets: TargetColumn[];
+  private readonly readers: CellReader[];
+  /** Codes are column numbers. */
+  private readonly keys = new Dictionary();
+  /** Where the last value of each column starts in the record; -1 when it has none. */
+  private readonly valueAt: Int32Array;
+  private readonly scanner = new JsonScanner();
+  private failedColumn = -1;
+  private failedBytes: Uint8Array = new Uint8Array(0);
+  private failedStart = 0;
+
+  constructor(columns: readonly DecoderColumn[]) {
+    this.wanted = columns;
+    this.targets = columns.map((column) => createTarget(column.type, BATCH_ROWS_MAX));
+    this.readers = this.targets.map((target) => createCellReader(this.scanner, target));
+    this.columns = this.targets.map((target) => target.column);
+    this.valueAt = new Int32Array(columns.length);
+    for (const column of columns) this.keys.internText(column.name);
+  }
+
+  begin(): void {
+    for (const target of this.targets) target.begin();
+  }
+
+  decode(bytes: Uint8Array, start: number, end: number, row: number): number {
+    if (end === bytes.length) return this.decodeCopy(bytes, start, end, row);
+    const behind = bytes[end]!;
+    this.scanner.space = MESSAGE_SPACE;
+    bytes[end] = 0;
+    let at = this.record(bytes, start, row);
+    if (at >= 0) {
+      at = this.scanner.skipSpace(bytes, at);
+      if (at !== end) at = this.refuse(bytes, start, FAULT_TRAILING, at);
+    }
+    bytes[end] = behind;
+    return at < 0 ? REFUSED : DECODED;
+  }
+
+  decodeLines(bytes: Uint8Array, from: number, to: number, lines: LineBlock): number {
+    const { scanner } = this;
+    const { starts, lineNumbers, rowsMax } = lines;
+    scanner.space = LINE_SPACE;
+    let at = from;
+    let row = lines.rowCount;
+    let { line } = lines;
+    while (at < to && row < rowsMax) {
+      const start = at;
+      at = scanner.skipSpace(bytes, at);
+      if (bytes[at] !== LINE_FEED) {
+        starts[row] = start;
+        lineNumbers[row] = line;
+        at = this.record(bytes, start, row);
+        if (at >= 0 && bytes[at] !== LINE_FEED) {
+          at = scanner.skipSpace(bytes, at);
+          if (bytes[at] !== LINE_FEED) at = this.refuse(bytes, start, FAULT_TRAILING, at);
+        }
+        if (at < 0) {
+          lines.refused(row);
+          at = bytes.indexOf(LINE_FEED, start);
+        }
+        row += 1;
+      }
+      at += 1;
+      line += 1;
+    }
+    lines.rowCount = row;
+    lines.line = line;
+    return at;
+  }
+
+  failure(): RecordFailure {
+    const { scanner, failedBytes, failedStart } = this;
+    const at = scanner.faultAt;
+    if (scanner.fault !== FAULT_CONVERT) {
+      return { key: 'DECODE', message: describeFault(scanner.fault, at - failedStart) };
+    }
+    const column = this.wanted[this.failedColumn]!;
+    const end = scanner.skipValue(failedBytes, at);
+    const shown = decodeText(failedBytes, at, Math.min(end - at, SHOWN_BYTES_MAX));
+    const value = end - at > SHOWN_BYTES_MAX ? `${shown}…` : shown;
+    return {
+      key: 'CONVERT',
+      message: `value ${value} does not convert to ${typeText(column.type)} of column "${column.name}"`,
+    };
+  }
+
+  /** A record at the very end of its buffer has no byte behind it to stop at. */
+  private decodeCopy(bytes: Uint8Array, start: number, end: number, row: number): number {
+    const copy = new Uint8Array(end - start + 1);
+    copy.set(bytes.subarray(start, end));
+    return this.decode(copy, 0, end - start, row);
+  }
+
+  /** The position behind the object that starts at `start`, or -1. */
+  private record(bytes: Uint8Array, start: number, row: number): number {
+    const end = this.locate(bytes, start);
+    if (end < 0) return this.refuse(bytes, start, this.scanner.fault, this.scanner.faultAt);
+    const { valueAt, readers, targets, columns } = this;
+    for (let column = 0; column < readers.length; column += 1) {
+      const at = valueAt[column]!;
+      const result = at < 0 ? -2 : readers[column]!(bytes, at, row);
+      const target = targets[column]!;
+      if (result === -1) {
+        this.failedColumn = column;
+        this.forgetNulls(row);
+        return this.refuse(bytes, start, this.scanner.fault, this.scanner.faultAt);
+      }
+      if (result < -1) target.setNull(row);
+      columns[column] = target.column;
+    }
+    return end;
+  }
+
+  private forgetNulls(row: number): void {
+    for (const { column } of this.targets) if (column.nulls !== null) column.nulls[row] = 0;
+  }
+
+  /** Checks the document and fills valueAt; the position behind the object, or -1. */
+  private locate(bytes: Uint8Array, start: number): number {
+    const { scanner, keys, valueAt } = this;
+    valueAt.fill(-1);
+    let at = scanner.skipSpace(bytes, start);
+    if (bytes[at] !== 123) return scanner.fail(FAULT_NOT_OBJECT, at);
+    at = scanner.skipSpace(bytes, at + 1);
+    if (bytes[at] === 125) return at + 1;
+    for (;;) {
+      at = scanner.key(bytes, at);
+      if (at < 0) return at;
+      const { textBytes, textStart, textEnd } = scanner;
+      const column = keys.find(textBytes, textStart, textEnd - textStart);
+      if (column >= 0) valueAt[column] = at;
+      at = scanner.skipValue(bytes, at);
+      if (at < 0) return at;
+      at = scanner.skipSpace(bytes, at);
+      if (bytes[at] === 125) return at + 1;
+      if (bytes[at] !== 44) return scanner.fail(FAULT_SYNTAX, at);
+      at = scanner.skipSpace(bytes, at + 1);
+    }
+  }
+
+  private refuse(bytes: Uint8Array, start: number, fault: number, at: number): -1 {
+    this.failedBytes = bytes;
+    this.failedStart = start;
+    return this.scanner.fail(fault, at);
+  }
+}
