@@ -65,7 +65,13 @@ export default tseslint.config(
   },
   { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', ...CLOCKS] } },
   { files: ['src/base/clock.ts'], rules: { 'no-restricted-properties': 'off' } },
-  { files: ['src/codegen/compile.ts'], rules: { 'no-new-func': 'off', '@typescript-eslint/no-implied-eval': 'off' } },
-  { files: [...hotFiles, 'test/**/*.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    files: ['src/codegen/compile.ts'],
+    rules: { 'no-new-func': 'off', '@typescript-eslint/no-implied-eval': 'off' },
+  },
+  {
+    files: [...hotFiles, 'test/**/*.ts'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
   ...layerRules,
 );

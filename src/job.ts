@@ -134,7 +134,11 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
   });
 }
 
-async function openQueries(job: CompiledJob, options: RunOptions, clock: Clock): Promise<QueryRun[]> {
+async function openQueries(
+  job: CompiledJob,
+  options: RunOptions,
+  clock: Clock,
+): Promise<QueryRun[]> {
   const letters = options.deadLetter === null ? null : await openDeadLetters(options.deadLetter);
   let open = job.plan.queries.length;
   const closeLast = async (): Promise<void> => {

@@ -260,13 +260,16 @@ export function digestFaults(expected: Expectation, got: DigestSummary): string[
   const faults: string[] = [];
   if (got.rows !== expected.rows) faults.push(`${got.rows} rows instead of ${expected.rows}`);
   for (const [name, want] of Object.entries(expected.sums)) {
-    const column = got.columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+    const column = got.columns.find(
+      (candidate) => candidate.name.toLowerCase() === name.toLowerCase(),
+    );
     if (column === undefined) {
       faults.push(`no column "${name}"`);
       continue;
     }
     if (column.nulls > 0) faults.push(`${column.nulls} NULLs in "${name}"`);
-    if (!sumHolds(want, column.sum)) faults.push(`sum of "${name}" is ${column.sum} instead of ${want}`);
+    if (!sumHolds(want, column.sum))
+      faults.push(`sum of "${name}" is ${column.sum} instead of ${want}`);
   }
   return faults;
 }

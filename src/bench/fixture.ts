@@ -32,7 +32,10 @@ export async function writeFixture(
     redirects: new Map(),
     limit: null,
   });
-  const toFile = { ...job, plan: { ...job.plan, queries: job.plan.queries.map((q) => intoFile(q, path)) } };
+  const toFile = {
+    ...job,
+    plan: { ...job.plan, queries: job.plan.queries.map((q) => intoFile(q, path)) },
+  };
   await createJob(toFile, {
     sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
     onError: 'fail',
@@ -66,7 +69,10 @@ export function fileExpectation(scenario: Scenario): Expectation | null {
   const sums: Record<string, number | bigint> = {};
   for (const [, what, column, value] of scenario.text.matchAll(EXPECT)) {
     if (what === 'rows') rows = Number(value);
-    else sums[column as string] = /^-?\d+$/.test(value as string) ? BigInt(value as string) : Number(value);
+    else
+      sums[column as string] = /^-?\d+$/.test(value as string)
+        ? BigInt(value as string)
+        : Number(value);
   }
   return rows === null ? null : { rows, sums };
 }

@@ -106,9 +106,13 @@ async function makeLane(scenario: Scenario, options: BenchOptions, folder: strin
   };
   options.onProgress(`scenario ${scenario.id}: what must come out of ${records} records`);
   const expected =
-    scenario.builtin === null ? fileExpectation(scenario) : expectBuiltin(scenario.builtin, fixture);
+    scenario.builtin === null
+      ? fileExpectation(scenario)
+      : expectBuiltin(scenario.builtin, fixture);
   const redirects =
-    options.source === 'file' ? await writeFixture(scenario, fixture, folder, options.onProgress) : [];
+    options.source === 'file'
+      ? await writeFixture(scenario, fixture, folder, options.onProgress)
+      : [];
   const warmupRecords = Math.min(records, WARMUP_RECORDS_MAX);
   const task: TrialTask = {
     sourceName: scenario.file,
@@ -126,7 +130,9 @@ async function makeLane(scenario: Scenario, options: BenchOptions, folder: strin
 export function runTrial(task: TrialTask): Promise<TrialOutcome> {
   return new Promise((resolve, reject) => {
     const entry = fileURLToPath(new URL('./trial.js', import.meta.url));
-    const child = fork(entry, [JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(entry, [JSON.stringify(task)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), TRIAL_LIMIT_MS);
     let message: TrialMessage | null = null;
     child.on('message', (received) => {
@@ -154,7 +160,8 @@ function laneResult(lane: Lane, options: BenchOptions): BenchResult {
   const samples = lane.outcomes.map((outcome) => outcome.rowsIn / outcome.seconds);
   const middle = median(samples);
   const typical = lane.outcomes.reduce((best, outcome) =>
-    Math.abs(outcome.rowsIn / outcome.seconds - middle) < Math.abs(best.rowsIn / best.seconds - middle)
+    Math.abs(outcome.rowsIn / outcome.seconds - middle) <
+    Math.abs(best.rowsIn / best.seconds - middle)
       ? outcome
       : best,
   );

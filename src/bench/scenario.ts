@@ -43,8 +43,18 @@ const BUILTINS: readonly Builtin[] = [
   { id: '0', file: '0-pure-select.sql', title: 'pure SELECT', records: 20_000_000 },
   { id: '1', file: '1-rows-window.sql', title: 'ROWS WINDOW', records: 5_000_000 },
   { id: '2', file: '2-group-by.sql', title: 'GROUP BY', records: 10_000_000 },
-  { id: '3a', file: '3a-tumbling-emit-final.sql', title: 'TUMBLING, EMIT FINAL', records: 20_000_000 },
-  { id: '3b', file: '3b-tumbling-emit-changes.sql', title: 'TUMBLING, EMIT CHANGES', records: 1_000_000 },
+  {
+    id: '3a',
+    file: '3a-tumbling-emit-final.sql',
+    title: 'TUMBLING, EMIT FINAL',
+    records: 20_000_000,
+  },
+  {
+    id: '3b',
+    file: '3b-tumbling-emit-changes.sql',
+    title: 'TUMBLING, EMIT CHANGES',
+    records: 1_000_000,
+  },
 ];
 
 const TIME_BASE_MS = 1_700_000_000;

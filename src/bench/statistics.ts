@@ -16,7 +16,10 @@ export function median(samples: readonly number[]): number {
 const RESAMPLES = 2000;
 
 /** [low, high] of the median; both the sample itself when there is only one. */
-export function medianInterval95(samples: readonly number[], seed: number): readonly [number, number] {
+export function medianInterval95(
+  samples: readonly number[],
+  seed: number,
+): readonly [number, number] {
   const random = mulberry32(seed);
   const medians = Array.from({ length: RESAMPLES }, () =>
     median(samples.map(() => samples[Math.floor(random() * samples.length)] as number)),

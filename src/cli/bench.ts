@@ -53,11 +53,19 @@ export function addBenchCommand(program: Command): void {
     .option('--scenario <ids>', '0, 1, 2, 3a, 3b, all, or SQL files', 'all')
     .option('--arch <arch>', 'v1', choiceFlag('--arch', ['v1', 'v2', 'both'] as const), 'v1')
     .option('--records <n>', 'records per run (default: about a second)', wholeFlag('--records', 1))
-    .option('--groups <n>', '20, or 200 for the wide variant of 2, 3a, 3b',
-      choiceFlag('--groups', ['20', '200'] as const), '20')
+    .option(
+      '--groups <n>',
+      '20, or 200 for the wide variant of 2, 3a, 3b',
+      choiceFlag('--groups', ['20', '200'] as const),
+      '20',
+    )
     .option('--step <time>', 'event time between two records: 1ms or 1s', durationFlag('--step'), 1)
-    .option('--source <source>', 'generated, or file (JSON lines)',
-      choiceFlag('--source', ['generated', 'file'] as const), 'generated')
+    .option(
+      '--source <source>',
+      'generated, or file (JSON lines)',
+      choiceFlag('--source', ['generated', 'file'] as const),
+      'generated',
+    )
     .option('--runs <n>', 'measured runs per scenario', wholeFlag('--runs', 1), 3)
     .option('--warmup <n>', 'warm-up runs in each trial', wholeFlag('--warmup', 0), 2)
     .option('--batch-size <rows>', 'rows per batch at most', batchSizeFlag)
@@ -92,7 +100,8 @@ async function bench(flags: BenchFlags): Promise<number> {
     });
     terminal.stopProgress();
     print(results, terminal);
-    if (flags.json !== undefined) await writeResults(flags.json, { schema: 1, environment, results });
+    if (flags.json !== undefined)
+      await writeResults(flags.json, { schema: 1, environment, results });
     return results.every((result) => result.verified) ? 0 : 3;
   } catch (error) {
     terminal.error(error);

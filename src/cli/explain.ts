@@ -34,7 +34,10 @@ export function addExplainCommand(program: Command): void {
     .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
     .option('--changelog', 'plan for a visible changelog');
   addTalkFlags(command)
-    .addHelpText('after', '\nExample:\n  $ velo explain query.sql --stage pipeline --format mermaid')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ velo explain query.sql --stage pipeline --format mermaid',
+    )
     .action(async (file: string | undefined, flags: ExplainFlags) => {
       process.exitCode = await explainFile(file, flags);
     });

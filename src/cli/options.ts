@@ -101,7 +101,8 @@ export async function readSqlText(
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigError('SQL_FILE_MISSING', {
       message: `SQL file "${file}" cannot be read (${code ?? 'unknown reason'})`,
-      hint: code === 'ENOENT' ? 'check the path; it is relative to the working directory' : undefined,
+      hint:
+        code === 'ENOENT' ? 'check the path; it is relative to the working directory' : undefined,
       cause: error,
     });
   }

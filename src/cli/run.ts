@@ -35,7 +35,7 @@ interface RunFlags extends TalkFlags {
   readonly mode: 'individual' | 'batch';
   readonly source?: ReadonlyMap<string, string>;
   readonly set?: ReadonlyMap<string, string>;
-  readonly format?: OutputFormat;
+  readonly format?: OutputFormat | 'table';
   readonly changelog?: boolean;
   readonly limit?: number;
   readonly duration?: number;
@@ -59,7 +59,11 @@ export function addRunCommand(program: Command): void {
       'batch',
     )
     .option('--batch-size <rows>', 'rows per batch at most (default 4096)', batchSizeFlag)
-    .option('--source <table=URI>', 'read a declared table from a file or kafka://', pairFlag('--source'))
+    .option(
+      '--source <table=URI>',
+      'read a declared table from a file or kafka://',
+      pairFlag('--source'),
+    )
     .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
     .option('--format <format>', 'table, jsonl, csv, markdown', choiceFlag('--format', FORMATS))
     .option('--changelog', 'show the op (+I -U +U -D) of each row')
@@ -144,7 +148,8 @@ async function runJob(job: CompiledJob, flags: RunFlags, terminal: Terminal): Pr
     notice: (line) => terminal.note(line),
   });
   interrupt.watch(processor);
-  const timer = terminal.live && !process.stdout.isTTY ? progressTimer(processor, terminal) : undefined;
+  const timer =
+    terminal.live && !process.stdout.isTTY ? progressTimer(processor, terminal) : undefined;
   try {
     const result = await processor.start();
     clearInterval(timer);
@@ -173,10 +178,13 @@ function resolvedLine(job: CompiledJob): string {
 function progressTimer(processor: JobProcessor, terminal: Terminal): NodeJS.Timeout {
   return setInterval(() => {
     const { rowsRead, rowsOut, rowsTotal, seconds, rowsFailed } = processor.metrics();
-    const share = rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
+    const share =
+      rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
     const failed = rowsFailed === 0 ? '' : ` · ${countText(rowsFailed)} failed`;
     const rate = seconds > 0 ? ` · ${rateText(rowsRead / seconds)} rec/s` : '';
-    terminal.progress(`${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`);
+    terminal.progress(
+      `${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`,
+    );
   }, PROGRESS_MS);
 }
 

@@ -53,7 +53,12 @@ export class Terminal {
   progress(text: string): void {
     if (!this.live) return;
     if (this.spinner === null) {
-      this.spinner = ora({ text, stream: process.stderr, discardStdin: false, hideCursor: false }).start();
+      this.spinner = ora({
+        text,
+        stream: process.stderr,
+        discardStdin: false,
+        hideCursor: false,
+      }).start();
     } else {
       this.spinner.text = text;
     }

@@ -2,7 +2,13 @@
  * The blackhole sink: reads and digests every value (row-digest.ts), keeps nothing. It is what
  * benchmarks write to, so that no figure is printed whose output was not seen.
  */
-import { BATCH_ROWS_MAX, emptyHeader, newBatch, OP_DELETE, OP_UPDATE_BEFORE } from '../columnar/batch.js';
+import {
+  BATCH_ROWS_MAX,
+  emptyHeader,
+  newBatch,
+  OP_DELETE,
+  OP_UPDATE_BEFORE,
+} from '../columnar/batch.js';
 import type { Batch } from '../columnar/batch.js';
 import { RowDigest } from './row-digest.js';
 import type { DigestSummary } from './row-digest.js';

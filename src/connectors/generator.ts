@@ -27,7 +27,8 @@ export function openGenerator(request: SourceRequest): Source {
   const rows = options.rows ?? Number.MAX_SAFE_INTEGER;
   for (let split = 0; split < options.splits; split += 1) {
     const from = Math.floor((rows / options.splits) * split);
-    const to = split + 1 === options.splits ? rows : Math.floor((rows / options.splits) * (split + 1));
+    const to =
+      split + 1 === options.splits ? rows : Math.floor((rows / options.splits) * (split + 1));
     splits.push(new GeneratorSplit(request, options, { split, from, to }));
   }
   return {

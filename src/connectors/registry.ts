@@ -8,6 +8,7 @@ import { ConfigError } from '../base/errors.js';
 import type { PhysicalColumn } from '../plan/schema.js';
 import { createRowEncoder } from '../formats/encoder.js';
 import type { OutputFormat } from '../formats/encoder.js';
+import { TableEncoder } from '../formats/table-encoder.js';
 import { BlackholeSink } from './blackhole.js';
 import { openFileLineWriter, openFileSink, openFileSource } from './file.js';
 import { openGenerator } from './generator.js';
@@ -19,7 +20,7 @@ import { StdoutSink } from './stdout.js';
 /** What a sink may need of the process. */
 export interface SinkEnvironment {
   readonly stdout: Writable;
-  readonly format: OutputFormat;
+  readonly format: OutputFormat | 'table';
   /** The reader of stdout went away. */
   readonly onStdoutClosed: () => void;
 }
@@ -60,8 +61,12 @@ export async function openSink(request: SinkRequest, environment: SinkEnvironmen
   const connector = request.table === null ? 'stdout' : request.table.connector;
   switch (connector) {
     case 'stdout': {
-      const format = (request.table?.options['format'] as OutputFormat | undefined) ?? environment.format;
-      const encoder = createRowEncoder(format, request.schema, { changelog: request.changelog });
+      const format = stdoutFormat(request, environment);
+      const options = { changelog: request.changelog };
+      const encoder =
+        format === 'table'
+          ? new TableEncoder(request.schema, options)
+          : createRowEncoder(format, request.schema, options);
       return new StdoutSink(encoder, {
         stream: environment.stdout,
         onClosed: environment.onStdoutClosed,
@@ -79,6 +84,19 @@ export async function openSink(request: SinkRequest, environment: SinkEnvironmen
         hint: "sinks are 'kafka', 'file', 'stdout' and 'blackhole'",
       });
   }
+}
+
+const STDOUT_FORMATS = ['table', 'jsonl', 'json', 'csv', 'markdown'] as const;
+
+function stdoutFormat(request: SinkRequest, environment: SinkEnvironment): OutputFormat | 'table' {
+  const option = request.table?.options['format'];
+  if (option === undefined) return environment.format;
+  const found = STDOUT_FORMATS.find((format) => format === option);
+  if (found !== undefined) return found;
+  throw new ConfigError('SETTING_INVALID', {
+    message: `unknown format "${option}" of sink "${request.table?.name ?? ''}"`,
+    hint: `choose one of ${STDOUT_FORMATS.join(', ')}`,
+  });
 }
 
 /** Schema and options of `FROM 'uri'`, from at most 1,000 of its records. */

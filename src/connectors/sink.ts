@@ -20,6 +20,8 @@ export interface Sink {
   write(batch: Batch): void;
   /** null: go on. A promise: wait for it before the next write (backpressure). */
   pressure(): Promise<void> | null;
+  /** Hands on what is buffered without waiting; called every few milliseconds and on pauses. */
+  handOn?(): void;
   /** All rows written so far are out (delivered, on disk). */
   flush(): Promise<void>;
   /** Flushes and releases; the sink is complete afterwards. */

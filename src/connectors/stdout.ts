@@ -53,7 +53,10 @@ export class StdoutSink implements Sink {
     return this.drained;
   }
 
-  /** Hands on what is buffered; called by the processor when the input pauses. */
+  handOn(): void {
+    if (this.begun) this.send();
+  }
+
   async flush(): Promise<void> {
     this.send();
     if (this.drained !== null) await this.drained;

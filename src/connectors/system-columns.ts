@@ -69,7 +69,12 @@ function newSystemColumn(name: SystemColumn): Column {
     const dictionary = new Dictionary();
     dictionary.internText('');
     const nulls = new Uint8Array(BATCH_ROWS_MAX).fill(1);
-    return { kind: 'dict', codes: new Int32Array(BATCH_ROWS_MAX), dictionary, nulls } satisfies DictColumn;
+    return {
+      kind: 'dict',
+      codes: new Int32Array(BATCH_ROWS_MAX),
+      dictionary,
+      nulls,
+    } satisfies DictColumn;
   }
   return { kind: 'f64', values: new Float64Array(BATCH_ROWS_MAX), nulls: null };
 }

@@ -4,13 +4,7 @@
  */
 import type { Histogram } from '../metrics/histogram.js';
 
-export type LifecycleState =
-  | 'created'
-  | 'running'
-  | 'paused'
-  | 'stopping'
-  | 'finished'
-  | 'failed';
+export type LifecycleState = 'created' | 'running' | 'paused' | 'stopping' | 'finished' | 'failed';
 
 /** How a job ended. */
 export type EndReason = 'end-of-input' | 'limit' | 'duration' | 'stopped';

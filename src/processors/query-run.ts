@@ -138,6 +138,10 @@ export class QueryRun {
     return this.parts.sink.pressure();
   }
 
+  handOn(): void {
+    this.parts.sink.handOn?.();
+  }
+
   /** What to wait for when no split had a block. */
   waiting(): readonly Promise<void>[] {
     return this.inputs

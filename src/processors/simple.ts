@@ -5,7 +5,13 @@
  */
 import type { Clock } from '../base/clock.js';
 import { Histogram } from '../metrics/histogram.js';
-import type { JobMetrics, JobProcessor, JobResult, LifecycleState, EndReason } from './job-processor.js';
+import type {
+  JobMetrics,
+  JobProcessor,
+  JobResult,
+  LifecycleState,
+  EndReason,
+} from './job-processor.js';
 import type { QueryRun } from './query-run.js';
 
 /** How long the loop may keep the event loop waiting. */
@@ -49,7 +55,8 @@ export class SimpleJobProcessor implements JobProcessor {
       if (this.state === 'created') this.state = 'running';
       await this.drive();
       for (const run of this.runs) await run.complete();
-      if (this.runs.some((run) => run.rowsOut > 0)) this.lastOutNs = this.options.clock.monotonicNs();
+      if (this.runs.some((run) => run.rowsOut > 0))
+        this.lastOutNs = this.options.clock.monotonicNs();
       this.state = 'finished';
       return this.result(process.cpuUsage(cpuBefore));
     } catch (error) {
@@ -139,9 +146,10 @@ export class SimpleJobProcessor implements JobProcessor {
       }
       if (active.some((run) => run.done)) active = active.filter((run) => !run.done);
       const nowNs = this.options.clock.monotonicNs();
+      if (progressed && nowNs < sliceEndNs) continue;
+      for (const run of active) run.handOn();
       if (!progressed && active.length > 0) await this.waitForInput(active);
-      else if (nowNs >= sliceEndNs) await yieldToEventLoop();
-      else continue;
+      else await yieldToEventLoop();
       sliceEndNs = this.options.clock.monotonicNs() + SLICE_MS * 1e6;
       this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
     }

@@ -20,8 +20,19 @@ export interface CaseInput {
   readonly body: string;
 }
 export type Expected =
-  | { readonly kind: 'rows'; readonly order: 'ordered' | 'unordered' | 'last-per'; readonly keys: readonly string[]; readonly tolerance: number; readonly lines: readonly string[] }
-  | { readonly kind: 'summary'; readonly tolerance: number; readonly rows: number; readonly sum: Readonly<Record<string, number>> };
+  | {
+      readonly kind: 'rows';
+      readonly order: 'ordered' | 'unordered' | 'last-per';
+      readonly keys: readonly string[];
+      readonly tolerance: number;
+      readonly lines: readonly string[];
+    }
+  | {
+      readonly kind: 'summary';
+      readonly tolerance: number;
+      readonly rows: number;
+      readonly sum: Readonly<Record<string, number>>;
+    };
 
 export interface SqlCase {
   readonly file: string;
@@ -38,7 +49,11 @@ export interface SqlCase {
 export function readCase(file: string): SqlCase {
   const sections = readFileSync(file, 'utf8').split(/^=== /m).slice(1).map(section);
   const one = (kind: string): Section | undefined => sections.find((item) => item.kind === kind);
-  const error = one('error')?.body.split('\n').map((line) => line.trim()).filter(Boolean) ?? null;
+  const error =
+    one('error')
+      ?.body.split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean) ?? null;
   const sql = one('sql')?.body;
   if (sql === undefined) throw new Error(`${file} has no sql section`);
   const exit = one('exit')?.args[0];
@@ -82,7 +97,10 @@ function expectedOf(rows: Section | undefined, summary: Section | undefined): Ex
   const text = found.args.find((arg) => arg.startsWith('tolerance='));
   const tolerance = Number(text?.slice('tolerance='.length) ?? 0);
   if (rows === undefined) {
-    const { rows: count, sum } = JSON.parse(found.body) as { rows: number; sum?: Record<string, number> };
+    const { rows: count, sum } = JSON.parse(found.body) as {
+      rows: number;
+      sum?: Record<string, number>;
+    };
     return { kind: 'summary', tolerance, rows: count, sum: sum ?? {} };
   }
   const order = rows.args[0] as 'ordered' | 'unordered' | 'last-per';
@@ -101,8 +119,12 @@ export function diffRows(expected: Expected, got: readonly string[]): string[] {
   const rows = got.map(parseRow);
   if (expected.order === 'ordered') {
     const length = Math.max(want.length, rows.length);
-    const at = Array.from({ length }, (_, i) => i).find((i) => !same(want[i], rows[i], expected.tolerance));
-    return at === undefined ? [] : [`row ${at + 1}: ${want[at]?.raw ?? 'end'} instead of ${rows[at]?.raw ?? 'end'}`];
+    const at = Array.from({ length }, (_, i) => i).find(
+      (i) => !same(want[i], rows[i], expected.tolerance),
+    );
+    return at === undefined
+      ? []
+      : [`row ${at + 1}: ${want[at]?.raw ?? 'end'} instead of ${rows[at]?.raw ?? 'end'}`];
   }
   const rest = expected.order === 'last-per' ? lastPer(rows, expected.keys) : [...rows];
   const missing = want.filter((row) => {
@@ -110,7 +132,10 @@ export function diffRows(expected: Expected, got: readonly string[]): string[] {
     if (at >= 0) rest.splice(at, 1);
     return at < 0;
   });
-  return [...missing.map((row) => `missing ${row.raw}`), ...rest.map((row) => `unexpected ${row.raw}`)].slice(0, 12);
+  return [
+    ...missing.map((row) => `missing ${row.raw}`),
+    ...rest.map((row) => `unexpected ${row.raw}`),
+  ].slice(0, 12);
 }
 
 interface Row {
@@ -147,16 +172,27 @@ function same(a: Row | undefined, b: Row | undefined, tolerance: number): boolea
 function close(a: string, b: string, tolerance: number): boolean {
   if (a === b) return true;
   if (tolerance === 0 || !NUMBER.test(a) || !NUMBER.test(b)) return false;
-  return Math.abs(Number(a) - Number(b)) <= tolerance * Math.max(1, Math.abs(Number(a)), Math.abs(Number(b)));
+  return (
+    Math.abs(Number(a) - Number(b)) <=
+    tolerance * Math.max(1, Math.abs(Number(a)), Math.abs(Number(b)))
+  );
 }
 
 function lastPer(rows: readonly Row[], keys: readonly string[]): Row[] {
-  return [...new Map(rows.map((row) => [JSON.stringify(keys.map((key) => row.value[key])), row])).values()];
+  return [
+    ...new Map(
+      rows.map((row) => [JSON.stringify(keys.map((key) => row.value[key])), row]),
+    ).values(),
+  ];
 }
 
-function diffSummary(expected: Extract<Expected, { kind: 'summary' }>, got: readonly string[]): string[] {
+function diffSummary(
+  expected: Extract<Expected, { kind: 'summary' }>,
+  got: readonly string[],
+): string[] {
   const rows = got.map((line) => JSON.parse(line) as Record<string, number>);
-  const faults = rows.length === expected.rows ? [] : [`${rows.length} rows instead of ${expected.rows}`];
+  const faults =
+    rows.length === expected.rows ? [] : [`${rows.length} rows instead of ${expected.rows}`];
   for (const [column, want] of Object.entries(expected.sum)) {
     const sum = rows.reduce((total, row) => total + (row[column] ?? Number.NaN), 0);
     const holds = Math.abs(sum - want) <= expected.tolerance * Math.abs(want);

@@ -69,6 +69,12 @@ export async function runSql(sql: string, options: RunSqlOptions = {}): Promise<
     return { exit: 0, lines: linesOf(stdout.text()), errorText: '', result, notices };
   } catch (error) {
     const errorText = errorTexts(error, new Chalk({ level: 0 })).join('\n');
-    return { exit: exitCodeOf(error), lines: linesOf(stdout.text()), errorText, result: null, notices };
+    return {
+      exit: exitCodeOf(error),
+      lines: linesOf(stdout.text()),
+      errorText,
+      result: null,
+      notices,
+    };
   }
 }
