@@ -47,6 +47,8 @@ export interface ScalarFunction {
   readonly aliases?: readonly string[];
   /** [fewest, most] arguments. */
   readonly arity: readonly [number, number];
+  /** How many leading arguments the binder adds (record headers); messages do not count them. */
+  readonly suppliedArgs?: number;
   /** 'null' : any NULL argument gives NULL without evaluating. 'own': evaluate sees NULLs. */
   readonly nulls: 'null' | 'own';
   /** False for NOW(): not folded, not memoised. Default true. */

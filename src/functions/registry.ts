@@ -4,11 +4,15 @@
  */
 import { AGGREGATES } from './aggregate.js';
 import { ARITHMETIC } from './arithmetic.js';
+import { COLLECTIONS } from './collections.js';
 import { COMPARISONS } from './comparison.js';
 import { CONDITIONALS } from './conditional.js';
+import { JSON_FUNCTIONS } from './json.js';
 import { MATHS } from './maths.js';
+import { PATTERNS } from './pattern.js';
 import type { AggregateFunction, ScalarFunction, WindowFunction } from './registry-types.js';
 import { TEXT } from './text.js';
+import { TIME } from './time.js';
 import { WINDOW_FUNCTIONS } from './window.js';
 
 interface Named {
@@ -22,6 +26,10 @@ const SCALAR_ENTRIES: readonly ScalarFunction[] = [
   ...CONDITIONALS,
   ...MATHS,
   ...TEXT,
+  ...PATTERNS,
+  ...TIME,
+  ...JSON_FUNCTIONS,
+  ...COLLECTIONS,
 ];
 
 const SCALARS = byName(SCALAR_ENTRIES);

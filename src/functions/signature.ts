@@ -29,19 +29,22 @@ export function isFault(result: ResolvedSignature | SignatureFault): result is S
   return 'key' in result;
 }
 
-/** `function "ABS" takes 1 argument, not 0`. */
+/** `function "ABS" takes 1 argument, not 0`. Arguments that the binder adds are not counted. */
 export function arityFault(
-  entry: Pick<Entry, 'name' | 'arity'>,
+  definition: Pick<ScalarFunction, 'name' | 'arity' | 'suppliedArgs'>,
   given: number,
 ): SignatureFault | undefined {
-  const [min, max] = entry.arity;
-  if (given >= min && given <= max) return undefined;
-  const count =
+  const supplied = definition.suppliedArgs ?? 0;
+  const min = definition.arity[0] - supplied;
+  const max = definition.arity[1] - supplied;
+  const count = given - supplied;
+  if (count >= min && count <= max) return undefined;
+  const wanted =
     max === Infinity ? `at least ${min}` : min === max ? countText(min) : `${min} to ${max}`;
   const noun = min === 1 && (max === 1 || max === Infinity) ? 'argument' : 'arguments';
   return {
     key: 'FUNCTION_ARITY',
-    message: `function "${entry.name}" takes ${count} ${noun}, not ${given}`,
+    message: `function "${definition.name}" takes ${wanted} ${noun}, not ${count}`,
   };
 }
 

@@ -42,7 +42,7 @@ const HAS_SURROGATE = /[\ud800-\udfff]/;
 export function lengthOf(text: string): number {
   if (!HAS_SURROGATE.test(text)) return text.length;
   let count = 0;
-  for (const _ of text) count += 1;
+  for (let i = 0; i < text.length; i += (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1) count += 1;
   return count;
 }
 
