@@ -105,7 +105,7 @@ export class SessionStore {
   /** The next session that is due at the watermark, off the heap; -1 when there is none. */
   nextDue(watermarkMs: number): number {
     const { heap } = this;
-    while (heap.topTime() <= watermarkMs) {
+    while (heap.hasDue(watermarkMs)) {
       const due = heap.topTime();
       const session = heap.pop();
       if (this.alive[session] !== 1 || this.dueMs[session] !== due) continue;

@@ -7,9 +7,14 @@ export class TimeHeap {
   private times = new Float64Array(64);
   private payloads = new Int32Array(64);
 
-  /** Least time in the heap; +Infinity when it is empty. */
+  /** Whether some entry is at or before the time; +Infinity: whether there is any. */
+  hasDue(time: number): boolean {
+    return this.size > 0 && this.times[0]! <= time;
+  }
+
+  /** Least time in the heap, which must not be empty. */
   topTime(): number {
-    return this.size === 0 ? Number.POSITIVE_INFINITY : this.times[0]!;
+    return this.times[0]!;
   }
 
   push(time: number, payload: number): void {

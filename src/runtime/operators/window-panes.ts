@@ -90,7 +90,7 @@ export class PaneStore {
   /** Closes the windows that end at or before the watermark, in order of their end. */
   close(watermarkMs: number, closed: (pane: Pane) => void): void {
     const { due } = this;
-    while (due.topTime() <= watermarkMs) {
+    while (due.hasDue(watermarkMs)) {
       const end = due.topTime();
       due.pop();
       const pane = this.byEnd.get(end)!;
@@ -104,7 +104,7 @@ export class PaneStore {
   /** Forgets the held windows that no record can correct any more. Not while a batch is at work. */
   expire(watermarkMs: number): void {
     const { held } = this;
-    while (held.topTime() + this.latenessMs <= watermarkMs) {
+    while (held.hasDue(watermarkMs - this.latenessMs)) {
       const end = held.topTime();
       held.pop();
       this.release(this.byEnd.get(end)!);
