@@ -220,7 +220,8 @@ export interface Frame extends Node {
   readonly end: FrameBound;
 }
 export interface FrameBound extends Node {
-  readonly kind: 'unbounded-preceding' | 'preceding' | 'current-row' | 'following' | 'unbounded-following';
+  readonly kind:
+    'unbounded-preceding' | 'preceding' | 'current-row' | 'following' | 'unbounded-following';
   /** Rows of `n PRECEDING`, or the interval of RANGE. */
   readonly offset: Expression | null;
 }
@@ -251,7 +252,8 @@ export type Expression =
 /** `text` is the exact text of a number (digits, point, exponent) or the value of a string. */
 export interface Literal extends Node {
   readonly kind: 'literal';
-  readonly type: 'integer' | 'decimal' | 'double' | 'string' | 'boolean' | 'null' | 'timestamp' | 'date';
+  readonly type:
+    'integer' | 'decimal' | 'double' | 'string' | 'boolean' | 'null' | 'timestamp' | 'date';
   readonly text: string;
 }
 export interface IntervalLiteral extends Node {
@@ -277,9 +279,7 @@ export interface Binary extends Node {
   readonly right: Expression;
 }
 export type BinaryOperator =
-  | 'or' | 'and'
-  | '=' | '<>' | '<' | '<=' | '>' | '>='
-  | '||' | '+' | '-' | '*' | '/' | '%';
+  'or' | 'and' | '=' | '<>' | '<' | '<=' | '>' | '>=' | '||' | '+' | '-' | '*' | '/' | '%';
 /** IS [NOT] NULL | TRUE | FALSE | UNKNOWN | DISTINCT FROM other. */
 export interface IsTest extends Node {
   readonly kind: 'is';

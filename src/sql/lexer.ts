@@ -1,0 +1,101 @@
+/**
+ * Text to tokens. Owns the split into words, numbers, strings and symbols, the annotations among
+ * the comments, and the faults of this level (an unclosed quote, an unknown character). Words
+ * become keywords here, by one map lookup; what a keyword means is the parser's business.
+ */
+import type { IToken, Lexer as ChevrotainLexer } from 'chevrotain';
+import { SqlError } from '../base/errors.js';
+import type { SourceText } from '../base/errors.js';
+import type { Annotation } from './ast.js';
+import { Lexer } from './chevrotain.js';
+import {
+  KEYWORDS,
+  LEXED_TOKENS,
+  StringText,
+  UnclosedComment,
+  UnclosedText,
+  Word,
+} from './tokens.js';
+
+export interface TokenisedText {
+  /** Without comments and without what could not be read. */
+  readonly tokens: readonly IToken[];
+  readonly annotations: readonly Annotation[];
+  readonly faults: readonly SqlError[];
+}
+
+let sharedLexer: ChevrotainLexer | undefined;
+
+/** Reads the whole text; never throws for what a user wrote. */
+export function tokenise(source: SourceText): TokenisedText {
+  sharedLexer ??= new Lexer(LEXED_TOKENS, {
+    positionTracking: 'onlyOffset',
+    skipValidations: true,
+  });
+  const { tokens, groups, errors } = sharedLexer.tokenize(source.text);
+  const faults = errors.map((error) => unknownCharacter(source, error.offset, error.length));
+  const kept: IToken[] = [];
+  for (const token of tokens) {
+    if (token.tokenType === UnclosedComment || token.tokenType === UnclosedText) {
+      faults.push(unclosed(source, token, kept));
+      continue;
+    }
+    if (token.tokenType === Word) classifyWord(token);
+    kept.push(token);
+  }
+  const annotations = (groups['annotations'] ?? []).map(annotationOf);
+  return { tokens: kept, annotations, faults };
+}
+
+/** Half-open end of a token. */
+export function tokenEnd(token: IToken): number {
+  return token.startOffset + token.image.length;
+}
+
+function classifyWord(token: IToken): void {
+  const keyword = KEYWORDS.get(token.image.toUpperCase());
+  if (keyword === undefined) return;
+  token.tokenType = keyword;
+  token.tokenTypeIdx = keyword.tokenTypeIdx ?? token.tokenTypeIdx;
+}
+
+function annotationOf(token: IToken): Annotation {
+  const [, key = '', value = ''] = /^--[ \t]*@([\w.-]+)[ \t]*:(.*)$/.exec(token.image) ?? [];
+  const end = token.startOffset + token.image.trimEnd().length;
+  return { key, value: value.trim(), span: { start: token.startOffset, end } };
+}
+
+function unknownCharacter(source: SourceText, offset: number, length: number): SqlError {
+  const image = source.text.slice(offset, offset + length);
+  return new SqlError('SYNTAX', {
+    message: `unexpected ${length === 1 ? 'character' : 'characters'} "${image}"`,
+    source,
+    span: { start: offset, end: offset + length },
+    hint: /[‘’“”]/.test(image) ? 'quote strings with \' and names with "' : undefined,
+  });
+}
+
+function unclosed(source: SourceText, token: IToken, before: readonly IToken[]): SqlError {
+  const start = token.startOffset;
+  if (token.tokenType === UnclosedComment) {
+    return new SqlError('SYNTAX', {
+      message: 'comment is not closed',
+      source,
+      span: { start, end: start + 2 },
+      hint: 'end it with "*/"',
+    });
+  }
+  const quote = token.image.charAt(0);
+  // The quote that is really missing is often an earlier one, which turned code into a string.
+  const suspect = before.findLast((one) => one.tokenType === StringText && /\n/.test(one.image));
+  const line = suspect && source.text.slice(0, suspect.startOffset).split('\n').length;
+  return new SqlError('SYNTAX', {
+    message: `${quote === "'" ? 'string' : 'quoted name'} is not closed`,
+    source,
+    span: { start, end: start + token.image.trimEnd().length },
+    hint:
+      line === undefined || quote !== "'"
+        ? `end it with ${quote}`
+        : `the string that begins on line ${line} spans several lines: does it lack its end?`,
+  });
+}
