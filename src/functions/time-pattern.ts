@@ -73,10 +73,14 @@ const PERCENT_SIGNS: Readonly<Record<string, readonly Part[]>> = {
   L: [field('fraction', 3)],
   s: [field('epoch', 1)],
   z: [field('zone', 4)],
-  F: compilePercent('%Y-%m-%d'),
-  T: compilePercent('%H:%M:%S'),
-  R: compilePercent('%H:%M'),
   '%': [{ kind: 'text', text: '%' }],
+};
+
+/** Signs that stand for a pattern of others. */
+const PERCENT_SHORTHANDS: Readonly<Record<string, string>> = {
+  F: '%Y-%m-%d',
+  T: '%H:%M:%S',
+  R: '%H:%M',
 };
 
 /** Compiles a pattern; throws DataFault VALUE_INVALID for a sign that neither language has. */
@@ -93,7 +97,9 @@ function compilePercent(pattern: string): TimePattern {
       continue;
     }
     i += 1;
-    const known = PERCENT_SIGNS[pattern.charAt(i)];
+    const shorthand = PERCENT_SHORTHANDS[pattern.charAt(i)];
+    const known =
+      shorthand === undefined ? PERCENT_SIGNS[pattern.charAt(i)] : compilePercent(shorthand);
     if (known === undefined) throw unknownSign(`%${pattern.charAt(i)}`, pattern);
     parts.push(...known);
   }
