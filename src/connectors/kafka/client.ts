@@ -4,6 +4,7 @@
  * offsets.ts, the messages are source.ts and sink.ts.
  */
 import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { closest } from '../../sql/suggest.js';
 import type { KafkaEndpoint } from './options.js';
@@ -116,14 +117,15 @@ export async function writablePartitions(
   client: RdClient,
 ): Promise<readonly number[]> {
   const { topic } = endpoint;
-  const deadlineMs = performance.now() + Math.min(endpoint.connectTimeoutMs, METADATA_TIMEOUT_MS);
+  const waitMs = Math.min(endpoint.connectTimeoutMs, METADATA_TIMEOUT_MS);
+  const deadlineNs = systemClock.monotonicNs() + waitMs * 1e6;
   for (;;) {
     const found = partitionsIn(
       await metadata(client, { topic, timeout: METADATA_TIMEOUT_MS }),
       topic,
     );
     if (found.length > 0) return found;
-    if (performance.now() > deadlineMs) break;
+    if (systemClock.monotonicNs() > deadlineNs) break;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw topicNotFound(endpoint, await metadata(client, { timeout: METADATA_TIMEOUT_MS }));

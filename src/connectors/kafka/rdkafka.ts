@@ -117,7 +117,10 @@ export interface RdProducer extends RdClient {
   poll(): unknown;
   flush(timeoutMs: number, done: RdCallback<unknown>): unknown;
   on(event: 'event.error', listener: (error: RdError) => void): unknown;
-  on(event: 'delivery-report', listener: (error: RdError | null | undefined) => void): unknown;
+  on(
+    event: 'delivery-report',
+    listener: (error: RdError | null | undefined, report: { readonly size: number }) => void,
+  ): unknown;
 }
 
 export interface Rdkafka {

@@ -38,7 +38,7 @@ export async function openKafkaSource(request: SourceRequest): Promise<Source> {
       headers: request.system.includes('_headers'),
     },
     rowsMax: request.batchRowsMax,
-    nowMs: () => request.clock.nowMs(),
+    clock: request.clock,
     notice: request.notice,
   });
   const shared = { request, decoder, reader, topic: options.topic };

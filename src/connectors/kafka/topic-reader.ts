@@ -8,6 +8,7 @@
  * lone message is handed on at once. librdkafka reconnects and resumes by itself; what it cannot
  * resume, because it gave up a position, is looked at in `recover`.
  */
+import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { BrokerWatch } from './broker-watch.js';
 import { closeClient, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
@@ -34,7 +35,7 @@ export interface TopicReaderRequest {
   readonly parts: MessageParts;
   /** Most records per block. */
   readonly rowsMax: number;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly notice: (line: string) => void;
 }
 
@@ -99,7 +100,7 @@ export class TopicReader {
   start(): void {
     if (this.started) return;
     this.started = true;
-    this.progressAtMs = performance.now();
+    this.progressAtMs = this.monotonicMs();
     const { topic } = this.options;
     const open = this.queues.filter((queue) => !queue.complete);
     if (open.length === 0) return;
@@ -162,6 +163,7 @@ export class TopicReader {
           else reject(error);
         };
         this.consumer.commit(offsets);
+        if (!this.busy) this.fetch();
       });
     } finally {
       clearTimeout(timer);
@@ -171,12 +173,11 @@ export class TopicReader {
 
   /** One turn of the loop; the callback takes the next one. */
   private fetch(): void {
-    if (this.closing || this.failure !== null || this.queues.every((queue) => queue.complete)) {
-      this.rest();
-      return;
-    }
-    if (!this.mayFetch()) {
-      this.rest();
+    // librdkafka answers a commit only within consume(): there is something to do until it did.
+    const answerDue = this.commitDone !== null;
+    if (this.closing || this.failure !== null || (!answerDue && !this.mayFetch())) {
+      this.busy = false;
+      this.idleDone?.();
       return;
     }
     this.busy = true;
@@ -187,19 +188,19 @@ export class TopicReader {
     });
   }
 
-  private rest(): void {
-    this.busy = false;
-    this.idleDone?.();
-  }
-
   /**
    * Within the budget, yes. Beyond it only for a partition whose reader waits while the others
    * hold the budget: those are paused, so that theirs stay where they are.
    */
   private mayFetch(): boolean {
-    const resumable = this.queues.filter((queue) => queue.paused && !queue.complete);
+    if (this.queues.every((queue) => queue.complete)) return false;
     if (!this.budget.full) {
-      if (resumable.length > 0 && this.budget.low) this.setPaused(resumable, false);
+      this.setPaused(
+        this.queues.filter(
+          (queue) => queue.paused && !queue.complete && (this.budget.low || queue.starving),
+        ),
+        false,
+      );
       return true;
     }
     const starving = this.queues.filter((queue) => queue.starving);
@@ -226,7 +227,7 @@ export class TopicReader {
 
   private received(messages: readonly RdMessage[]): void {
     const ends = this.ends.splice(0);
-    const nowMs = messages.length > 0 ? this.request.nowMs() : 0;
+    const nowMs = messages.length > 0 ? this.request.clock.nowMs() : 0;
     for (const message of messages) this.byPartition[message.partition]?.add(message, nowMs);
     for (const { partition, offset } of ends) this.byPartition[partition]?.reachedEnd(offset);
     if (messages.length > 0) this.watch.alive();
@@ -239,9 +240,9 @@ export class TopicReader {
     );
     this.hot = messages.length > 0;
     if (messages.length > 0 || ends.length > 0) {
-      this.progressAtMs = performance.now();
+      this.progressAtMs = this.monotonicMs();
       this.beyondEndSinceMs = Number.NaN;
-    } else if (!this.watch.away && performance.now() - this.progressAtMs > STALLED_MS) {
+    } else if (!this.watch.away && this.monotonicMs() - this.progressAtMs > STALLED_MS) {
       this.recover(null);
       return;
     }
@@ -276,7 +277,7 @@ export class TopicReader {
    * that it does not hold any more would lose records, which is an error.
    */
   private recover(cause: RdError | null): void {
-    this.progressAtMs = performance.now();
+    this.progressAtMs = this.monotonicMs();
     this.inspect(cause).then(
       () => {
         this.fetchAfterPause();
@@ -312,9 +313,13 @@ export class TopicReader {
 
   private tooLongBeyond(beyond: boolean): boolean {
     if (!beyond) return false;
-    const nowMs = performance.now();
+    const nowMs = this.monotonicMs();
     if (Number.isNaN(this.beyondEndSinceMs)) this.beyondEndSinceMs = nowMs;
     return nowMs - this.beyondEndSinceMs > BEYOND_END_MS;
+  }
+
+  private monotonicMs(): number {
+    return this.request.clock.monotonicNs() / 1e6;
   }
 
   private fetchAfterPause(): void {
@@ -325,7 +330,7 @@ export class TopicReader {
 
   private fail(error: ConnectorError): void {
     this.failure = error;
-    this.rest();
+    this.fetch();
     for (const queue of this.queues) queue.signal();
   }
 }
