@@ -19,6 +19,7 @@ import type {
 import { AggregateOperator } from './operators/aggregate.js';
 import { CalcOperator } from './operators/calc.js';
 import { LimitOperator } from './operators/limit.js';
+import { RowsWindowOperator } from './operators/rows-window.js';
 import { WatermarkOperator } from './operators/watermark.js';
 import { WindowAggregateOperator } from './operators/window-aggregate.js';
 import { WindowColumnsOperator } from './operators/window-columns.js';
@@ -126,6 +127,7 @@ class PipelineBuilder {
       case 'limit':
         return new LimitOperator(node, context);
       case 'rows-window':
+        return new RowsWindowOperator(node, context);
       case 'over':
       case 'top-n':
       case 'join':

@@ -1,0 +1,200 @@
+/**
+ * The general calls of ROWS WINDOW BUFFER: ranks, LAG and LEAD, frames, FILTER, DISTINCT and every
+ * other aggregate. Keeps the rows of each buffer as values, by arrival and in ORDER BY order, and
+ * evaluates a call over its frame: O(n) a row. Calls that need none of this run on rings.
+ */
+import type { SqlValue } from '../../columnar/types.js';
+import { compareValues } from '../../functions/compare.js';
+import type { FrameSpec, SortKey, WindowCall } from '../../plan/pipeline-plan.js';
+import { evaluateAggregate, OVERFLOW } from '../../state/naive-aggregates.js';
+
+/** One row of a buffer: the values of the input columns that the calls need, by column number. */
+export type BufferRow = readonly SqlValue[];
+
+export const RESULT_OVERFLOW = OVERFLOW;
+
+/** Order of two rows by ORDER BY; 0 for peers. */
+export function compareRows(a: BufferRow, b: BufferRow, keys: readonly SortKey[]): number {
+  for (const { column, type, descending, nullsFirst } of keys) {
+    const x = a[column] as SqlValue;
+    const y = b[column] as SqlValue;
+    if (x === null || y === null) {
+      if (x === y) continue;
+      return (x === null) === nullsFirst ? -1 : 1;
+    }
+    const order = compareValues(x, y, type);
+    if (order !== 0) return descending ? -order : order;
+  }
+  return 0;
+}
+
+/** The last n rows of one partition. */
+export class RowBuffer {
+  readonly arrival: BufferRow[] = [];
+  private readonly sorted: BufferRow[] = [];
+  private readonly limit: number;
+  private readonly keys: readonly SortKey[];
+
+  constructor(limit: number, keys: readonly SortKey[]) {
+    this.limit = limit;
+    this.keys = keys;
+  }
+
+  /** Rows in ORDER BY order, ties by arrival; by arrival without ORDER BY. */
+  get ordered(): readonly BufferRow[] {
+    return this.keys.length === 0 ? this.arrival : this.sorted;
+  }
+
+  push(row: BufferRow): void {
+    if (this.arrival.length === this.limit) this.drop();
+    this.arrival.push(row);
+    if (this.keys.length > 0) this.sorted.splice(this.upperBound(row), 0, row);
+  }
+
+  clear(): void {
+    this.arrival.length = 0;
+    this.sorted.length = 0;
+  }
+
+  /** First place whose row sorts behind `row`. */
+  upperBound(row: BufferRow): number {
+    return this.bound((other) => compareRows(other, row, this.keys) > 0);
+  }
+
+  /** First place whose row does not sort before `row`. */
+  lowerBound(row: BufferRow): number {
+    return this.bound((other) => compareRows(other, row, this.keys) >= 0);
+  }
+
+  private bound(stop: (row: BufferRow) => boolean): number {
+    let low = 0;
+    let high = this.sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (stop(this.sorted[middle] as BufferRow)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  private drop(): void {
+    const oldest = this.arrival.shift() as BufferRow;
+    if (this.keys.length === 0) return;
+    const at = this.sorted.indexOf(oldest, this.lowerBound(oldest));
+    this.sorted.splice(at, 1);
+  }
+}
+
+/** The value of a call for the newest row of a buffer. */
+export function evaluateCall(
+  call: WindowCall,
+  buffer: RowBuffer,
+  keys: readonly SortKey[],
+): SqlValue | typeof OVERFLOW {
+  const { ordered, arrival } = buffer;
+  const current = arrival.at(-1) as BufferRow;
+  const place = keys.length === 0 ? arrival.length - 1 : ordered.lastIndexOf(current);
+  const count = ordered.length;
+  switch (call.function) {
+    case 'ROW_NUMBER':
+      return BigInt(place + 1);
+    case 'RANK':
+      return keys.length === 0 ? 1n : BigInt(buffer.lowerBound(current) + 1);
+    case 'DENSE_RANK':
+      return denseRank(buffer, current, keys);
+    case 'PERCENT_RANK':
+      return keys.length === 0 || count === 1 ? 0 : buffer.lowerBound(current) / (count - 1);
+    case 'CUME_DIST':
+      return keys.length === 0 ? 1 : buffer.upperBound(current) / count;
+    case 'NTILE':
+      return ntile(place, count, Number(call.literals[0] as bigint));
+    case 'LAG':
+      return shifted(call, ordered, place, -1);
+    case 'LEAD':
+      return shifted(call, ordered, place, 1);
+    default:
+      return framed(call, framedRows(call.frame, ordered, place, keys));
+  }
+}
+
+function denseRank(buffer: RowBuffer, current: BufferRow, keys: readonly SortKey[]): bigint {
+  if (keys.length === 0) return 1n;
+  const end = buffer.lowerBound(current);
+  let rank = 1n;
+  for (let at = 0; at < end; at += 1) {
+    const next = at + 1 === end ? current : (buffer.ordered[at + 1] as BufferRow);
+    if (compareRows(buffer.ordered[at] as BufferRow, next, keys) !== 0) rank += 1n;
+  }
+  return rank;
+}
+
+/** The first count mod tiles tiles have one row more (SQL:2003). */
+function ntile(place: number, count: number, tiles: number): bigint {
+  const small = Math.floor(count / tiles);
+  const larger = count % tiles;
+  const border = larger * (small + 1);
+  if (place < border) return BigInt(Math.floor(place / (small + 1)) + 1);
+  return BigInt(larger + Math.floor((place - border) / Math.max(1, small)) + 1);
+}
+
+function shifted(
+  call: WindowCall,
+  ordered: readonly BufferRow[],
+  place: number,
+  direction: 1 | -1,
+): SqlValue {
+  const distance = call.literals[0] === undefined ? 1 : Number(call.literals[0] as bigint);
+  const row = ordered[place + direction * distance];
+  if (row === undefined) return call.literals[1] ?? null;
+  return row[call.args[0] as number] as SqlValue;
+}
+
+function framed(call: WindowCall, rows: readonly BufferRow[]): SqlValue | typeof OVERFLOW {
+  const column = call.args[0] as number;
+  switch (call.function) {
+    case 'FIRST_VALUE':
+      return (rows[0]?.[column] ?? null) as SqlValue;
+    case 'LAST_VALUE':
+      return (rows.at(-1)?.[column] ?? null) as SqlValue;
+    case 'NTH_VALUE':
+      return (rows[Number(call.literals[0] as bigint) - 1]?.[column] ?? null) as SqlValue;
+    default:
+      return evaluateAggregate({ ...call, orderBy: [] }, rows);
+  }
+}
+
+function framedRows(
+  frame: FrameSpec | null,
+  ordered: readonly BufferRow[],
+  place: number,
+  keys: readonly SortKey[],
+): readonly BufferRow[] {
+  if (frame === null) return ordered;
+  if (frame.unit === 'range') return rangeRows(frame, ordered, place, keys);
+  const from = Math.max(0, place - frame.preceding);
+  const to = Math.min(ordered.length, place + frame.following + 1);
+  return from >= to ? [] : ordered.slice(from, to);
+}
+
+/** RANGE: rows whose order value is within the distances of the current row's; peers at 0. */
+function rangeRows(
+  frame: FrameSpec,
+  ordered: readonly BufferRow[],
+  place: number,
+  keys: readonly SortKey[],
+): readonly BufferRow[] {
+  const key = keys[0];
+  if (key === undefined) return ordered;
+  const current = ordered[place] as BufferRow;
+  const at = current[key.column] as SqlValue;
+  return ordered.filter((row) => {
+    const value = row[key.column] as SqlValue;
+    if (value === null || at === null) {
+      if (value === at) return true;
+      const before = (value === null) === key.nullsFirst;
+      return before ? frame.preceding === Infinity : frame.following === Infinity;
+    }
+    const ahead = key.descending ? Number(at) - Number(value) : Number(value) - Number(at);
+    return ahead >= -frame.preceding && ahead <= frame.following;
+  });
+}
