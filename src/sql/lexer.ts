@@ -11,6 +11,7 @@ import { Lexer } from './chevrotain.js';
 import {
   KEYWORDS,
   LEXED_TOKENS,
+  StrayVariable,
   StringText,
   UnclosedComment,
   UnclosedText,
@@ -36,8 +37,9 @@ export function tokenise(source: SourceText): TokenisedText {
   const faults = errors.map((error) => unknownCharacter(source, error.offset, error.length));
   const kept: IToken[] = [];
   for (const token of tokens) {
-    if (token.tokenType === UnclosedComment || token.tokenType === UnclosedText) {
-      faults.push(unclosed(source, token, kept));
+    const fault = unreadable(source, token, kept);
+    if (fault !== undefined) {
+      faults.push(fault);
       continue;
     }
     if (token.tokenType === Word) classifyWord(token);
@@ -73,6 +75,28 @@ function unknownCharacter(source: SourceText, offset: number, length: number): S
     span: { start: offset, end: offset + length },
     hint: /[‘’“”]/.test(image) ? 'quote strings with \' and names with "' : undefined,
   });
+}
+
+/** The fault of a token that exists only to say what is wrong. */
+function unreadable(
+  source: SourceText,
+  token: IToken,
+  before: readonly IToken[],
+): SqlError | undefined {
+  switch (token.tokenType) {
+    case UnclosedComment:
+    case UnclosedText:
+      return unclosed(source, token, before);
+    case StrayVariable:
+      return new SqlError('SYNTAX', {
+        message: `variable "${token.image}" stands outside a string`,
+        source,
+        span: { start: token.startOffset, end: tokenEnd(token) },
+        hint: `write '${token.image}'`,
+      });
+    default:
+      return undefined;
+  }
 }
 
 function unclosed(source: SourceText, token: IToken, before: readonly IToken[]): SqlError {

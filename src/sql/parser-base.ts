@@ -59,7 +59,7 @@ export abstract class ParserBase extends EmbeddedActionsParser {
   constructor(settings: ParserSettings) {
     super(ALL_TOKENS, {
       recoveryEnabled: true,
-      maxLookahead: 2,
+      maxLookahead: 1,
       skipValidations: !settings.validateGrammar,
       errorMessageProvider: messageProvider,
     });

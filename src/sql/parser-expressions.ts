@@ -63,30 +63,36 @@ export abstract class ExpressionParser extends PrimaryParser {
 
   readonly negation: Rule<Ast.Expression> = this.expressionRule('negation', () => {
     const start = this.startHere();
-    return this.OR<Ast.Expression>([
-      {
-        ALT: () => {
-          this.CONSUME(Keyword.NOT);
-          const operand = this.SUBRULE(this.negation);
-          return { kind: 'unary', operator: 'not', operand, span: this.spanFrom(start) };
+    return this.OR<Ast.Expression>({
+      ERR_MSG: 'an expression',
+      DEF: [
+        {
+          ALT: () => {
+            this.CONSUME(Keyword.NOT);
+            const operand = this.SUBRULE(this.negation);
+            return { kind: 'unary', operator: 'not', operand, span: this.spanFrom(start) };
+          },
         },
-      },
-      { ALT: () => this.SUBRULE(this.comparison) },
-    ]);
+        { ALT: () => this.SUBRULE(this.comparison) },
+      ],
+    });
   });
 
   readonly signed: Rule<Ast.Expression> = this.expressionRule('signed', () => {
     const start = this.startHere();
-    return this.OR<Ast.Expression>([
-      {
-        ALT: () => {
-          const operator = this.CONSUME(Token.Additive).tokenType === Token.Minus ? '-' : '+';
-          const operand = this.SUBRULE(this.signed);
-          return { kind: 'unary', operator, operand, span: this.spanFrom(start) };
+    return this.OR<Ast.Expression>({
+      ERR_MSG: 'an expression',
+      DEF: [
+        {
+          ALT: () => {
+            const operator = this.CONSUME(Token.Additive).tokenType === Token.Minus ? '-' : '+';
+            const operand = this.SUBRULE(this.signed);
+            return { kind: 'unary', operator, operand, span: this.spanFrom(start) };
+          },
         },
-      },
-      { ALT: () => this.SUBRULE(this.suffixed) },
-    ]);
+        { ALT: () => this.SUBRULE(this.suffixed) },
+      ],
+    });
   });
 
   readonly comparison: Rule<Ast.Expression> = this.expressionRule('comparison', () => {

@@ -37,7 +37,7 @@ export class StatementParser extends QueryParser {
     'statement',
     () =>
       this.OR<Ast.Statement>({
-        ERR_MSG: 'a statement',
+        ERR_MSG: 'CREATE, INSERT, SELECT or SET',
         DEF: [
           { ALT: () => this.SUBRULE(this.createStatement) },
           { ALT: () => this.SUBRULE(this.insertStatement) },
@@ -343,11 +343,22 @@ export class StatementParser extends QueryParser {
       const options: Ast.Option[] = [];
       this.CONSUME(Keyword.WITH);
       this.CONSUME(Token.LeftParen);
-      this.MANY_SEP({
-        SEP: Token.Comma,
-        DEF: () => options.push(this.SUBRULE(this.tableOption)),
+      this.OR({
+        ERR_MSG: "an option such as 'format' = 'json'",
+        DEF: [
+          { ALT: () => this.CONSUME(Token.RightParen) },
+          {
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP({
+                SEP: Token.Comma,
+                ERR_MSG: "an option such as 'format' = 'json'",
+                DEF: () => options.push(this.SUBRULE(this.tableOption)),
+              });
+              this.CONSUME2(Token.RightParen);
+            },
+          },
+        ],
       });
-      this.CONSUME(Token.RightParen);
       return options;
     },
     () => [],

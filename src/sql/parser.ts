@@ -12,7 +12,7 @@ import type { Annotation, Expression, Script, Statement } from './ast.js';
 import { tokenEnd, tokenise } from './lexer.js';
 import type { Rule } from './parser-base.js';
 import { StatementParser } from './parser-statements.js';
-import { syntaxFault } from './syntax-errors.js';
+import { syntaxFaults } from './syntax-errors.js';
 import type { StatementText } from './syntax-errors.js';
 import { Keyword, LeftParen, Semicolon } from './tokens.js';
 import type { VariableLookup } from './variables.js';
@@ -108,7 +108,7 @@ function parseTokens<T>(
     const result = ruleOf(parser).call(parser);
     if (parser.errors.length === 0) return result;
     faults.length = 0;
-    faults.push(...parser.errors.map((error) => syntaxFault(error, piece)));
+    faults.push(...syntaxFaults(parser.errors, piece));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     faults.push(tooDeep(piece));

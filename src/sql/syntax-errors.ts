@@ -1,7 +1,8 @@
 /**
  * Words for what does not follow the grammar. Chevrotain says which token it expected; this file
  * turns that into a fault in house style: `expected FROM, found "FORM"` with the place and, where a
- * slip is likely, what was meant. Owns wording only; where the parser goes on is its own affair.
+ * slip is likely, what was meant. Owns wording, and which of a statement's faults are only echoes
+ * of an earlier one; where the parser goes on is its own affair.
  */
 import type {
   IParserErrorMessageProvider,
@@ -14,16 +15,34 @@ import type { SourceText } from '../base/errors.js';
 import type { Span } from '../base/span.js';
 import { EOF } from './chevrotain.js';
 import { closest } from './suggest.js';
-import { LeftBracket, LeftParen, RightBracket, RightParen, StringText, Word } from './tokens.js';
+import * as Token from './tokens.js';
 import { Keyword } from './tokens.js';
 
 /** More alternatives than these say less than "something else". */
 const LISTED_MAX = 6;
 const IMAGE_MAX = 40;
+/** A fault this few tokens after another is taken for its echo. */
+const ECHO_TOKENS = 3;
 
-/** Each message is only the expected part; `syntaxFault` makes the sentence. */
+/** Rules in which a missing `)` may as well be a missing comma. */
+const LIST_RULES: ReadonlySet<string> = new Set([
+  'tableElements',
+  'options',
+  'nameList',
+  'plainCall',
+  'typeParameters',
+  'inSuffix',
+]);
+const CLOSING_LIST = '"," or ")"';
+
+/** Each message is only the expected part; `syntaxFaults` makes the sentence. */
 export const messageProvider: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected }) => (expected === EOF ? '' : labelOf(expected)),
+  buildMismatchTokenMessage: ({ expected, ruleName }) => {
+    if (expected === EOF) return '';
+    return expected === Token.RightParen && LIST_RULES.has(ruleName)
+      ? CLOSING_LIST
+      : labelOf(expected);
+  },
   buildNotAllInputParsedMessage: () => '',
   buildNoViableAltMessage: ({ customUserDescription, expectedPathsPerAlt }) =>
     customUserDescription ?? listOf(expectedPathsPerAlt.flat()),
@@ -51,26 +70,41 @@ export interface StatementText {
   readonly terminator: IToken | undefined;
 }
 
-export function syntaxFault(error: IRecognitionException, statement: StatementText): SqlError {
-  const { tokens } = statement;
-  const found = error.token;
-  const at = found.tokenType === EOF ? tokens.length : tokens.indexOf(found);
-  const misspelled = error.message === '' ? misspelledAlias(tokens, at) : undefined;
-  if (misspelled !== undefined) {
-    return fault(
-      statement,
-      misspelled.token,
-      EXPECTED_AT_END,
-      `did you mean "${misspelled.meant}"?`,
-    );
+/** One fault for each error that is no echo of the one before. */
+export function syntaxFaults(
+  errors: readonly IRecognitionException[],
+  statement: StatementText,
+): SqlError[] {
+  const faults: SqlError[] = [];
+  let nextAt = 0;
+  for (const error of errors) {
+    const at = placeOf(error.token, statement);
+    const isEcho = at < nextAt || (error.message === '' && faults.length > 0);
+    if (!isEcho) faults.push(syntaxFault(error, at, statement));
+    nextAt = at + ECHO_TOKENS;
   }
-  const opener = unclosedOpener(error.message, tokens, at);
-  if (opener !== undefined) return unclosedFault(statement, opener, found, error.message);
-  const expected = error.message === '' ? EXPECTED_AT_END : error.message;
-  return fault(statement, found, expected, hintFor(error.message, tokens, at));
+  return faults;
+}
+
+function placeOf(found: IToken, { tokens }: StatementText): number {
+  return found.tokenType === EOF ? tokens.length : tokens.indexOf(found);
 }
 
 const EXPECTED_AT_END = 'the next clause or ";"';
+
+function syntaxFault(error: IRecognitionException, at: number, statement: StatementText): SqlError {
+  const { tokens } = statement;
+  const isAtEnd = error.message === '';
+  const misspelled = isAtEnd ? misspelledAlias(tokens, at) : undefined;
+  if (misspelled !== undefined) {
+    const hint = `did you mean "${misspelled.meant}"?`;
+    return fault(statement, misspelled.token, EXPECTED_AT_END, hint);
+  }
+  const opener = unclosedOpener(error.message, tokens, at);
+  if (opener !== undefined) return unclosedFault(statement, opener, error.token);
+  const expected = isAtEnd ? EXPECTED_AT_END : error.message;
+  return fault(statement, error.token, expected, hintFor(error.message, tokens, at));
+}
 
 /** Keywords that may follow what reads as a complete statement. */
 // prettier-ignore
@@ -90,7 +124,7 @@ function misspelledAlias(
 ): { readonly token: IToken; readonly meant: string } | undefined {
   const token = tokens[at - 1];
   const before = tokens[at - 2];
-  if (token?.tokenType !== Word || before === undefined) return undefined;
+  if (token?.tokenType !== Token.Word || before === undefined) return undefined;
   if (before.tokenType === Keyword.AS) return undefined;
   const meant = closest(token.image, CLAUSE_WORDS);
   return meant === undefined ? undefined : { token, meant };
@@ -102,9 +136,10 @@ function unclosedOpener(
   tokens: readonly IToken[],
   at: number,
 ): IToken | undefined {
-  const isParen = expected === labelOf(RightParen);
-  if (!isParen && expected !== labelOf(RightBracket)) return undefined;
-  const [opening, closing] = isParen ? [LeftParen, RightParen] : [LeftBracket, RightBracket];
+  const isParen = expected.endsWith(labelOf(Token.RightParen));
+  if (!isParen && expected !== labelOf(Token.RightBracket)) return undefined;
+  const opening = isParen ? Token.LeftParen : Token.LeftBracket;
+  const closing = isParen ? Token.RightParen : Token.RightBracket;
   const open: number[] = [];
   let innermost: number | undefined;
   tokens.forEach((token, index) => {
@@ -116,15 +151,11 @@ function unclosedOpener(
   return innermost !== undefined && open.includes(innermost) ? tokens[innermost] : undefined;
 }
 
-function unclosedFault(
-  statement: StatementText,
-  opener: IToken,
-  found: IToken,
-  expected: string,
-): SqlError {
-  const what = expected === labelOf(RightParen) ? 'parenthesis' : 'bracket';
+function unclosedFault(statement: StatementText, opener: IToken, found: IToken): SqlError {
+  const isParen = opener.tokenType === Token.LeftParen;
+  const [what, closing] = isParen ? ['parenthesis', '")"'] : ['bracket', '"]"'];
   return new SqlError('SYNTAX', {
-    message: `${what} is not closed: expected ${expected} before ${foundText(statement, found)}`,
+    message: `${what} is not closed: expected ${closing} before ${foundText(statement, found)}`,
     source: statement.source,
     span: tokenSpan(opener),
   });
@@ -144,23 +175,64 @@ function fault(
   });
 }
 
+/** `expected` is empty where the statement could have ended. */
 function hintFor(expected: string, tokens: readonly IToken[], at: number): string | undefined {
   const found = tokens[at];
   if (found === undefined) return undefined;
   const words = expected === '' ? CLAUSE_WORDS : (expected.match(/\b[A-Z_]{2,}\b/g) ?? []);
   const meant = closest(found.image, words);
   if (meant !== undefined && meant !== found.image.toUpperCase()) return `did you mean "${meant}"?`;
-  if (found.tokenType === RightParen && expected === '') return 'no parenthesis is open here';
+  return hintForToken(found, expected) ?? hintForNeighbours(found, expected, tokens, at);
+}
+
+function hintForToken(found: IToken, expected: string): string | undefined {
+  const type = found.tokenType;
+  if (type === Token.NumberWithUnit && expected.includes('an expression')) {
+    return "in an expression a duration is written INTERVAL '1' MINUTE";
+  }
+  if (expected !== '') return undefined;
+  if (type === Token.RightParen) return 'no parenthesis is open here';
+  if (type === Keyword.WHERE) {
+    return 'WHERE stands before GROUP BY, WINDOW, HAVING, ORDER BY, LIMIT and EMIT';
+  }
+  return STATEMENT_STARTS.has(type) ? 'end a statement with ";"' : undefined;
+}
+
+function hintForNeighbours(
+  found: IToken,
+  expected: string,
+  tokens: readonly IToken[],
+  at: number,
+): string | undefined {
   const previous = tokens[at - 1];
-  if (previous?.tokenType === StringText && previous.image.includes('\n')) {
+  if (previous?.tokenType === Token.StringText && previous.image.includes('\n')) {
     return 'the string before it spans several lines: does it lack its end?';
   }
-  if (STATEMENT_STARTS.has(found.tokenType) && expected === '') return 'end a statement with ";"';
-  if (isReserved(found.tokenType) && /\bname\b/.test(expected)) {
+  if (previous?.tokenType === Token.Equal && found.tokenType === Token.Equal) {
+    return 'equality is written "="';
+  }
+  if (expected === '' && previous !== undefined && tokens[at - 2]?.tokenType === Keyword.AS) {
+    if (isKeyword(previous)) return `"${previous.image}" is the alias here: is one missing?`;
+  }
+  if (previous?.tokenType === Token.Comma && isKeyword(found)) return 'remove the comma before it';
+  const isClause = tokens[at + 1]?.tokenType === Keyword.BY;
+  const couldBeName = NAME_LIKE.has(found.tokenType) && !isClause;
+  if (couldBeName && /\b(name|table|column|expression)\b/.test(expected)) {
     return `to use it as a name, quote it: "${found.image}"`;
   }
   return undefined;
 }
+
+/** Reserved words that people also give to columns and tables. */
+const NAME_LIKE: ReadonlySet<TokenType> = new Set([
+  Keyword.GROUP,
+  Keyword.IN,
+  Keyword.INTO,
+  Keyword.LIKE,
+  Keyword.ON,
+  Keyword.ORDER,
+  Keyword.UNION,
+]);
 
 const STATEMENT_STARTS: ReadonlySet<TokenType> = new Set([
   Keyword.SELECT,
@@ -169,8 +241,8 @@ const STATEMENT_STARTS: ReadonlySet<TokenType> = new Set([
   Keyword.SET,
 ]);
 
-function isReserved(type: TokenType): boolean {
-  return Object.values(Keyword).includes(type);
+function isKeyword(token: IToken): boolean {
+  return Token.KEYWORDS.has(token.image.toUpperCase()) && token.tokenType !== Token.QuotedName;
 }
 
 function foundText(statement: StatementText, found: IToken): string {

@@ -125,6 +125,9 @@ export const StringText = createToken({
 /** A quote that nothing closes ends at `;` or the line's end, so that what follows is still read. */
 export const UnclosedText = createToken({ name: 'UnclosedText', pattern: /['"`][^;\n]*/ });
 
+/** `${NAME}` outside a string, where it means nothing. */
+export const StrayVariable = createToken({ name: 'StrayVariable', pattern: /\$\{[^}\n]*\}?/ });
+
 export const NumberText = createToken({
   name: 'NumberText',
   pattern: Lexer.NA,
@@ -201,7 +204,7 @@ export const Semicolon = symbol('Semicolon', ';');
 // prettier-ignore
 export const LEXED_TOKENS: TokenType[] = [
   Space, AnnotationComment, LineComment, BlockComment, UnclosedComment,
-  Word, QuotedName, StringText, UnclosedText,
+  Word, QuotedName, StringText, UnclosedText, StrayVariable,
   DoubleNumber, NumberWithUnit, DecimalNumber, IntegerNumber,
   Arrow, LessEqual, GreaterEqual, NotEqual, Less, Greater, Equal, Concat, Colons,
   Plus, Minus, Star, Slash, Percent,
