@@ -22,7 +22,7 @@ import type { SqlType, SqlValue } from '../columnar/types.js';
 import { decimalText } from '../functions/decimal.js';
 import { ByteBuffer } from './byte-buffer.js';
 import { appendDecimal, appendDouble } from './number-output.js';
-import { dateText, timestampText } from './time-text.js';
+import { dateText, timestampText } from '../functions/time-format.js';
 
 /** How a format writes what is not a number. */
 export interface TextStyle {

@@ -1,24 +1,60 @@
 /**
- * Which decoder reads which format. Owns only that choice and the options that formats have.
+ * Which decoder reads which format, and whether a schema fits the format. Owns only that choice and
+ * the options that formats have.
  */
 import { assertNever } from '../base/assert.js';
+import { ConfigError } from '../base/errors.js';
+import { createCsvDecoder } from './csv.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
 import { createJsonDecoder } from './json.js';
+import { createRawDecoder } from './raw.js';
 
 export type InputFormat = 'json' | 'csv' | 'raw';
 export const INPUT_FORMATS: readonly InputFormat[] = ['json', 'csv', 'raw'];
 
+export interface DecoderOptions {
+  /**
+   * Names of a CSV record's fields in order: the header line's or, without one, all of the table's
+   * physical columns. Default: the columns themselves.
+   */
+  readonly fields?: readonly string[];
+  /** Between the fields of CSV: one ASCII character. Default ','. */
+  readonly delimiter?: string;
+}
+
+/** A decoder for the columns that the query needs; throws ConfigError for types a format lacks. */
 export function createDecoder(
   format: InputFormat,
   columns: readonly DecoderColumn[],
+  options: DecoderOptions = {},
 ): RecordDecoder {
   switch (format) {
     case 'json':
       return createJsonDecoder(columns);
     case 'csv':
+      for (const column of columns) refuseNested(column);
+      return createCsvDecoder(columns, {
+        delimiter: options.delimiter ?? ',',
+        fields: options.fields ?? columns.map((column) => column.name),
+      });
     case 'raw':
-      return createJsonDecoder(columns);
+      if (columns.length > 1 || columns.some((column) => column.type.kind !== 'varchar')) {
+        throw new ConfigError('SETTING_INVALID', {
+          message: 'format "raw" has one column of type VARCHAR',
+          hint: 'declare one VARCHAR column, or choose another format',
+        });
+      }
+      return createRawDecoder(columns);
     default:
       return assertNever(format);
   }
+}
+
+function refuseNested(column: DecoderColumn): void {
+  const { kind } = column.type;
+  if (kind !== 'array' && kind !== 'map' && kind !== 'row') return;
+  throw new ConfigError('SETTING_INVALID', {
+    message: `column "${column.name}" has a nested type, which format "csv" does not hold`,
+    hint: 'declare the column as VARCHAR, or choose the format json',
+  });
 }

@@ -51,6 +51,8 @@ export interface LineBlock {
   line: number;
   /** Where each row's record starts in the bytes. */
   readonly starts: Int32Array;
+  /** Where it ends, known by the time refused() is called for the row. */
+  readonly ends: Int32Array;
   /** Line each row's record starts in. */
   readonly lineNumbers: Float64Array;
   /**

@@ -3,10 +3,13 @@
  * and the choice by format; the formats are in the *-encoder.ts files beside it. Sinks own the
  * buffer and decide when it is written.
  */
+import { assertNever } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
 import type { Schema } from '../plan/schema.js';
 import type { ByteBuffer } from './byte-buffer.js';
+import { createCsvEncoder } from './csv-encoder.js';
 import { createJsonEncoder } from './json-encoder.js';
+import { createMarkdownEncoder } from './markdown-encoder.js';
 
 /** Formats of rows as text; `table` needs all rows and is drawn by the terminal. */
 export type OutputFormat = 'jsonl' | 'json' | 'csv' | 'markdown';
@@ -14,6 +17,10 @@ export type OutputFormat = 'jsonl' | 'json' | 'csv' | 'markdown';
 export interface EncoderOptions {
   /** Write −U and −D rows too, and each row's `op` first; otherwise those rows are left out. */
   readonly changelog: boolean;
+  /** CSV: between fields. Default ','. */
+  readonly delimiter?: string;
+  /** CSV: write the names as first line. Default true. */
+  readonly header?: boolean;
 }
 
 export interface RowEncoder {
@@ -37,7 +44,10 @@ export function createRowEncoder(
     case 'json':
       return createJsonEncoder(schema, options);
     case 'csv':
+      return createCsvEncoder(schema, options);
     case 'markdown':
-      return createJsonEncoder(schema, options);
+      return createMarkdownEncoder(schema, options);
+    default:
+      return assertNever(format);
   }
 }

@@ -1,26 +1,23 @@
 /**
  * Rows as JSON lines: BIGINT and DOUBLE as numbers, DECIMAL with its scale, TIMESTAMP in epoch
  * milliseconds, DATE as text, NULL as null, nested types as arrays and objects. With a changelog the
- * row's `op` comes first. Owns the JSON spelling; walking columns is cell-writer.ts. @hot
+ * row's `op` comes first. Owns the JSON spelling; walking rows is line-encoder.ts. @hot
  */
 import { isSqlMap } from '../columnar/types.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
-import type { Batch } from '../columnar/batch.js';
-import { OP_DELETE, OP_UPDATE_BEFORE, ROW_OPS } from '../columnar/batch.js';
 import { decimalText } from '../functions/decimal.js';
 import type { Schema } from '../plan/schema.js';
 import { ByteBuffer } from './byte-buffer.js';
-import { ColumnWriter } from './cell-writer.js';
-import type { CellWriter, TextStyle } from './cell-writer.js';
+import type { TextStyle } from './cell-writer.js';
 import type { EncoderOptions, RowEncoder } from './encoder.js';
+import { LineEncoder } from './line-encoder.js';
 import { appendDouble } from './number-output.js';
-import { dateText } from './time-text.js';
+import { dateText } from '../functions/time-format.js';
 
 const encoder = new TextEncoder();
 
 const NULL_TEXT = 'null';
 const QUOTE = 34;
-const LINE_FEED = 10;
 
 /** For each ASCII byte of a text what stands for it; undefined: the byte itself. */
 const ESCAPED: (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, byte) => {
@@ -40,79 +37,15 @@ export const JSON_STYLE: TextStyle = {
 };
 
 export function createJsonEncoder(schema: Schema, options: EncoderOptions): RowEncoder {
-  return new JsonEncoder(schema, options);
-}
-
-class JsonEncoder implements RowEncoder {
-  private readonly changelog: boolean;
-  /** `{"a":`, `,"b":` … in front of each value. */
-  private readonly prefixes: readonly Uint8Array[];
-  private readonly ops: readonly Uint8Array[];
-  private readonly columns: readonly ColumnWriter[];
-  private readonly writers: CellWriter[] = [];
-
-  constructor(schema: Schema, options: EncoderOptions) {
-    this.changelog = options.changelog;
-    this.prefixes = schema.map((column, index) => {
-      const first = index === 0 && !options.changelog;
-      return encoder.encode(`${first ? '{' : ','}${JSON.stringify(column.name)}:`);
-    });
-    this.ops = ROW_OPS.map((op) => encoder.encode(`{"op":"${op}"`));
-    this.columns = schema.map((column) => new ColumnWriter(column.type, JSON_STYLE));
-  }
-
-  begin(): void {
-    // JSON lines have no header.
-  }
-
-  encode(batch: Batch, out: ByteBuffer): number {
-    this.bind(batch);
-    const { selection, selectedCount } = batch;
-    let written = 0;
-    for (let index = 0; index < selectedCount; index += 1) {
-      const row = selection === null ? index : selection[index]!;
-      if (this.appendRow(batch, row, out)) {
-        out.appendByte(LINE_FEED);
-        written += 1;
-      }
-    }
-    return written;
-  }
-
-  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean {
-    this.bind(batch);
-    return this.appendRow(batch, row, out);
-  }
-
-  finish(): void {
-    // Nor a trailer.
-  }
-
-  private bind(batch: Batch): void {
-    for (let index = 0; index < this.columns.length; index += 1) {
-      this.writers[index] = this.columns[index]!.bind(batch.columns[index]!);
-    }
-  }
-
-  private appendRow(batch: Batch, row: number, out: ByteBuffer): boolean {
-    const op = batch.ops === null ? 0 : batch.ops[row]!;
-    const { writers, prefixes } = this;
-    if (this.changelog) {
-      out.appendBytes(this.ops[op]!, 0, this.ops[op]!.length);
-    } else if (op === OP_UPDATE_BEFORE || op === OP_DELETE) {
-      return false;
-    }
-    for (let index = 0; index < writers.length; index += 1) {
-      const prefix = prefixes[index]!;
-      out.appendBytes(prefix, 0, prefix.length);
-      const writer = writers[index]!;
-      if (writer.nulls !== null && writer.nulls[row] === 1) out.appendAscii(NULL_TEXT);
-      else writer.write(row, out);
-    }
-    if (writers.length === 0 && !this.changelog) out.appendByte(123);
-    out.appendByte(125);
-    return true;
-  }
+  const opens = (index: number): boolean => index === 0 && !options.changelog;
+  return new LineEncoder(schema, options, {
+    prefix: (index) => `${opens(index) ? '{' : ','}${JSON.stringify(schema[index]?.name)}:`,
+    op: (op) => `{"op":"${op}"`,
+    suffix: schema.length === 0 && !options.changelog ? '{}' : '}',
+    nullText: NULL_TEXT,
+    header: '',
+    style: JSON_STYLE,
+  });
 }
 
 /** Appends the UTF-8 text `bytes[start, end)` as a JSON string. */

@@ -81,7 +81,7 @@ class JsonDecoder implements RecordDecoder {
 
   decodeLines(bytes: Uint8Array, from: number, to: number, lines: LineBlock): number {
     const { scanner } = this;
-    const { starts, lineNumbers, rowsMax } = lines;
+    const { starts, ends, lineNumbers, rowsMax } = lines;
     scanner.space = LINE_SPACE;
     let at = from;
     let row = lines.rowCount;
@@ -97,10 +97,10 @@ class JsonDecoder implements RecordDecoder {
           at = scanner.skipSpace(bytes, at);
           if (bytes[at] !== LINE_FEED) at = this.refuse(bytes, start, FAULT_TRAILING, at);
         }
-        if (at < 0) {
-          lines.refused(row);
-          at = bytes.indexOf(LINE_FEED, start);
-        }
+        const refused = at < 0;
+        if (refused) at = bytes.indexOf(LINE_FEED, start);
+        ends[row] = at;
+        if (refused) lines.refused(row);
         row += 1;
       }
       at += 1;

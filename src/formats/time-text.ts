@@ -1,13 +1,11 @@
 /**
- * DATE and TIMESTAMP text as bytes, both ways. Owns the accepted spellings; the calendar is
- * functions/calendar.ts. Times without a zone are UTC; digits beyond milliseconds are cut. @hot
+ * DATE and TIMESTAMP text as bytes: reads the canonical spellings without making a string, and
+ * leaves every other one to functions/time-format.ts, so that a record's text and a CAST agree. @hot
  *
- *   date      := YYYY '-' MM '-' DD
- *   timestamp := date [ ('T'|'t'|' ') hh ':' mm [':' ss ['.' digits]] [zone] ]
- *   zone      := 'Z' | 'z' | ('+'|'-') hh [[':'] mm]
+ *   YYYY-MM-DD [ ('T'|' ') hh:mm:ss [ '.' digits ] [ 'Z' ] ]
  */
+import { decodeText } from '../columnar/column.js';
 import {
-  civilFromDays,
   daysFromCivil,
   daysInMonth,
   MS_PER_DAY,
@@ -15,66 +13,46 @@ import {
   MS_PER_MINUTE,
   MS_PER_SECOND,
 } from '../functions/calendar.js';
+import { parseDate, parseTimestamp } from '../functions/time-format.js';
 
 const DATE_LENGTH = 10;
+const SECONDS_LENGTH = 19;
 
 /** Days since 1970-01-01, or NaN when the text is no date. */
 export function parseDateText(bytes: Uint8Array, start: number, end: number): number {
-  return end - start === DATE_LENGTH ? daysAt(bytes, start) : Number.NaN;
+  const days = end - start === DATE_LENGTH ? daysAt(bytes, start) : Number.NaN;
+  return days === days ? days : (parseDate(decodeText(bytes, start, end - start)) ?? Number.NaN);
 }
 
 /** Milliseconds since the epoch, or NaN when the text is no timestamp. */
 export function parseTimestampText(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < DATE_LENGTH) return Number.NaN;
-  const days = daysAt(bytes, start);
-  if (days !== days || end - start === DATE_LENGTH) return days * MS_PER_DAY;
-  const separator = bytes[start + DATE_LENGTH]! | 32;
-  if (separator !== 116 && separator !== 32) return Number.NaN;
-  const time = start + DATE_LENGTH + 1;
-  if (end - time < 5 || bytes[time + 2] !== 58) return Number.NaN;
-  const hour = twoDigits(bytes, time);
-  const minute = twoDigits(bytes, time + 3);
-  if (!(hour <= 23) || !(minute <= 59)) return Number.NaN;
-  let ms = days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE;
-  let at = time + 5;
-  if (at < end && bytes[at] === 58) {
-    const second = end - at < 3 ? Number.NaN : twoDigits(bytes, at + 1);
-    if (!(second <= 59)) return Number.NaN;
-    ms += second * MS_PER_SECOND;
-    at += 3;
-    if (at < end && bytes[at] === 46) {
-      const digitsEnd = skipDigits(bytes, at + 1, end);
-      if (digitsEnd === at + 1) return Number.NaN;
-      ms += milliseconds(bytes, at + 1, digitsEnd);
-      at = digitsEnd;
-    }
+  const ms = canonicalMs(bytes, start, end);
+  return ms === ms ? ms : (parseTimestamp(decodeText(bytes, start, end - start)) ?? Number.NaN);
+}
+
+function canonicalMs(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start === DATE_LENGTH) return daysAt(bytes, start) * MS_PER_DAY;
+  if (end - start < SECONDS_LENGTH) return Number.NaN;
+  const separator = bytes[start + 10]!;
+  if (separator !== 84 && separator !== 32) return Number.NaN;
+  if (bytes[start + 13] !== 58 || bytes[start + 16] !== 58) return Number.NaN;
+  const hour = twoDigits(bytes, start + 11);
+  const minute = twoDigits(bytes, start + 14);
+  const second = twoDigits(bytes, start + 17);
+  if (!(hour <= 23 && minute <= 59 && second <= 59)) return Number.NaN;
+  let ms = hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND;
+  let at = start + SECONDS_LENGTH;
+  if (at < end && bytes[at] === 46) {
+    const fraction = at + 1;
+    at = skipDigits(bytes, fraction, end);
+    if (at === fraction) return Number.NaN;
+    ms += milliseconds(bytes, fraction, at);
   }
-  return at === end ? ms : ms - zoneMs(bytes, at, end);
+  if (at < end && bytes[at] === 90) at += 1;
+  return at === end ? daysAt(bytes, start) * MS_PER_DAY + ms : Number.NaN;
 }
 
-/** 'YYYY-MM-DD'; years beyond four digits get a sign, as ISO 8601 asks for. */
-export function dateText(days: number): string {
-  const { year, month, day } = civilFromDays(days);
-  const digits = String(Math.abs(year)).padStart(year < 0 || year > 9999 ? 6 : 4, '0');
-  const sign = year < 0 ? '-' : year > 9999 ? '+' : '';
-  return `${sign}${digits}-${pad2(month)}-${pad2(day)}`;
-}
-
-/** 'YYYY-MM-DD hh:mm:ss.mmm', UTC. */
-export function timestampText(ms: number): string {
-  const days = Math.floor(ms / MS_PER_DAY);
-  const rest = ms - days * MS_PER_DAY;
-  const hour = Math.floor(rest / MS_PER_HOUR);
-  const minute = Math.floor(rest / MS_PER_MINUTE) % 60;
-  const second = Math.floor(rest / MS_PER_SECOND) % 60;
-  const fraction = String(rest % MS_PER_SECOND).padStart(3, '0');
-  return `${dateText(days)} ${pad2(hour)}:${pad2(minute)}:${pad2(second)}.${fraction}`;
-}
-
-function pad2(value: number): string {
-  return value < 10 ? `0${value}` : String(value);
-}
-
+/** The day that the ten bytes at `at` name, or NaN. */
 function daysAt(bytes: Uint8Array, at: number): number {
   if (bytes[at + 4] !== 45 || bytes[at + 7] !== 45) return Number.NaN;
   const year = twoDigits(bytes, at) * 100 + twoDigits(bytes, at + 2);
@@ -104,19 +82,4 @@ function milliseconds(bytes: Uint8Array, start: number, end: number): number {
     value = value * 10 + (start + place < end ? bytes[start + place]! - 48 : 0);
   }
   return value;
-}
-
-/** Offset of a zone from UTC in milliseconds, NaN when it is none. */
-function zoneMs(bytes: Uint8Array, start: number, end: number): number {
-  const sign = bytes[start]!;
-  if ((sign | 32) === 122) return end - start === 1 ? 0 : Number.NaN;
-  if (sign !== 43 && sign !== 45) return Number.NaN;
-  const length = end - start - 1;
-  const colon = length === 5 && bytes[start + 3] === 58;
-  if (length !== 2 && length !== 4 && !colon) return Number.NaN;
-  const hours = twoDigits(bytes, start + 1);
-  const minutes = length === 2 ? 0 : twoDigits(bytes, start + (colon ? 4 : 3));
-  if (!(hours <= 18) || !(minutes <= 59)) return Number.NaN;
-  const offset = hours * MS_PER_HOUR + minutes * MS_PER_MINUTE;
-  return sign === 45 ? -offset : offset;
 }

@@ -1,0 +1,105 @@
+/**
+ * What the encoders with one row a line share: walking the selected rows, leaving out what is no
+ * row without a changelog, and the cells between separators. Owns no spelling: a LineLayout says
+ * what stands around cells, a TextStyle how they are written. @hot
+ */
+import type { Batch } from '../columnar/batch.js';
+import { OP_DELETE, OP_UPDATE_BEFORE, ROW_OPS } from '../columnar/batch.js';
+import type { Schema } from '../plan/schema.js';
+import type { ByteBuffer } from './byte-buffer.js';
+import { ColumnWriter } from './cell-writer.js';
+import type { CellWriter, TextStyle } from './cell-writer.js';
+import type { EncoderOptions, RowEncoder } from './encoder.js';
+
+const encoder = new TextEncoder();
+const LINE_FEED = 10;
+
+/** The fixed parts of a format's lines, in UTF-8 text. */
+export interface LineLayout {
+  /** In front of the value of column `index`, counted without `op`. */
+  prefix(index: number): string;
+  /** In front of everything, with the op and what stands around it. Only with a changelog. */
+  op(op: string): string;
+  /** Behind the last value, without the line feed. */
+  readonly suffix: string;
+  readonly nullText: string;
+  /** The lines in front of the first row, each with its line feed. */
+  readonly header: string;
+  readonly style: TextStyle;
+}
+
+export class LineEncoder implements RowEncoder {
+  private readonly changelog: boolean;
+  private readonly prefixes: readonly Uint8Array[];
+  private readonly ops: readonly Uint8Array[];
+  private readonly suffix: Uint8Array;
+  private readonly nullText: Uint8Array;
+  private readonly header: string;
+  private readonly columns: readonly ColumnWriter[];
+  private readonly writers: CellWriter[] = [];
+
+  constructor(schema: Schema, options: EncoderOptions, layout: LineLayout) {
+    this.changelog = options.changelog;
+    this.prefixes = schema.map((_, index) => encoder.encode(layout.prefix(index)));
+    this.ops = ROW_OPS.map((op) => encoder.encode(layout.op(op)));
+    this.suffix = encoder.encode(layout.suffix);
+    this.nullText = encoder.encode(layout.nullText);
+    this.header = layout.header;
+    this.columns = schema.map((column) => new ColumnWriter(column.type, layout.style));
+  }
+
+  begin(out: ByteBuffer): void {
+    out.appendText(this.header);
+  }
+
+  encode(batch: Batch, out: ByteBuffer): number {
+    this.bind(batch);
+    const { selection, selectedCount } = batch;
+    let written = 0;
+    for (let index = 0; index < selectedCount; index += 1) {
+      const row = selection === null ? index : selection[index]!;
+      if (this.appendRow(batch, row, out)) {
+        out.appendByte(LINE_FEED);
+        written += 1;
+      }
+    }
+    return written;
+  }
+
+  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean {
+    this.bind(batch);
+    return this.appendRow(batch, row, out);
+  }
+
+  finish(): void {
+    // No line format has a trailer.
+  }
+
+  private bind(batch: Batch): void {
+    for (let index = 0; index < this.columns.length; index += 1) {
+      this.writers[index] = this.columns[index]!.bind(batch.columns[index]!);
+    }
+  }
+
+  private appendRow(batch: Batch, row: number, out: ByteBuffer): boolean {
+    const op = batch.ops === null ? 0 : batch.ops[row]!;
+    const { writers, prefixes, nullText, suffix } = this;
+    if (this.changelog) {
+      out.appendBytes(this.ops[op]!, 0, this.ops[op]!.length);
+    } else if (op === OP_UPDATE_BEFORE || op === OP_DELETE) {
+      return false;
+    }
+    for (let index = 0; index < writers.length; index += 1) {
+      const prefix = prefixes[index]!;
+      out.appendBytes(prefix, 0, prefix.length);
+      const writer = writers[index]!;
+      if (writer.nulls !== null && writer.nulls[row] === 1) {
+        out.appendBytes(nullText, 0, nullText.length);
+      } else {
+        writer.write(row, out);
+      }
+    }
+    out.appendBytes(suffix, 0, suffix.length);
+    return true;
+  }
+}
