@@ -243,14 +243,17 @@ export class FixedWindows implements Windows {
     }
   }
 
-  /** EMIT CHANGES: record by record, in runs of records that have the same window. */
+  /**
+   * EMIT CHANGES: record by record, in runs of records that have the same window. A record that was
+   * kept is in time for the last of its windows, so for the only one there is.
+   */
   private addWithChanges(batch: Batch): void {
     const { rows, rowSlices, slices, rowCount } = this;
     let at = 0;
     while (at < rowCount) {
       const mark = rowSlices[at]!;
       const { panes } = slices[mark]!;
-      if (panes.length !== 1 || this.someLate) {
+      if (panes.length !== 1) {
         this.oneRow[0] = rows[at]!;
         for (const pane of panes) {
           if (this.isTooLate(batch, rows[at]!, pane)) continue;
