@@ -239,7 +239,7 @@ function headerFunction(
     resolve: (args) => {
       const given = args[1]?.type ?? VARCHAR;
       if (given.kind !== 'varchar' && given.kind !== 'null') {
-        return argumentFault(name, 0, 'text', given);
+        return { ...argumentFault(name, 0, 'text', given), argument: 1 };
       }
       return { type, argTypes: [HEADERS, VARCHAR].slice(0, count) };
     },

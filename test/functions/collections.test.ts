@@ -100,6 +100,10 @@ describe('faults', () => {
   });
 
   test('messages do not count the headers that the binder passes', () => {
+    expect(signatureFault('HEADER', headers, 5n)).toMatchObject({
+      message: 'argument 1 of function "HEADER" is BIGINT, not text',
+      argument: 1,
+    });
     expect(signatureFault('HEADER', headers).message).toBe(
       'function "HEADER" takes 1 argument, not 0',
     );
