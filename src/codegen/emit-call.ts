@@ -1,0 +1,253 @@
+/**
+ * Inline emissions of registry functions and operators by name: which function becomes which
+ * JavaScript for which forms of arguments. A function or a combination of forms that has none
+ * goes through emit-generic.
+ */
+import { code } from '../base/js-code.js';
+import type { Code } from '../base/js-code.js';
+import type { SqlType } from '../columnar/types.js';
+import { TIMESTAMP_MS_MAX, addMonths } from '../functions/calendar.js';
+import type { BoundCall } from '../plan/expression.js';
+import { comparisonOf, isComparison } from './emit-compare.js';
+import {
+  emitArcTangent2,
+  emitDoubleArithmetic,
+  emitDoubleFunction,
+  emitDoubleNegation,
+  emitPower,
+  emitRoundDigits,
+  isDoubleFunction,
+} from './emit-double.js';
+import {
+  emitBigintQuotient,
+  emitDecimalQuotient,
+  emitProduct,
+  emitRemainder,
+  emitSum,
+  exactFromNumber,
+} from './emit-exact.js';
+import { emitExactFunction, emitNegation, emitRound } from './emit-exact-functions.js';
+import { emitCallSite, nullOf } from './emit-generic.js';
+import { booleanValue, emitDistinct, emitTest } from './emit-logic.js';
+import { emitExtreme } from './emit-extreme.js';
+import { concatenated } from './emit-text.js';
+import { anyNull } from './emitted.js';
+import type { BooleanValue, DoubleValue, Emitted, ExactValue } from './emitted.js';
+import type { KernelEmitter } from './kernel-emitter.js';
+
+type Sign = '+' | '-' | '*' | '/' | '%';
+const SIGNS: ReadonlySet<string> = new Set<Sign>(['+', '-', '*', '/', '%']);
+const TESTS: ReadonlySet<string> = new Set(['not', 'is-null', 'is-unknown', 'is-true', 'is-false']);
+const OTHERS: ReadonlySet<string> = new Set([
+  ...['neg', 'is-distinct', 'MOD', 'NULLIF', 'LEAST', 'GREATEST', 'LOG'],
+]);
+
+/** Whether the call has an inline emission for numbers, times and BOOLEAN. */
+export function hasInlineCall(call: BoundCall): boolean {
+  const name = call.function;
+  return (
+    SIGNS.has(name) ||
+    TESTS.has(name) ||
+    OTHERS.has(name) ||
+    isComparison(name) ||
+    isDoubleFunction(name)
+  );
+}
+
+export function emitCall(e: KernelEmitter, call: BoundCall): Emitted {
+  const args = call.args.map((arg) => e.emit(arg));
+  const inline = emitOwn(e, call, args) ?? emitStrict(e, call, args);
+  return inline ?? emitCallSite(e, call, args);
+}
+
+/** Functions that look at NULLs themselves. */
+function emitOwn(e: KernelEmitter, call: BoundCall, args: readonly Emitted[]): Emitted | undefined {
+  const name = call.function;
+  const [a, b] = args;
+  if (a !== undefined && TESTS.has(name)) return emitTest(e, name, a);
+  if (name === 'is-distinct' && a && b) return emitIsDistinct(e, a, b);
+  if (name === 'NULLIF' && a && b) return emitNullIf(e, a, b);
+  if (name === 'LEAST' || name === 'GREATEST') return emitExtreme(e, name, args, call.type);
+  if (name === 'CONCAT') {
+    const texts = args.flatMap((arg) => (arg.form === 'text' ? [arg] : []));
+    return texts.length === args.length ? concatenated(e, texts) : undefined;
+  }
+  return undefined;
+}
+
+/** Functions that are NULL when an argument is. */
+function emitStrict(
+  e: KernelEmitter,
+  call: BoundCall,
+  args: readonly Emitted[],
+): Emitted | undefined {
+  if (!hasInlineCall(call) && call.function !== '||') return undefined;
+  const nullWhen = anyNull(args);
+  if (nullWhen?.text === 'true') return nullOf(call.type);
+  const known = args.map((arg) => ({ ...arg, isNull: null }));
+  let emitted: Emitted | undefined;
+  const value = e.strict(nullWhen, 'value', () => {
+    emitted = emitKnown(e, call, known);
+    return emitted ?? nullOf(call.type);
+  });
+  return emitted === undefined ? undefined : value;
+}
+
+/** The call over arguments that are not NULL. */
+function emitKnown(
+  e: KernelEmitter,
+  call: BoundCall,
+  args: readonly Emitted[],
+): Emitted | undefined {
+  const name = call.function === 'MOD' ? '%' : call.function;
+  const [a, b] = args;
+  if (a === undefined) return undefined;
+  if (b !== undefined) return emitBinary(e, call, name, a, b);
+  if (name === 'neg') {
+    if (a.form === 'exact') return emitNegation(e, a, call.type);
+    return a.form === 'double' ? emitDoubleNegation(a, call.type) : undefined;
+  }
+  if (a.form === 'double') return emitDoubleFunction(e, name === 'LOG' ? 'LOG10' : name, a);
+  return a.form === 'exact' ? emitExactFunction(e, name, a, call.type) : undefined;
+}
+
+function emitBinary(
+  e: KernelEmitter,
+  call: BoundCall,
+  name: string,
+  a: Emitted,
+  b: Emitted,
+): Emitted | undefined {
+  if (isComparison(name)) {
+    const holds = comparisonOf(e, name, a, b);
+    return holds && booleanValue(holds);
+  }
+  if (name === '||' && a.form === 'text' && b.form === 'text') return concatenated(e, [a, b]);
+  if (name === 'ROUND') return emitRoundTo(e, call, a);
+  if (isSign(name)) return emitArithmetic(e, name, a, b, call);
+  if (a.form !== 'double' || b.form !== 'double') return undefined;
+  if (name === 'POWER') return emitPower(e, a, b);
+  return name === 'ATAN2' ? emitArcTangent2(a, b) : undefined;
+}
+
+function isSign(name: string): name is Sign {
+  return SIGNS.has(name);
+}
+
+function emitArithmetic(
+  e: KernelEmitter,
+  sign: Sign,
+  a: Emitted,
+  b: Emitted,
+  { type, args }: BoundCall,
+): Emitted | undefined {
+  if (a.form === 'exact' && b.form === 'exact') return emitExactArithmetic(e, sign, a, b, type);
+  const areDoubles = args.every((arg) => arg.type.kind === 'double');
+  if (a.form === 'double' && b.form === 'double' && areDoubles) {
+    return emitDoubleArithmetic(e, sign, a, b);
+  }
+  return emitTimeArithmetic(e, sign, a, b, type);
+}
+
+function emitExactArithmetic(
+  e: KernelEmitter,
+  sign: Sign,
+  a: ExactValue,
+  b: ExactValue,
+  type: SqlType,
+): Emitted {
+  switch (sign) {
+    case '+':
+    case '-':
+      return emitSum(e, sign, a, b, type);
+    case '*':
+      return emitProduct(e, a, b, type);
+    case '/':
+      if (type.kind === 'double') return emitBigintQuotient(e, a, b, type);
+      return emitDecimalQuotient(e, a, b, type);
+    case '%':
+      return emitRemainder(e, a, b, type);
+  }
+}
+
+/** TIMESTAMP ± INTERVAL or BIGINT milliseconds, and the distance of two TIMESTAMPs. */
+function emitTimeArithmetic(
+  e: KernelEmitter,
+  sign: Sign,
+  a: Emitted,
+  b: Emitted,
+  type: SqlType,
+): Emitted | undefined {
+  if (sign !== '+' && sign !== '-') return undefined;
+  const [point, amount] = a.type.kind === 'timestamp' ? [a, b] : [b, a];
+  if (point.form !== 'double' || point.type.kind !== 'timestamp') return undefined;
+  if (sign === '-' && amount.type.kind === 'timestamp' && amount.form === 'double') {
+    const low = point.low - amount.high;
+    const high = point.high - amount.low;
+    const distance = { ...point, code: code`(${point.code} - ${amount.code})`, low, high };
+    return exactFromNumber(e, distance, type, {
+      key: 'NUMERIC_OVERFLOW',
+      message: 'result of operator "-" does not fit BIGINT',
+    });
+  }
+  return type.kind === 'timestamp' ? emitMove(e, sign, point, amount, type) : undefined;
+}
+
+function emitMove(
+  e: KernelEmitter,
+  sign: '+' | '-',
+  point: DoubleValue,
+  amount: Emitted,
+  type: SqlType,
+): Emitted | undefined {
+  if (amount.form !== 'exact' && amount.form !== 'double') return undefined;
+  const size = amount.form === 'exact' && amount.wide ? code`Number(${amount.code})` : amount.code;
+  const isMonths = amount.type.kind === 'interval' && amount.type.unit === 'month';
+  const low = Number(amount.low);
+  const high = Number(amount.high);
+  const moved: Code = isMonths
+    ? code`${e.constant('addMonths', addMonths)}(${point.code}, ${sign === '+' ? size : code`-${size}`})`
+    : sign === '+'
+      ? code`(${point.code} + ${size})`
+      : code`(${point.code} - ${size})`;
+  const bounds =
+    sign === '+'
+      ? { low: point.low + low, high: point.high + high }
+      : { low: point.low - high, high: point.high - low };
+  const max = TIMESTAMP_MS_MAX;
+  if (!isMonths && bounds.low >= -max && bounds.high <= max) {
+    return { ...point, type, code: moved, ...bounds };
+  }
+  const ms = e.temp('ms', moved);
+  const outside = code`!(${ms} <= ${max} && ${ms} >= ${-max})`;
+  e.failWhen(outside, 'NUMERIC_OVERFLOW', `result of operator "${sign}" does not fit TIMESTAMP`);
+  return { ...point, type, code: ms, low: -max, high: max };
+}
+
+/** ROUND(x, digits) with a literal count of digits from 0 to 15. */
+function emitRoundTo(e: KernelEmitter, call: BoundCall, a: Emitted): Emitted | undefined {
+  const digits = call.args[1];
+  if (digits?.kind !== 'literal' || typeof digits.value !== 'bigint') return undefined;
+  const count = Number(digits.value);
+  if (count < 0 || count > 15) return undefined;
+  if (a.form === 'exact') return emitRound(e, a, count, call.type);
+  if (a.form !== 'double') return undefined;
+  if (count === 0) return emitDoubleFunction(e, 'ROUND', a);
+  return emitRoundDigits(e, a, count, (x) => {
+    const slow = emitCallSite(e, call, [x, e.emit(digits)]);
+    return slow.form === 'double' ? slow : x;
+  });
+}
+
+function emitIsDistinct(e: KernelEmitter, a: Emitted, b: Emitted): BooleanValue | undefined {
+  const differ = comparisonOf(e, '<>', a, b);
+  return differ && emitDistinct(a, b, differ);
+}
+
+function emitNullIf(e: KernelEmitter, left: Emitted, b: Emitted): Emitted | undefined {
+  const a = e.bound(left, 'operand');
+  const equal = comparisonOf(e, '=', a, b);
+  if (equal === undefined) return undefined;
+  const isSame = b.isNull === null ? equal : code`(!${b.isNull} && ${equal})`;
+  return { ...a, isNull: a.isNull === null ? isSame : code`(${a.isNull} || ${isSame})` };
+}
