@@ -189,6 +189,8 @@ export async function produce(
 ): Promise<void> {
   const producer = await connectProducer(brokers, {
     'linger.ms': 5,
+    // Without it, records that are sent again may change places.
+    'enable.idempotence': true,
     'queue.buffering.max.messages': 1_000_000,
   });
   for (const message of messages) send(producer, topic, message);

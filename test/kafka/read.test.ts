@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowOffset } from '../../src/columnar/batch.js';
-import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
+import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
+import { inferKafkaSchema } from '../../src/connectors/kafka/infer.js';
 import { createTopics, freePorts, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
@@ -119,6 +120,43 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
       const columns = [{ name: 'line', type: VARCHAR }];
       const table = kafkaTable(brokers, topic, { ...ALL, format: 'raw' }, columns);
       expect(await readRows(await openSource(table))).toEqual([['plain'], ['{"x":1}']]);
+    });
+
+    it('of CSV are fields in the order of the table, without a header line', async () => {
+      const topic = await topicWith([{ value: '1;a' }, { value: '2;"b;c"' }]);
+      const columns = [
+        { name: 'id', type: BIGINT },
+        { name: 'name', type: VARCHAR },
+      ];
+      const options = { ...ALL, format: 'csv', 'csv.field-delimiter': ';' };
+      const table = kafkaTable(brokers, topic, options, columns);
+      expect(await readRows(await openSource(table))).toEqual([
+        [1n, 'a'],
+        [2n, 'b;c'],
+      ]);
+    });
+
+    it('larger than 16 MiB are a data error, and the next one is read', async () => {
+      const topic = newTopic('large');
+      const config = { 'max.message.bytes': '20000000' };
+      await createTopics(brokers, [{ topic, config }]);
+      const producer = await kafka.connectProducer(brokers, { 'message.max.bytes': 20_000_000 });
+      kafka.send(producer, topic, { value: `{"id":1,"f":"${'x'.repeat(2_000_000)}"}` });
+      kafka.send(producer, topic, { value: `{"id":2,"f":"${'x'.repeat(17_000_000)}"}` });
+      kafka.send(producer, topic, { value: '{"id":3}' });
+      await kafka.flush(producer);
+      await kafka.disconnect(producer);
+      const opened = await openSource(kafkaTable(brokers, topic, ALL));
+      expect(await readRows(opened)).toEqual([[1n], [3n]]);
+      expect(opened.failed).toEqual([
+        {
+          key: 'RECORD_TOO_LARGE',
+          message: 'the record has 17000015 bytes, more than 16777216',
+          split: 0,
+          offset: 1,
+          raw: '',
+        },
+      ]);
     });
 
     it('are complete and single over 4 partitions and 100,000 records', async () => {
@@ -364,6 +402,35 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
     });
   });
 
+  describe('the schema of a quoted topic', () => {
+    it('comes from its first 1,000 records', async () => {
+      const late = '{"id":1.5,"late":true}';
+      const records = range(1000).map((id) => ({ value: `{"id":${id},"name":"n","price":1.5}` }));
+      const topic = await topicWith([...records, { value: late }]);
+      expect(await inferKafkaSchema(`kafka://${brokers}/${topic}`)).toEqual([
+        { name: 'id', type: BIGINT },
+        { name: 'name', type: VARCHAR },
+        { name: 'price', type: DOUBLE },
+      ]);
+    });
+
+    it('cannot be inferred from an empty topic, from texts, or without the topic', async () => {
+      const infer = async (topic: string): Promise<unknown> =>
+        (await kafka.failureOf(() => inferKafkaSchema(`kafka://${brokers}/${topic}`))).error;
+      const empty = await topicWith([], { partitions: 2 });
+      expect(await infer(empty)).toMatchObject({
+        code: 'VELO_SCHEMA_INFERENCE',
+        message: `schema of topic "kafka://${brokers}/${empty}" cannot be inferred: the topic holds no records`,
+      });
+      const texts = await topicWith([{ value: 'a' }, { value: '[1]' }]);
+      expect(await infer(texts)).toMatchObject({
+        code: 'VELO_SCHEMA_INFERENCE',
+        message: expect.stringContaining('none of its first 2 records is a JSON object') as string,
+      });
+      expect(await infer('no-such-topic')).toMatchObject({ code: 'VELO_TOPIC_NOT_FOUND' });
+    });
+  });
+
   describe('it says clearly', () => {
     it('that no broker answers, within the time it was given', async () => {
       const [port = 0] = await freePorts(1);
@@ -386,7 +453,7 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
       expect(error).toMatchObject({
         code: 'VELO_TOPIC_NOT_FOUND',
         message: `topic "${topic.replace('read', 'raed')}" of table "t" does not exist`,
-        detail: expect.stringContaining('the topics "read-') as string,
+        detail: expect.stringContaining(`the broker at ${brokers} has the topics "`) as string,
         hint: expect.stringContaining('did you mean "read-') as string,
       });
       expect(ms).toBeLessThan(5_000);

@@ -16,6 +16,9 @@ const TOPICS_SHOWN_MAX = 5;
 /** How long one look at metadata may take once connected. */
 const METADATA_TIMEOUT_MS = 5_000;
 
+/** librdkafka gives up on a record after 5 minutes; Kafka's Java producer after 2. */
+const DELIVERY_TIMEOUT_MS = 120_000;
+
 /** What both kinds of client are set to; 'properties.*' of the table come after and win. */
 const CLIENT_DEFAULTS: RdConfig = {
   'client.id': 'velo',
@@ -38,9 +41,29 @@ const PRODUCER_DEFAULTS: RdConfig = {
   'enable.idempotence': true,
   'linger.ms': 10,
   'queue.buffering.max.messages': 200_000,
-  // librdkafka gives up on a message after 5 minutes; Kafka's Java producer after 2.
-  'delivery.timeout.ms': 120_000,
 };
+
+const PRODUCER_TOPIC_DEFAULTS: RdConfig = {
+  'delivery.timeout.ms': DELIVERY_TIMEOUT_MS,
+  // A key goes to the partition that Kafka's Java clients, and so Flink, send it to.
+  partitioner: 'murmur2_random',
+};
+
+/**
+ * Properties of topics. node-rdkafka replaces what the global settings say about topics by a set of
+ * its own, so these must be given in that set or they would have no effect.
+ */
+const TOPIC_PROPERTIES: ReadonlySet<string> = new Set([
+  'acks',
+  'request.required.acks',
+  'request.timeout.ms',
+  'message.timeout.ms',
+  'delivery.timeout.ms',
+  'partitioner',
+  'queuing.strategy',
+  'compression.level',
+  'consume.callback.max.messages',
+]);
 
 /** A connected consumer. `groupId` null: it never commits, the name is a throw-away. */
 export async function openConsumer(
@@ -51,7 +74,7 @@ export async function openConsumer(
   const config: RdConfig = {
     ...CLIENT_DEFAULTS,
     ...CONSUMER_DEFAULTS,
-    ...endpoint.properties,
+    ...ofTopics(endpoint, false),
     'bootstrap.servers': endpoint.brokers,
     'group.id': groupId ?? `velo-${randomUUID()}`,
     'enable.auto.commit': false,
@@ -61,7 +84,7 @@ export async function openConsumer(
     offset_commit_cb: true,
   };
   // Offsets that the broker does not hold are an error: skipping records would lose them unseen.
-  const topicConfig: RdConfig = { 'auto.offset.reset': 'error' };
+  const topicConfig: RdConfig = { ...ofTopics(endpoint, true), 'auto.offset.reset': 'error' };
   const consumer = construct(endpoint, () => new KafkaConsumer(config, topicConfig));
   return connect(endpoint, consumer);
 }
@@ -72,22 +95,33 @@ export async function openProducer(endpoint: KafkaEndpoint): Promise<RdProducer>
   const config: RdConfig = {
     ...CLIENT_DEFAULTS,
     ...PRODUCER_DEFAULTS,
-    ...endpoint.properties,
+    ...ofTopics(endpoint, false),
     'bootstrap.servers': endpoint.brokers,
     dr_cb: true,
   };
-  return connect(
-    endpoint,
-    construct(endpoint, () => new Producer(config, {})),
-  );
+  const topicConfig: RdConfig = { ...PRODUCER_TOPIC_DEFAULTS, ...ofTopics(endpoint, true) };
+  const producer = construct(endpoint, () => new Producer(config, topicConfig));
+  return connect(endpoint, producer);
 }
 
-/** Disconnects; what is still buffered in a producer is given up. */
-export function closeClient(client: RdClient): Promise<void> {
-  client.removeAllListeners('event.error');
-  client.on('event.error', () => undefined);
+/** How long the producer tries to deliver a record. */
+export function deliveryTimeoutMs({ properties }: KafkaEndpoint): number {
+  const set = properties['delivery.timeout.ms'] ?? properties['message.timeout.ms'];
+  return set === undefined ? DELIVERY_TIMEOUT_MS : Number(set);
+}
+
+export function closeConsumer(consumer: RdConsumer): Promise<void> {
   return new Promise((resolve) => {
-    client.disconnect(() => {
+    consumer.disconnect(() => {
+      resolve();
+    });
+  });
+}
+
+/** Disconnects; records that were not flushed before are given up. */
+export function closeProducer(producer: RdProducer): Promise<void> {
+  return new Promise((resolve) => {
+    producer.disconnect(1, () => {
       resolve();
     });
   });
@@ -182,6 +216,12 @@ const PASSING: ReadonlySet<number> = new Set([
   RD_ERROR.COORDINATOR_NOT_AVAILABLE,
   RD_ERROR.NOT_COORDINATOR,
 ]);
+
+/** The table's properties of topics, or the others. */
+function ofTopics(endpoint: KafkaEndpoint, topics: boolean): RdConfig {
+  const entries = Object.entries(endpoint.properties);
+  return Object.fromEntries(entries.filter(([name]) => TOPIC_PROPERTIES.has(name) === topics));
+}
 
 /** librdkafka checks names and values of properties when a client is made. */
 function construct<T>(endpoint: KafkaEndpoint, make: () => T): T {

@@ -7,7 +7,7 @@
 import { systemClock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { BrokerWatch } from './broker-watch.js';
-import { closeClient, openProducer, writablePartitions } from './client.js';
+import { closeProducer, deliveryTimeoutMs, openProducer, writablePartitions } from './client.js';
 import type { KafkaEndpoint } from './options.js';
 import { RD_ERROR, promised } from './rdkafka.js';
 import type { RdError, RdProducer } from './rdkafka.js';
@@ -20,7 +20,6 @@ const POLL_INTERVAL_MS = 10;
 const FLUSH_SLICE_MS = 200;
 /** librdkafka gives a record up after 'delivery.timeout.ms'; a flush waits a little longer. */
 const FLUSH_GRACE_MS = 5_000;
-const DELIVERY_TIMEOUT_MS = 120_000;
 
 interface HeldRecord {
   readonly value: Uint8Array | null;
@@ -39,7 +38,7 @@ export async function openDeliveryQueue(
   try {
     await writablePartitions(endpoint, producer);
   } catch (error) {
-    await closeClient(producer);
+    await closeProducer(producer);
     throw error;
   }
   return new DeliveryQueue(endpoint, producer, notice);
@@ -97,11 +96,11 @@ export class DeliveryQueue {
 
   /** Resolves when the broker has acknowledged every record. Throws SINK_WRITE. */
   async flush(): Promise<void> {
-    const set = Number(this.endpoint.properties['delivery.timeout.ms'] ?? DELIVERY_TIMEOUT_MS);
-    const deadlineNs = systemClock.monotonicNs() + (set + FLUSH_GRACE_MS) * 1e6;
+    const timeoutMs = deliveryTimeoutMs(this.endpoint);
+    const deadlineNs = systemClock.monotonicNs() + (timeoutMs + FLUSH_GRACE_MS) * 1e6;
     while (this.failure === null && this.underWay() > 0) {
       if (systemClock.monotonicNs() > deadlineNs)
-        this.fail(`no answer for ${set / 1000} s`, undefined);
+        this.fail(`no answer for ${timeoutMs / 1000} s`, undefined);
       // A slice that times out is no failure: the loop decides by what was reported.
       await promised((done) => this.producer.flush(FLUSH_SLICE_MS, done)).catch(() => undefined);
       this.poll();
@@ -116,7 +115,7 @@ export class DeliveryQueue {
     } finally {
       clearInterval(this.timer);
       this.watch.close();
-      await closeClient(this.producer);
+      await closeProducer(this.producer);
     }
   }
 

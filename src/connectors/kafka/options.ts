@@ -49,12 +49,16 @@ export interface KafkaReadOptions extends KafkaEndpoint {
   readonly stop: StopPosition;
   readonly offsetReset: OffsetReset;
   readonly format: InputFormat;
+  /** Between the fields of CSV. */
+  readonly csvDelimiter: string;
 }
 
 export type KeyFormat = 'json' | 'raw';
 
 export interface KafkaWriteOptions extends KafkaEndpoint {
   readonly format: InputFormat;
+  /** Between the fields of CSV. */
+  readonly csvDelimiter: string;
   /** Columns that make the record's key; null: the upsert key, if there is one. */
   readonly keyFields: readonly string[] | null;
   /** null: raw for one column, JSON for several. */
@@ -82,6 +86,7 @@ const KNOWN_OPTIONS = [
   'value.fields-include',
   'key.format',
   'key.fields',
+  'csv.field-delimiter',
   'scan.startup.mode',
   'scan.startup.timestamp-millis',
   'scan.startup.specific-offsets',
@@ -128,6 +133,7 @@ export function readOptions(table: TableDefinition): KafkaReadOptions {
   return {
     ...options.endpoint(),
     format: options.format(),
+    csvDelimiter: options.csvDelimiter(),
     groupId,
     start: startPosition(options, groupId),
     stop: stopPosition(options, groupId),
@@ -150,6 +156,7 @@ export function writeOptions(table: TableDefinition): KafkaWriteOptions {
   return {
     ...endpoint,
     format: options.format(),
+    csvDelimiter: options.csvDelimiter(),
     properties,
     keyFields: keyFields === null ? null : keyFields.split(';').map((name) => name.trim()),
     keyFormat: options.choice('key.format', ['json', 'raw']) as KeyFormat | null,
@@ -257,6 +264,17 @@ class TableOptions {
     const name = this.text('value.format') === null ? 'format' : 'value.format';
     // Checked by choice(): the value is one of the list.
     return (this.choice(name, INPUT_FORMATS) ?? 'json') as InputFormat;
+  }
+
+  csvDelimiter(): string {
+    const value = this.text('csv.field-delimiter') ?? ',';
+    const delimiter = value === '\\t' ? '\t' : value;
+    if (/^[\x00-\x7f]$/.test(delimiter) && !'"\r\n'.includes(delimiter)) return delimiter;
+    throw this.invalid(
+      'csv.field-delimiter',
+      value,
+      "write one ASCII character: ',' or ';' or '\\t'",
+    );
   }
 
   endpoint(): KafkaEndpoint {

@@ -69,16 +69,15 @@ export interface Watermarks {
 /** What consumers and producers share. */
 export interface RdClient {
   connect(options: { readonly timeout: number }, done: RdCallback<unknown>): unknown;
-  disconnect(done: RdCallback<unknown>): unknown;
   getMetadata(
     options: { readonly topic?: string; readonly timeout: number },
     done: RdCallback<RdMetadata>,
   ): unknown;
   on(event: 'event.error', listener: (error: RdError) => void): unknown;
-  removeAllListeners(event: string): unknown;
 }
 
 export interface RdConsumer extends RdClient {
+  disconnect(done: RdCallback<unknown>): unknown;
   assign(assignments: readonly TopicPartitionOffset[]): unknown;
   seek(to: TopicPartitionOffset, timeoutMs: number, done: RdCallback<unknown>): unknown;
   pause(partitions: readonly TopicPartition[]): unknown;
@@ -108,6 +107,8 @@ export interface RdConsumer extends RdClient {
 }
 
 export interface RdProducer extends RdClient {
+  /** Flushes for so long, then disconnects. */
+  disconnect(flushTimeoutMs: number, done: RdCallback<unknown>): unknown;
   produce(
     topic: string,
     partition: number | null,

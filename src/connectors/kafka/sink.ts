@@ -39,7 +39,11 @@ export async function openKafkaSink(request: SinkRequest): Promise<Sink> {
     });
   }
   const schema = sinkSchema(request.schema, table);
-  const encoder = createRowEncoder(options.format, schema, { changelog: request.changelog });
+  const encoder = createRowEncoder(options.format, schema, {
+    changelog: request.changelog,
+    delimiter: options.csvDelimiter,
+    header: false,
+  });
   const key = keyEncoder(request, options, schema);
   const queue = await openDeliveryQueue(options, request.notice);
   return new KafkaSink({

@@ -30,7 +30,10 @@ import type { TopicReader } from './topic-reader.js';
 export async function openKafkaSource(request: SourceRequest): Promise<Source> {
   const options = readOptions(request.table);
   const columns = request.physical.map((at) => request.table.physical[at]!);
-  const decoder = createDecoder(options.format, columns);
+  const decoder = createDecoder(options.format, columns, {
+    fields: request.table.physical.map((column) => column.name),
+    delimiter: options.csvDelimiter,
+  });
   const reader = await openTopicReader({
     options,
     parts: {

@@ -11,7 +11,7 @@
 import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { BrokerWatch } from './broker-watch.js';
-import { closeClient, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
+import { closeConsumer, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
 import type { MessageParts } from './message-block.js';
 import { offsetOutOfRange, queryWatermarks, resolveRanges } from './offsets.js';
 import type { PartitionRange } from './offsets.js';
@@ -48,7 +48,7 @@ export async function openTopicReader(request: TopicReaderRequest): Promise<Topi
     const ranges = await resolveRanges(options, consumer, partitions, notice);
     return new TopicReader(request, consumer, ranges);
   } catch (error) {
-    await closeClient(consumer);
+    await closeConsumer(consumer);
     if (error instanceof ConnectorError) throw error;
     throw kafkaError(options, 'looking up', error);
   }
@@ -148,7 +148,7 @@ export class TopicReader {
         this.idleDone = resolve;
       });
     }
-    await closeClient(this.consumer);
+    await closeConsumer(this.consumer);
   }
 
   private async sendCommit(offsets: readonly TopicPartitionOffset[]): Promise<void> {

@@ -1,0 +1,117 @@
+/**
+ * The schema of a topic that a query names as kafka://host:port/topic, from the first 1,000 records
+ * that it holds. Owns sampling, without a group and bounded by what the topic holds when asked;
+ * JSON types are infer-json.ts.
+ */
+import { systemClock } from '../../base/clock.js';
+import { ConnectorError } from '../../base/errors.js';
+import type { PhysicalColumn } from '../../plan/schema.js';
+import { JsonInference } from '../infer-json.js';
+import type { MessageBlock } from './message-block.js';
+import { CONNECT_TIMEOUT_MS } from './options.js';
+import type { KafkaReadOptions } from './options.js';
+import { openTopicReader } from './topic-reader.js';
+import type { TopicReader } from './topic-reader.js';
+
+const SAMPLE_RECORDS_MAX = 1_000;
+/** How long a topic that holds records may take to give them. */
+const SAMPLE_TIMEOUT_MS = 15_000;
+
+/**
+ * Throws ConnectorError BROKER_UNREACHABLE, TOPIC_NOT_FOUND, KAFKA, or SCHEMA_INFERENCE for a topic
+ * without records or without JSON objects.
+ */
+export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalColumn[]> {
+  const match = /^kafka:\/\/([^/]+)\/(.+)$/.exec(uri);
+  if (match === null) throw notInferred(uri, 'it is no kafka://host:port/topic');
+  const [, brokers = '', topic = ''] = match;
+  const options: KafkaReadOptions = {
+    label: `"${uri}"`,
+    topic,
+    brokers,
+    // A sample needs no deep prefetch.
+    properties: { 'queued.min.messages': '1000', 'queued.max.messages.kbytes': '4096' },
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    groupId: null,
+    start: { kind: 'earliest' },
+    stop: { kind: 'latest' },
+    offsetReset: 'earliest',
+    format: 'json',
+    csvDelimiter: ',',
+  };
+  const reader = await openTopicReader({
+    options,
+    parts: { keys: false, headers: false },
+    rowsMax: SAMPLE_RECORDS_MAX,
+    clock: systemClock,
+    notice: () => undefined,
+  });
+  try {
+    const inference = new JsonInference();
+    const seen = await sample(reader, inference, uri);
+    const columns = inference.columns();
+    if (columns.length > 0) return columns;
+    throw notInferred(
+      uri,
+      seen === 0
+        ? 'the topic holds no records'
+        : `none of its first ${seen} records is a JSON object with keys`,
+    );
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Takes up to SAMPLE_RECORDS_MAX records in, partition by partition as they come. */
+async function sample(reader: TopicReader, inference: JsonInference, uri: string): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(notInferred(uri, `the broker gave no records for ${SAMPLE_TIMEOUT_MS / 1000} s`));
+    }, SAMPLE_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([takeRecords(reader, inference), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function takeRecords(reader: TopicReader, inference: JsonInference): Promise<number> {
+  let seen = 0;
+  reader.start();
+  while (seen < SAMPLE_RECORDS_MAX) {
+    if (reader.failure !== null) throw reader.failure;
+    for (const block of takenBlocks(reader)) {
+      seen += addBlock(inference, block, SAMPLE_RECORDS_MAX - seen);
+    }
+    reader.drained();
+    const open = reader.queues.filter((queue) => !queue.complete);
+    if (open.length === 0) break;
+    await Promise.race(open.map((queue) => queue.ready()));
+  }
+  return seen;
+}
+
+function* takenBlocks(reader: TopicReader): Generator<MessageBlock> {
+  for (const queue of reader.queues) {
+    for (let block = queue.take(); block !== null; block = queue.take()) yield block;
+  }
+}
+
+/** Takes at most `rowsMax` records in; how many they were. */
+function addBlock(inference: JsonInference, block: MessageBlock, rowsMax: number): number {
+  const rows = Math.min(block.rowCount, rowsMax);
+  for (let row = 0; row < rows; row += 1) {
+    const value = block.rawRecord(row);
+    inference.add(value, 0, value.length);
+  }
+  return rows;
+}
+
+function notInferred(uri: string, why: string): ConnectorError {
+  return new ConnectorError('SCHEMA_INFERENCE', {
+    message: `schema of topic "${uri}" cannot be inferred: ${why}`,
+    hint: 'declare the columns with CREATE TABLE',
+  });
+}
