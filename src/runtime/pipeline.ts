@@ -20,6 +20,8 @@ import { AggregateOperator } from './operators/aggregate.js';
 import { CalcOperator } from './operators/calc.js';
 import { LimitOperator } from './operators/limit.js';
 import { RowsWindowOperator } from './operators/rows-window.js';
+import { SortOperator } from './operators/sort.js';
+import { UnionOperator } from './operators/union.js';
 import { WatermarkOperator } from './operators/watermark.js';
 import { WindowAggregateOperator } from './operators/window-aggregate.js';
 import { WindowColumnsOperator } from './operators/window-columns.js';
@@ -115,7 +117,10 @@ class PipelineBuilder {
   private operator(node: Exclude<PipelineNode, ScanNode>, context: OperatorContext): Operator {
     switch (node.kind) {
       case 'calc':
-        return new CalcOperator(node, context);
+        return new CalcOperator(
+          { ...node, inputTypes: node.input.schema.map((column) => column.type) },
+          context,
+        );
       case 'watermark':
         return new WatermarkOperator(node, context);
       case 'aggregate':
@@ -128,11 +133,13 @@ class PipelineBuilder {
         return new LimitOperator(node, context);
       case 'rows-window':
         return new RowsWindowOperator(node, context);
+      case 'sort':
+        return new SortOperator(node, context);
+      case 'union':
+        return new UnionOperator(node, context);
       case 'over':
       case 'top-n':
       case 'join':
-      case 'sort':
-      case 'union':
         throw new SqlError('NOT_SUPPORTED', {
           message: `velo has no ${node.kind} operator yet`,
         });

@@ -4,29 +4,14 @@
  * evaluates a call over its frame: O(n) a row. Calls that need none of this run on rings.
  */
 import type { SqlValue } from '../../columnar/types.js';
-import { compareValues } from '../../functions/compare.js';
 import type { FrameSpec, SortKey, WindowCall } from '../../plan/pipeline-plan.js';
+import { compareRows } from './row-order.js';
 import { evaluateAggregate, OVERFLOW } from '../../state/naive-aggregates.js';
 
 /** One row of a buffer: the values of the input columns that the calls need, by column number. */
 export type BufferRow = readonly SqlValue[];
 
 export const RESULT_OVERFLOW = OVERFLOW;
-
-/** Order of two rows by ORDER BY; 0 for peers. */
-export function compareRows(a: BufferRow, b: BufferRow, keys: readonly SortKey[]): number {
-  for (const { column, type, descending, nullsFirst } of keys) {
-    const x = a[column] as SqlValue;
-    const y = b[column] as SqlValue;
-    if (x === null || y === null) {
-      if (x === y) continue;
-      return (x === null) === nullsFirst ? -1 : 1;
-    }
-    const order = compareValues(x, y, type);
-    if (order !== 0) return descending ? -order : order;
-  }
-  return 0;
-}
 
 /** The last n rows of one partition. */
 export class RowBuffer {

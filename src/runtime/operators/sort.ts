@@ -1,0 +1,117 @@
+/**
+ * ORDER BY over a bounded input, or within each window: keeps rows until the end of input (or the
+ * window's end), then emits them in order. With a LIMIT only the best rows are kept: the buffer is
+ * cut back whenever it holds twice the limit. NULLs sort as the plan says (largest by default).
+ */
+import type { Batch } from '../../columnar/batch.js';
+import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
+import { columnValue } from '../../columnar/column.js';
+import type { Column } from '../../columnar/column.js';
+import type { SqlType, SqlValue } from '../../columnar/types.js';
+import { ValueColumn } from '../../columnar/value-column.js';
+import type { SortNode } from '../../plan/pipeline-plan.js';
+import { GLOBAL_ENTRY } from '../../state/snapshot.js';
+import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { Operator, OperatorContext } from '../operator.js';
+import { compareRows } from './row-order.js';
+import { readRow, writeRow } from './row-values.js';
+
+export class SortOperator implements Operator {
+  readonly id: string;
+  private readonly node: SortNode;
+  private readonly context: OperatorContext;
+  private readonly types: readonly SqlType[];
+  private readonly allColumns: readonly number[];
+  private rows: SqlValue[][] = [];
+
+  constructor(node: SortNode, context: OperatorContext) {
+    this.id = node.id;
+    this.node = node;
+    this.context = context;
+    this.types = node.schema.map((column) => column.type);
+    this.allColumns = node.schema.map((_, at) => at);
+  }
+
+  process(_input: number, batch: Batch): void {
+    for (let k = 0; k < batch.selectedCount; k += 1) {
+      const row = batch.selection === null ? k : (batch.selection[k] as number);
+      this.rows.push(
+        this.types.map((type, at) => columnValue(batch.columns[at] as Column, type, row)),
+      );
+    }
+    const { limit } = this.node;
+    if (limit !== null && this.node.windowEnd === null && this.rows.length > 2 * limit + 1024) {
+      this.rows = this.sorted(this.rows).slice(0, limit);
+    }
+  }
+
+  /** Windows whose end the watermark reached are complete: their rows go out in order. */
+  watermark(_input: number, watermarkMs: number): void {
+    const { windowEnd } = this.node;
+    if (windowEnd !== null) {
+      const isDue = (row: readonly SqlValue[]): boolean => Number(row[windowEnd]) <= watermarkMs;
+      const due = this.rows.filter(isDue);
+      if (due.length > 0) {
+        this.rows = this.rows.filter((row) => !isDue(row));
+        this.emitWindows(due, windowEnd);
+      }
+    }
+    this.context.output.watermark(watermarkMs);
+  }
+
+  end(_input: number, flush: boolean): void {
+    if (!flush) return;
+    const { windowEnd } = this.node;
+    const rows = this.rows;
+    this.rows = [];
+    if (windowEnd !== null) this.emitWindows(rows, windowEnd);
+    else this.emit(this.sorted(rows));
+  }
+
+  private emitWindows(rows: readonly SqlValue[][], windowEnd: number): void {
+    const windows = new Map<SqlValue, SqlValue[][]>();
+    for (const row of rows) {
+      const end = row[windowEnd] as SqlValue;
+      windows.set(end, [...(windows.get(end) ?? []), row]);
+    }
+    const ends = [...windows.keys()].sort((a, b) => Number(a) - Number(b));
+    for (const end of ends) this.emit(this.sorted(windows.get(end) as SqlValue[][]));
+  }
+
+  /** In order, cut to the limit. */
+  private sorted(rows: readonly SqlValue[][]): SqlValue[][] {
+    const ordered = [...rows].sort((a, b) => compareRows(a, b, this.node.keys));
+    return this.node.limit === null ? ordered : ordered.slice(0, this.node.limit);
+  }
+
+  private emit(rows: readonly SqlValue[][]): void {
+    for (let from = 0; from < rows.length; from += BATCH_ROWS_MAX) {
+      const part = rows.slice(from, from + BATCH_ROWS_MAX);
+      const columns = this.types.map((type, at) => {
+        const column = new ValueColumn(type, part.length);
+        part.forEach((row, index) => column.set(index, row[at] as SqlValue));
+        return column.take();
+      });
+      const batch = newBatch(columns, emptyHeader(this.id));
+      batch.rowCount = part.length;
+      batch.selectedCount = part.length;
+      this.context.output.emit(batch);
+    }
+  }
+
+  snapshot(writer: StateWriter): void {
+    for (const row of this.rows) {
+      writer.beginEntry(GLOBAL_ENTRY);
+      writeRow(writer, row, this.allColumns, this.types);
+      writer.endEntry();
+    }
+  }
+
+  restore(reader: StateReader): void {
+    while (reader.nextEntry() >= 0) this.rows.push(readRow(reader, this.allColumns, this.types));
+  }
+
+  stateSize(): { readonly rows: number; readonly bytes: number } {
+    return { rows: this.rows.length, bytes: this.rows.length * this.types.length * 24 };
+  }
+}
