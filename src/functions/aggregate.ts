@@ -2,7 +2,8 @@
  * Signatures of the aggregate functions: result types, argument types and what a planner must
  * know of them. The accumulators that compute them are state/; they know the canonical names here.
  *
- * `retractable`: a −row can be taken back out, exactly, possibly with the values kept.
+ * `retractable`: a −row can be taken back out, exactly, possibly with all values kept: a sketch
+ * (APPROX_COUNT_DISTINCT) is the one thing that cannot.
  * `mergeable`: partial results of shards combine whatever the order of their rows.
  */
 import {
@@ -27,7 +28,7 @@ import type { Resolve } from './signature.js';
 /** What almost all of them are. */
 const ORDERLESS = { retractable: true, mergeable: true, orderSensitive: false } as const;
 /** Those whose result depends on the order of arrival. */
-const ORDERED = { retractable: false, mergeable: false, orderSensitive: true } as const;
+const ORDERED = { retractable: true, mergeable: false, orderSensitive: true } as const;
 
 const AVERAGE_SCALE_MIN = 6;
 

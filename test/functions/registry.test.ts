@@ -177,6 +177,13 @@ describe('aggregates', () => {
     expect(aggregateFunction('LISTAGG')?.orderSensitive).toBe(true);
     expect(aggregateFunction('SUM')?.mergeable).toBe(true);
   });
+
+  test('every aggregate but a sketch gives rows back', () => {
+    for (const name of AGGREGATES) {
+      const isSketch = name === 'APPROX_COUNT_DISTINCT';
+      expect(aggregateFunction(name)?.retractable, name).toBe(!isSketch);
+    }
+  });
 });
 
 describe('window functions', () => {
