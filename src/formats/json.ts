@@ -18,6 +18,8 @@ import { DECODED, REFUSED } from './decoder.js';
 import type { DecoderColumn, LineBlock, RecordDecoder } from './decoder.js';
 import { createCellReader } from './json-cell.js';
 import type { CellReader } from './json-cell.js';
+import { JsonFastPath } from './json-fast-path.js';
+import { describeFault } from './json-fault.js';
 import {
   FAULT_CONVERT,
   FAULT_NOT_OBJECT,
@@ -27,7 +29,6 @@ import {
   LINE_SPACE,
   MESSAGE_SPACE,
 } from './json-scanner.js';
-import { describeFault } from './json-fault.js';
 import type { TargetColumn } from './target.js';
 
 const LINE_FEED = 10;
@@ -48,6 +49,8 @@ class JsonDecoder implements RecordDecoder {
   /** Where the last value of each column starts in the record; -1 when it has none. */
   private readonly valueAt: Int32Array;
   private readonly scanner = new JsonScanner();
+  private readonly fastPath: JsonFastPath;
+  private batchRecords = 0;
   private failedColumn = -1;
   private failedBytes: Uint8Array = new Uint8Array(0);
   private failedStart = 0;
@@ -59,9 +62,17 @@ class JsonDecoder implements RecordDecoder {
     this.columns = this.targets.map((target) => target.column);
     this.valueAt = new Int32Array(columns.length);
     for (const column of columns) this.keys.internText(column.name);
+    this.fastPath = new JsonFastPath({
+      scanner: this.scanner,
+      columns,
+      targets: this.targets,
+      readers: this.readers,
+    });
   }
 
   begin(): void {
+    this.fastPath.judge(this.batchRecords);
+    this.batchRecords = 0;
     for (const target of this.targets) target.begin();
   }
 
@@ -73,7 +84,7 @@ class JsonDecoder implements RecordDecoder {
     let at = this.record(bytes, start, row);
     if (at >= 0) {
       at = this.scanner.skipSpace(bytes, at);
-      if (at !== end) at = this.refuse(bytes, start, FAULT_TRAILING, at);
+      if (at !== end) at = this.refuse(bytes, start, row, FAULT_TRAILING, at);
     }
     bytes[end] = behind;
     return at < 0 ? REFUSED : DECODED;
@@ -95,7 +106,7 @@ class JsonDecoder implements RecordDecoder {
         at = this.record(bytes, start, row);
         if (at >= 0 && bytes[at] !== LINE_FEED) {
           at = scanner.skipSpace(bytes, at);
-          if (bytes[at] !== LINE_FEED) at = this.refuse(bytes, start, FAULT_TRAILING, at);
+          if (bytes[at] !== LINE_FEED) at = this.refuse(bytes, start, row, FAULT_TRAILING, at);
         }
         const refused = at < 0;
         if (refused) at = bytes.indexOf(LINE_FEED, start);
@@ -136,26 +147,44 @@ class JsonDecoder implements RecordDecoder {
 
   /** The position behind the object that starts at `start`, or -1. */
   private record(bytes: Uint8Array, start: number, row: number): number {
+    this.batchRecords += 1;
+    const { fastPath } = this;
+    if (fastPath.kernel !== null) {
+      const end = fastPath.kernel(bytes, start, row);
+      if (end >= 0) return end;
+    }
+    const end = this.slowRecord(bytes, start, row);
+    this.takeReplaced();
+    if (end < 0) return this.refuse(bytes, start, row, this.scanner.fault, this.scanner.faultAt);
+    if (fastPath.kernel === null) fastPath.learn(bytes, start);
+    return end;
+  }
+
+  private slowRecord(bytes: Uint8Array, start: number, row: number): number {
     const end = this.locate(bytes, start);
-    if (end < 0) return this.refuse(bytes, start, this.scanner.fault, this.scanner.faultAt);
-    const { valueAt, readers, targets, columns } = this;
+    if (end < 0) return end;
+    const { valueAt, readers, targets } = this;
     for (let column = 0; column < readers.length; column += 1) {
       const at = valueAt[column]!;
       const result = at < 0 ? -2 : readers[column]!(bytes, at, row);
-      const target = targets[column]!;
       if (result === -1) {
         this.failedColumn = column;
-        this.forgetNulls(row);
-        return this.refuse(bytes, start, this.scanner.fault, this.scanner.faultAt);
+        return -1;
       }
-      if (result < -1) target.setNull(row);
-      columns[column] = target.column;
+      if (result < -1) targets[column]!.setNull(row);
     }
     return end;
   }
 
-  private forgetNulls(row: number): void {
-    for (const { column } of this.targets) if (column.nulls !== null) column.nulls[row] = 0;
+  /** Columns whose kind a value has widened are replaced, and with them the kernel. */
+  private takeReplaced(): void {
+    const { columns, targets } = this;
+    for (let column = 0; column < targets.length; column += 1) {
+      const current = targets[column]!.column;
+      if (columns[column] === current) continue;
+      columns[column] = current;
+      this.fastPath.drop();
+    }
   }
 
   /** Checks the document and fills valueAt; the position behind the object, or -1. */
@@ -181,9 +210,10 @@ class JsonDecoder implements RecordDecoder {
     }
   }
 
-  private refuse(bytes: Uint8Array, start: number, fault: number, at: number): -1 {
+  private refuse(bytes: Uint8Array, start: number, row: number, fault: number, at: number): -1 {
     this.failedBytes = bytes;
     this.failedStart = start;
+    for (const { column } of this.targets) if (column.nulls !== null) column.nulls[row] = 0;
     return this.scanner.fail(fault, at);
   }
 }
