@@ -4,10 +4,10 @@
  * data; owns no names and no types.
  */
 import { assertNever } from '../base/assert.js';
-import { typeText } from '../columnar/types.js';
+import { DECIMAL_PRECISION_MAX, typeText } from '../columnar/types.js';
 import type { SqlValue } from '../columnar/types.js';
 import { scalarFunction } from '../functions/registry.js';
-import type { BoundColumn, BoundExpression } from './expression.js';
+import type { BoundCall, BoundColumn, BoundExpression } from './expression.js';
 
 export function childrenOf(expression: BoundExpression): readonly BoundExpression[] {
   switch (expression.kind) {
@@ -144,7 +144,7 @@ export function conjunctsOf(condition: BoundExpression): readonly BoundExpressio
 
 const NEVER_FAILS = new Set([
   ...['=', '<>', '<', '<=', '>', '>=', 'not', 'is-null', 'is-true', 'is-false', 'is-distinct'],
-  ...['||', 'CONCAT', 'UPPER', 'LOWER', 'TRIM', 'LTRIM', 'RTRIM', 'LENGTH', 'LIKE'],
+  ...['||', 'CONCAT', 'UPPER', 'LOWER', 'TRIM', 'LTRIM', 'RTRIM', 'LENGTH', 'like'],
 ]);
 
 /** Whether evaluating the expression may be a data error for some row. Errs on the side of yes. */
@@ -155,8 +155,18 @@ export function mayFail(expression: BoundExpression): boolean {
     const widens = to === 'double' ? from === 'bigint' || from === 'decimal' : to === 'varchar';
     if (!expression.safe && !widens) return true;
   }
-  if (expression.kind === 'call' && !NEVER_FAILS.has(expression.function)) return true;
+  if (expression.kind === 'call' && callMayFail(expression)) return true;
   return childrenOf(expression).some(mayFail);
+}
+
+function callMayFail(call: BoundCall): boolean {
+  if (NEVER_FAILS.has(call.function)) return false;
+  const [, divisor] = call.args;
+  if (call.function === '%' && divisor?.kind === 'literal') {
+    return divisor.value === null || Number(divisor.value) === 0;
+  }
+  const isSum = call.function === '+' || call.function === '-' || call.function === '*';
+  return !(isSum && call.type.kind === 'decimal' && call.type.precision < DECIMAL_PRECISION_MAX);
 }
 
 /** False when NOW() or the like is inside: its value is not a function of the row. */

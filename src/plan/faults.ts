@@ -7,6 +7,7 @@ import type { ErrorKey } from '../base/error-codes.js';
 import { SqlError } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
 import type { Span } from '../base/span.js';
+import { closest } from '../sql/suggest.js';
 
 export interface FaultFields {
   readonly message: string;
@@ -76,4 +77,10 @@ export class FaultCollector {
   textAt(span: Span): string {
     return this.source.text.slice(span.start, span.end).replace(/\s+/g, ' ').trim();
   }
+}
+
+/** A hint that names the candidate nearest to a misspelled name, or undefined. */
+export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
+  const nearest = closest(name, candidates);
+  return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
 }

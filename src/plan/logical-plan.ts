@@ -146,6 +146,8 @@ export interface LogicalSort extends LogicalBase {
   readonly input: LogicalNode;
   readonly keys: readonly LogicalSortKey[];
   readonly limit: number | null;
+  /** End of the window whose rows are sorted, when the input is unbounded; set by the optimizer. */
+  readonly windowEnd: BoundExpression | null;
 }
 export interface LogicalLimit extends LogicalBase {
   readonly kind: 'limit';
@@ -161,6 +163,16 @@ export interface LogicalUnion extends LogicalBase {
 export interface LogicalEmit {
   readonly mode: 'changes' | 'final';
   readonly span: Span;
+}
+
+/** One query of the file before it is a pipeline. */
+export interface LogicalQuery {
+  readonly id: string;
+  /** Output: the columns that go to the sink. */
+  readonly root: LogicalNode;
+  readonly emit: LogicalEmit | null;
+  /** Name of the sink table, or null for stdout. */
+  readonly sink: string | null;
 }
 
 export function logicalInputs(node: LogicalNode): readonly LogicalNode[] {

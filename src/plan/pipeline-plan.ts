@@ -9,6 +9,7 @@
 import { assertNever } from '../base/assert.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
 import type { BoundExpression } from './expression.js';
+import type { LogicalQuery } from './logical-plan.js';
 import type { Schema, SystemColumn, TableDefinition } from './schema.js';
 
 /** What rows on an edge mean: only +I; rows that replace by key; explicit −U +U −D. */
@@ -66,6 +67,8 @@ export interface WatermarkNode extends NodeBase {
   readonly input: PipelineNode;
   readonly column: number;
   readonly boundMs: number;
+  /** No WATERMARK declares the column: the bound of 60 seconds is the planner's. */
+  readonly assumed: boolean;
   /** 0: off. */
   readonly idleTimeoutMs: number;
 }
@@ -263,6 +266,8 @@ export interface QuerySettings {
 
 export interface JobPlan {
   readonly queries: readonly QueryPlan[];
+  /** What the queries were built from, in their order: EXPLAIN's logical stage. */
+  readonly logical: readonly LogicalQuery[];
   /** Warnings to show: unknown annotations, assumed watermark bounds … */
   readonly warnings: readonly string[];
 }

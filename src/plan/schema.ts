@@ -56,10 +56,22 @@ export interface TableDefinition {
   readonly watermark: WatermarkDefinition | null;
   readonly primaryKey: readonly string[];
   readonly bounded: boolean;
+  /** 'source.idle-timeout' of the table in ms; absent: the SET of the query counts. */
+  readonly idleTimeoutMs?: number;
 }
 export type TableColumn =
-  | { readonly kind: 'physical'; readonly name: string; readonly type: SqlType; readonly index: number }
-  | { readonly kind: 'computed'; readonly name: string; readonly type: SqlType; readonly expression: BoundExpression };
+  | {
+      readonly kind: 'physical';
+      readonly name: string;
+      readonly type: SqlType;
+      readonly index: number;
+    }
+  | {
+      readonly kind: 'computed';
+      readonly name: string;
+      readonly type: SqlType;
+      readonly expression: BoundExpression;
+    };
 
 export interface WatermarkDefinition {
   readonly column: string;

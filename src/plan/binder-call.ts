@@ -1,0 +1,144 @@
+/**
+ * Calls by name → bound calls. Owns the order in which a name is looked up (what the clause adds,
+ * COALESCE and IF, scalar functions, then what is misplaced or unknown). What a call's arguments
+ * may be is the registry's business.
+ */
+import {
+  aggregateFunction,
+  functionNames,
+  scalarFunction,
+  windowFunction,
+} from '../functions/registry.js';
+import type { Call } from '../sql/ast.js';
+import {
+  apply,
+  bindCondition,
+  bindExpression,
+  commonResult,
+  searchedCase,
+} from './binder-expression.js';
+import type { BindContext } from './binder-expression.js';
+import { castTo } from './bound-values.js';
+import type { BoundExpression } from './expression.js';
+import { didYouMean } from './faults.js';
+import type { FaultCollector } from './faults.js';
+
+/** Functions of a window that are no registry entries: TUMBLE_START(ts, size) and the like. */
+const WINDOW_BOUNDS = /^(TUMBLE|HOP|CUMULATE|SESSION)(_START|_END|_ROWTIME)?$/i;
+
+export function isWindowBound(call: Call): boolean {
+  return WINDOW_BOUNDS.test(call.name.name);
+}
+
+export function bindCall(context: BindContext, call: Call): BoundExpression {
+  const own = context.resolveCall?.(call) ?? null;
+  if (own !== null) return own;
+  const { faults, clause } = context;
+  const name = call.name.name.toUpperCase();
+  if (call.over !== null) {
+    return faults.fail('WINDOW_MISPLACED', {
+      message: `window function "${name}" cannot stand in ${clause}`,
+      span: call.span,
+      hint: 'compute it in a subquery and use its column here',
+    });
+  }
+  if (name === 'COALESCE') return bindCoalesce(context, call);
+  if (name === 'IF') return bindIf(context, call);
+  if (scalarFunction(name) !== undefined) {
+    refuseAggregateParts(faults, call);
+    return apply(context, name, call.args, call.span);
+  }
+  return failCall(context, call);
+}
+
+function failCall(context: BindContext, call: Call): never {
+  const { faults, clause } = context;
+  const name = call.name.name.toUpperCase();
+  const { span } = call;
+  if (isWindowBound(call)) {
+    return faults.fail('WINDOW_MISPLACED', {
+      message: `"${name}" in ${clause} needs a window in GROUP BY`,
+      span,
+      hint: 'write GROUP BY TUMBLE(ts, INTERVAL …) or WINDOW TUMBLING(ts, …)',
+    });
+  }
+  if (aggregateFunction(name) !== undefined) {
+    return faults.fail('AGGREGATE_MISPLACED', {
+      message: `aggregate "${name}" cannot stand in ${clause}`,
+      span,
+      hint: clause === 'WHERE' ? 'filter groups with HAVING' : undefined,
+    });
+  }
+  if (windowFunction(name) !== undefined) {
+    return faults.fail('WINDOW_MISPLACED', {
+      message: `window function "${name}" needs OVER (…)`,
+      span,
+      hint: `write ${name}(…) OVER (ROWS WINDOW BUFFER n ROWS)`,
+    });
+  }
+  return faults.fail('FUNCTION_NOT_FOUND', {
+    message: `function "${call.name.name}" does not exist`,
+    span: call.name.span,
+    hint: didYouMean(name, functionNames()),
+  });
+}
+
+/** FILTER, DISTINCT, `*` and ORDER BY belong to aggregates. */
+function refuseAggregateParts(faults: FaultCollector, call: Call): void {
+  const part = call.star
+    ? '*'
+    : call.distinct
+      ? 'DISTINCT'
+      : call.filter !== null
+        ? 'FILTER'
+        : call.orderBy.length + call.withinGroup.length > 0
+          ? 'ORDER BY'
+          : null;
+  if (part === null) return;
+  faults.fail('FUNCTION_ARGUMENT', {
+    message: `function "${call.name.name.toUpperCase()}" takes no ${part}: it is no aggregate`,
+    span: call.span,
+  });
+}
+
+function bindCoalesce(context: BindContext, call: Call): BoundExpression {
+  const { faults } = context;
+  refuseAggregateParts(faults, call);
+  requireArguments(faults, call, { least: 1, most: Number.POSITIVE_INFINITY });
+  const bound = faults.all(call.args, (argument) => bindExpression(context, argument));
+  const type = commonResult(faults, bound, { what: 'COALESCE', span: call.span });
+  const operands: BoundExpression[] = [];
+  for (const operand of bound.map((argument) => castTo(argument, type))) {
+    if (operand.kind === 'literal' && operand.value === null) continue;
+    operands.push(operand);
+    if (operand.kind === 'literal') break;
+  }
+  const [first] = operands;
+  if (first === undefined) return { kind: 'literal', value: null, type, span: call.span };
+  if (operands.length === 1) return first;
+  return { kind: 'coalesce', operands, type, span: call.span };
+}
+
+function bindIf(context: BindContext, call: Call): BoundExpression {
+  const { faults } = context;
+  refuseAggregateParts(faults, call);
+  requireArguments(faults, call, { least: 3, most: 3 });
+  const [condition, then, otherwise] = faults.all(call.args, (argument, at) =>
+    at === 0 ? bindCondition(context, argument, 'IF') : bindExpression(context, argument),
+  ) as [BoundExpression, BoundExpression, BoundExpression];
+  return searchedCase(faults, { whens: [condition], thens: [then], otherwise, span: call.span });
+}
+
+function requireArguments(
+  faults: FaultCollector,
+  call: Call,
+  arity: { readonly least: number; readonly most: number },
+): void {
+  const count = call.args.length;
+  if (count >= arity.least && count <= arity.most) return;
+  const wanted = arity.most === arity.least ? `${arity.least}` : `at least ${arity.least}`;
+  faults.fail('FUNCTION_ARITY', {
+    message: `function "${call.name.name.toUpperCase()}" takes ${wanted} arguments, not ${count}`,
+    span: call.span,
+  });
+}

@@ -1,0 +1,344 @@
+/**
+ * Expressions of the syntax tree → bound expressions: names to columns, every implicit conversion
+ * a cast node, constants folded. What a clause adds (aggregates, window functions, aliases) comes
+ * in as hooks of the context; functions by name are binder-call.ts.
+ */
+import { assertNever } from '../base/assert.js';
+import type { Span } from '../base/span.js';
+import { BIGINT, BOOLEAN, VARCHAR, isNumeric, typeText } from '../columnar/types.js';
+import type { SqlType } from '../columnar/types.js';
+import { canCast } from '../functions/cast.js';
+import { commonType, membershipType } from '../functions/type-rules.js';
+import type * as ast from '../sql/ast.js';
+import { bindCall } from './binder-call.js';
+import { bindInterval, bindLiteral, bindNumber } from './binder-literal.js';
+import {
+  argumentInfo,
+  bindFunction,
+  castTo,
+  coerceToBoolean,
+  literal,
+  logical,
+} from './bound-values.js';
+import type { BoundExpression } from './expression.js';
+import { Poisoned } from './faults.js';
+import type { FaultCollector } from './faults.js';
+import { findColumn, missingColumn } from './scope.js';
+import type { ResolvedColumn, ScopeColumn } from './scope.js';
+import { resolveTypeName } from './type-names.js';
+
+export interface BindContext {
+  readonly faults: FaultCollector;
+  readonly columns: readonly ScopeColumn[];
+  /** Where the expression stands, for messages: WHERE, GROUP BY, "the select list". */
+  readonly clause: string;
+  /** Asked before the columns; null: look at the columns. */
+  readonly resolveName?: (reference: ast.ColumnReference) => BoundExpression | null;
+  /** Asked when no column has the name; null: it does not exist. */
+  readonly resolveMissing?: (reference: ast.ColumnReference) => BoundExpression | null;
+  /** Asked before the registry's scalar functions; null: not mine. */
+  readonly resolveCall?: (call: ast.Call) => BoundExpression | null;
+}
+
+export function bindExpression(context: BindContext, node: ast.Expression): BoundExpression {
+  switch (node.kind) {
+    case 'literal':
+      return bindLiteral(context.faults, node);
+    case 'interval':
+      return bindInterval(context.faults, node);
+    case 'column':
+      return bindColumn(context, node);
+    case 'unary':
+      return bindUnary(context, node);
+    case 'binary':
+      return bindBinary(context, node);
+    case 'is':
+      return bindIs(context, node);
+    case 'in':
+      return bindIn(context, node);
+    case 'between':
+      return bindBetween(context, node);
+    case 'like':
+      return bindLike(context, node);
+    case 'case':
+      return bindCase(context, node);
+    case 'cast':
+      return bindCast(context, node);
+    case 'call':
+      return bindCall(context, node);
+    case 'extract':
+      return bindUnitCall(context, 'EXTRACT', node);
+    case 'floor-to':
+      return bindUnitCall(context, node.direction === 'floor' ? 'FLOOR_TO' : 'CEIL_TO', node);
+    case 'array':
+    case 'row':
+      return apply(context, node.kind === 'array' ? 'ARRAY' : 'ROW', node.elements, node.span);
+    case 'map': {
+      const parts = node.entries.flatMap(({ key, value }) => [key, value]);
+      return apply(context, 'MAP', parts, node.span);
+    }
+    case 'index':
+      return apply(context, 'INDEX', [node.operand, node.index], node.span);
+    case 'exists':
+    case 'subquery':
+    case 'in-subquery':
+      return refuseSubquery(context, node);
+    default:
+      return assertNever(node);
+  }
+}
+
+/** Binds every argument, so that all their faults are found, then the call. */
+export function apply(
+  context: BindContext,
+  name: string,
+  args: readonly ast.Expression[],
+  span: Span,
+): BoundExpression {
+  const bound = context.faults.all(args, (argument) => bindExpression(context, argument));
+  return bindFunction(context.faults, name, bound, span);
+}
+
+export function bindCondition(
+  context: BindContext,
+  node: ast.Expression,
+  what: string,
+): BoundExpression {
+  return coerceToBoolean(context.faults, bindExpression(context, node), what);
+}
+
+function bindColumn(context: BindContext, node: ast.ColumnReference): BoundExpression {
+  const named = context.resolveName?.(node) ?? null;
+  if (named !== null) return named;
+  const found = findColumn(context.faults, context.columns, node);
+  if (found !== null) return columnExpression(context, found, node.span);
+  const other = context.resolveMissing?.(node) ?? null;
+  return other ?? missingColumn(context.faults, context.columns, node);
+}
+
+/** The column, or a field of it; marks the column as named. */
+export function columnExpression(
+  context: BindContext,
+  found: ResolvedColumn,
+  span: Span,
+): BoundExpression {
+  const { column, fields } = found;
+  if (column.reads !== null) column.reads.into.push(...column.reads.columns);
+  const { index, name, type } = column;
+  let value: BoundExpression = { kind: 'column', index, name, type, span };
+  for (const field of fields) {
+    const at = fieldIndex(context.faults, value.type, field);
+    value = bindFunction(context.faults, 'FIELD', [value, literal(BigInt(at), BIGINT, span)], span);
+  }
+  return value;
+}
+
+function fieldIndex(faults: FaultCollector, type: SqlType, field: ast.Identifier): number {
+  if (type.kind !== 'row') {
+    return faults.fail('TYPE_MISMATCH', {
+      message: `"${field.name}" is no field: ${typeText(type)} is no ROW`,
+      span: field.span,
+    });
+  }
+  const wanted = field.name.toLowerCase();
+  const at = type.fields.findIndex(({ name }) =>
+    field.quoted ? name === field.name : name.toLowerCase() === wanted,
+  );
+  if (at >= 0) return at;
+  return faults.fail('COLUMN_NOT_FOUND', {
+    message: `field "${field.name}" does not exist in ${typeText(type)}`,
+    span: field.span,
+  });
+}
+
+function bindUnary(context: BindContext, node: ast.Unary): BoundExpression {
+  const { operand, operator, span } = node;
+  if (operator === 'not') {
+    const condition = bindCondition(context, operand, 'NOT');
+    return bindFunction(context.faults, 'not', [condition], span);
+  }
+  if (operator === '-') {
+    const isNumber =
+      operand.kind === 'literal' && (operand.type === 'integer' || operand.type === 'decimal');
+    if (isNumber) return { ...bindNumber(context.faults, operand, '-'), span };
+    return apply(context, 'neg', [operand], span);
+  }
+  const value = bindExpression(context, operand);
+  if (isNumeric(value.type) || value.type.kind === 'interval') return value;
+  return context.faults.fail('TYPE_MISMATCH', {
+    message: `+ needs a number, not ${typeText(value.type)}`,
+    span: operand.span,
+  });
+}
+
+function bindBinary(context: BindContext, node: ast.Binary): BoundExpression {
+  const { operator, left, right, span } = node;
+  if (operator === 'and' || operator === 'or') {
+    const operands = context.faults.all([left, right], (operand) =>
+      bindCondition(context, operand, operator.toUpperCase()),
+    );
+    return logical(operator, operands, span);
+  }
+  return apply(context, operator, [left, right], span);
+}
+
+function bindIs(context: BindContext, node: ast.IsTest): BoundExpression {
+  const { faults } = context;
+  const negate = (test: BoundExpression): BoundExpression =>
+    node.negated ? bindFunction(faults, 'not', [test], node.span) : test;
+  if (node.test === 'distinct') {
+    const args = node.other === null ? [node.operand] : [node.operand, node.other];
+    return negate(apply(context, 'is-distinct', args, node.span));
+  }
+  if (node.test === 'null') return negate(apply(context, 'is-null', [node.operand], node.span));
+  const operand = bindCondition(context, node.operand, `IS ${node.test.toUpperCase()}`);
+  const test = node.test === 'unknown' ? 'is-null' : `is-${node.test}`;
+  return negate(bindFunction(faults, test, [operand], node.span));
+}
+
+function bindIn(context: BindContext, node: ast.InList): BoundExpression {
+  const { faults } = context;
+  const [operand, ...list] = faults.all([node.operand, ...node.list], (item) =>
+    bindExpression(context, item),
+  );
+  if (operand === undefined) return literal(false, BOOLEAN, node.span);
+  const type = membershipType([operand, ...list].map(argumentInfo));
+  if (type === undefined) {
+    const misfit = list.find(
+      (item) => membershipType([operand, item].map(argumentInfo)) === undefined,
+    );
+    return faults.fail('TYPE_MISMATCH', {
+      message: `IN cannot compare ${typeText(operand.type)} with ${typeText((misfit ?? operand).type)}`,
+      span: misfit?.span ?? node.span,
+    });
+  }
+  const test: BoundExpression = {
+    kind: 'in',
+    operand: castTo(operand, type),
+    list: list.map((item) => castTo(item, type)),
+    type: BOOLEAN,
+    span: node.span,
+  };
+  return node.negated ? bindFunction(faults, 'not', [test], node.span) : test;
+}
+
+function bindBetween(context: BindContext, node: ast.Between): BoundExpression {
+  const { faults } = context;
+  const { operand, low, high, span } = node;
+  const bounds = [
+    { sign: '>=', bound: low },
+    { sign: '<=', bound: high },
+  ];
+  const sides = faults.all(bounds, ({ sign, bound }) =>
+    apply(context, sign, [operand, bound], span),
+  );
+  const both = logical('and', sides, span);
+  return node.negated ? bindFunction(faults, 'not', [both], span) : both;
+}
+
+function bindLike(context: BindContext, node: ast.Like): BoundExpression {
+  const args = [node.operand, node.pattern, ...(node.escape === null ? [] : [node.escape])];
+  const like = apply(context, 'like', args, node.span);
+  return node.negated ? bindFunction(context.faults, 'not', [like], node.span) : like;
+}
+
+function bindCase(context: BindContext, node: ast.Case): BoundExpression {
+  const { faults } = context;
+  const { operand, span } = node;
+  const whens = faults.attempt(() =>
+    faults.all(node.branches, ({ when }) =>
+      operand === null
+        ? bindCondition(context, when, 'WHEN')
+        : apply(context, '=', [operand, when], when.span),
+    ),
+  );
+  const thens = faults.all(node.branches, ({ then }) => bindExpression(context, then));
+  const otherwise =
+    node.otherwise === null
+      ? literal(null, { kind: 'null' }, span)
+      : bindExpression(context, node.otherwise);
+  if (whens === null) throw new Poisoned();
+  return searchedCase(faults, { whens, thens, otherwise, span });
+}
+
+export interface CaseParts {
+  readonly whens: readonly BoundExpression[];
+  readonly thens: readonly BoundExpression[];
+  readonly otherwise: BoundExpression;
+  readonly span: Span;
+}
+
+/** Casts the results to their common type and drops branches that literals decide. */
+export function searchedCase(faults: FaultCollector, parts: CaseParts): BoundExpression {
+  const results = [...parts.thens, parts.otherwise];
+  const type = commonResult(faults, results, { what: 'CASE', span: parts.span });
+  const branches: { when: BoundExpression; then: BoundExpression }[] = [];
+  let otherwise = castTo(parts.otherwise, type);
+  for (const [at, when] of parts.whens.entries()) {
+    const then = castTo(parts.thens[at] ?? parts.otherwise, type);
+    if (when.kind !== 'literal') branches.push({ when, then });
+    else if (when.value === true) {
+      otherwise = then;
+      break;
+    }
+  }
+  if (branches.length === 0) return otherwise;
+  return { kind: 'case', branches, otherwise, type, span: parts.span };
+}
+
+/** The type that all results convert to. */
+export function commonResult(
+  faults: FaultCollector,
+  results: readonly BoundExpression[],
+  call: { readonly what: string; readonly span: Span },
+): SqlType {
+  const type = commonType(results.map((result) => result.type));
+  if (type !== undefined) return type;
+  const types = [...new Set(results.map((result) => typeText(result.type)))];
+  return faults.fail('TYPE_MISMATCH', {
+    message: `the results of ${call.what} have no common type: ${types.join(', ')}`,
+    span: call.span,
+    hint: 'convert them with CAST(… AS …)',
+  });
+}
+
+function bindCast(context: BindContext, node: ast.Cast): BoundExpression {
+  const { faults } = context;
+  const operand = faults.attempt(() => bindExpression(context, node.operand));
+  const type = resolveTypeName(faults, node.type);
+  if (operand === null) throw new Poisoned();
+  if (!canCast(operand.type, type)) {
+    return faults.fail('TYPE_MISMATCH', {
+      message: `${typeText(operand.type)} does not convert to ${typeText(type)}`,
+      span: node.span,
+    });
+  }
+  return { ...castTo(operand, type, node.safe), span: node.span };
+}
+
+function bindUnitCall(
+  context: BindContext,
+  name: string,
+  node: ast.Extract | ast.FloorTo,
+): BoundExpression {
+  const operand = bindExpression(context, node.operand);
+  const unit = literal(node.unit.name.toUpperCase(), VARCHAR, node.unit.span);
+  return bindFunction(context.faults, name, [unit, operand], node.span);
+}
+
+function refuseSubquery(
+  context: BindContext,
+  node: ast.Exists | ast.ScalarSubquery | ast.InSubquery,
+): never {
+  const what =
+    node.kind === 'exists'
+      ? 'EXISTS (SELECT …)'
+      : node.kind === 'subquery'
+        ? 'a subquery as a value'
+        : 'IN (SELECT …)';
+  return context.faults.fail('NOT_SUPPORTED', {
+    message: `${what} is not supported yet`,
+    span: node.span,
+    hint: 'write a JOIN',
+  });
+}

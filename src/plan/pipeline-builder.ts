@@ -1,0 +1,354 @@
+/**
+ * Logical plan → pipeline plan of one query: calc stages between operators, watermarks at the
+ * sources, emission, modes, ids and signatures. Owns the walk, filters and projects, GROUP BY with
+ * and without a time window, UNION and LIMIT; the other operators are pipeline-stateful.ts.
+ */
+import { assertNever } from '../base/assert.js';
+import { calcChain, identity } from './calc-fusion.js';
+import type { CalcStage } from './calc-fusion.js';
+import {
+  aggregateEmission,
+  aggregateMode,
+  requireMode,
+  requireRetractable,
+  windowMode,
+} from './changelog-mode.js';
+import { expressionText } from './expression-text.js';
+import { expressionKey, substitute } from './expression-walk.js';
+import type { BoundExpression } from './expression.js';
+import type {
+  LogicalAggregate,
+  LogicalLimit,
+  LogicalNode,
+  LogicalScan,
+  LogicalUnion,
+  LogicalWindowAggregate,
+} from './logical-plan.js';
+import { isBounded } from './logical-plan.js';
+import { BELOW_STATE, InputColumns, aggregateInputs, materialise } from './pipeline-build.js';
+import type { BuildContext, BuildServices, TimeDemand } from './pipeline-build.js';
+import type { ChangelogMode, PipelineNode } from './pipeline-plan.js';
+import { buildCalc, buildScan, buildWatermark, watermarkBound } from './pipeline-scan.js';
+import type { Built } from './pipeline-scan.js';
+import {
+  buildJoin,
+  buildOver,
+  buildRowsWindow,
+  buildSort,
+  buildTopN,
+  buildWindowColumns,
+} from './pipeline-stateful.js';
+import { signature, signedCall, signedKeys, windowText } from './signature.js';
+
+/** Builds the query; its root has exactly the logical root's columns. */
+export function buildPipeline(
+  root: LogicalNode,
+  services: Omit<BuildServices, 'build'>,
+): PipelineNode {
+  const all: BuildServices = {
+    ...services,
+    build: (node, context) => buildNode(all, node, context),
+  };
+  const context: BuildContext = { consumer: 'sink', time: null, mayLimit: true };
+  return aligned(all, root, context).node;
+}
+
+function buildNode(services: BuildServices, node: LogicalNode, context: BuildContext): Built {
+  switch (node.kind) {
+    case 'scan':
+    case 'filter':
+    case 'project':
+      return buildChain(services, node, context);
+    case 'aggregate':
+      return buildAggregate(services, node, context);
+    case 'window-aggregate':
+      return buildWindowAggregate(services, node, context);
+    case 'window-columns':
+      return buildWindowColumns(services, node, context);
+    case 'rows-window':
+      return buildRowsWindow(services, node, context);
+    case 'over':
+      return buildOver(services, node, context);
+    case 'top-n':
+      return buildTopN(services, node, context);
+    case 'join':
+      return buildJoin(services, node, context);
+    case 'sort':
+      return buildSort(services, node, context);
+    case 'limit':
+      return buildLimit(services, node, context);
+    case 'union':
+      return buildUnion(services, node, context);
+    default:
+      return assertNever(node);
+  }
+}
+
+/** The node with its logical columns as the pipeline's columns, in order and without others. */
+function aligned(services: BuildServices, node: LogicalNode, context: BuildContext): Built {
+  const built = services.build(node, context);
+  const { schema } = built.node;
+  const isAligned =
+    schema.length === built.columns.length && built.columns.every((column, at) => column === at);
+  if (isAligned) return built;
+  const labels = node.schema.map(({ name }) => name);
+  const stage = { filter: null, outputs: identity(node), labels, evaluateRejected: [] };
+  return buildCalc(services.names, built, stage);
+}
+
+function buildChain(services: BuildServices, node: LogicalNode, context: BuildContext): Built {
+  const { base, stages } = calcChain(node);
+  const overBase = substituteDown(node, stages, context.time?.index ?? null);
+  if (base.kind === 'scan') {
+    return buildSource(services, { node, base, stages, time: overBase }, context);
+  }
+  const time = context.time === null ? null : demandBelow(services, base, context.time, overBase);
+  return stackStages(services, services.build(base, { ...context, time }), { node, stages });
+}
+
+/** The demanded column as an expression over the chain's base. */
+function substituteDown(
+  node: LogicalNode,
+  stages: readonly CalcStage[],
+  index: number | null,
+): BoundExpression | null {
+  if (index === null) return null;
+  let expression = identity(node)[index] ?? null;
+  for (const stage of stages.toReversed()) {
+    if (expression !== null) expression = substitute(expression, stage.outputs);
+  }
+  return expression;
+}
+
+/** What the operator below must give event time for: only a column can be traced further. */
+function demandBelow(
+  services: BuildServices,
+  base: LogicalNode,
+  demand: TimeDemand,
+  expression: BoundExpression | null,
+): TimeDemand {
+  if (expression?.kind === 'column') return { index: expression.index, span: demand.span };
+  if (base.kind === 'window-aggregate' && expression !== null) {
+    return { index: base.keys.length + 1, span: demand.span };
+  }
+  return services.faults.fail('NOT_SUPPORTED', {
+    message: 'a time column that is computed behind an operator with state has no watermark',
+    span: demand.span,
+    hint: 'compute it in the table, or below that operator',
+  });
+}
+
+interface SourceChain {
+  readonly node: LogicalNode;
+  readonly base: LogicalScan;
+  readonly stages: readonly CalcStage[];
+  /** The time column over the scan, when a watermark is needed. */
+  readonly time: BoundExpression | null;
+}
+
+function buildSource(services: BuildServices, chain: SourceChain, context: BuildContext): Built {
+  const { node, base, time } = chain;
+  const stages =
+    chain.stages.length === 0 ? [{ filter: null, outputs: identity(node) }] : chain.stages;
+  const [first, ...rest] = stages as [CalcStage, ...CalcStage[]];
+  if (time === null || context.time === null) {
+    const scan = buildScan(services.names, base, expressionsOf(first));
+    return stackStages(services, scan, { node, stages });
+  }
+  const key = expressionKey(time);
+  const at = first.outputs.findIndex((output) => expressionKey(output) === key);
+  const outputs = at < 0 ? [...first.outputs, time] : first.outputs;
+  const column = at < 0 ? first.outputs.length : at;
+  const scan = buildScan(services.names, base, expressionsOf({ ...first, outputs }));
+  const labels = labelsOf(outputs, rest.length === 0 ? node : null);
+  const calc = buildCalc(services.names, scan, {
+    filter: first.filter,
+    outputs,
+    labels,
+    evaluateRejected: [column],
+  });
+  const bound = watermarkBound(base.table, time);
+  if (bound.assumed) warnAssumed(services, time, base);
+  const { idleTimeoutMs } = services.settings;
+  const watermark = buildWatermark(services.names, calc, {
+    column: calc.columns[column] ?? column,
+    ...bound,
+    idleTimeoutMs: base.table.idleTimeoutMs ?? idleTimeoutMs,
+  });
+  return stackStages(services, watermark, { node, stages: rest });
+}
+
+function warnAssumed(services: BuildServices, time: BoundExpression, scan: LogicalScan): void {
+  const name = expressionText(time);
+  services.warn(
+    `time column "${name}" of "${scan.table.name}" has no WATERMARK: a bound of 60 seconds is assumed`,
+  );
+}
+
+function expressionsOf(stage: CalcStage): readonly BoundExpression[] {
+  return stage.filter === null ? stage.outputs : [stage.filter, ...stage.outputs];
+}
+
+function labelsOf(
+  outputs: readonly BoundExpression[],
+  node: LogicalNode | null,
+): readonly string[] {
+  return outputs.map((output, at) => {
+    const name = node?.schema[at]?.name;
+    if (name !== undefined) return name;
+    return output.kind === 'column' ? output.name : expressionText(output);
+  });
+}
+
+function stackStages(
+  services: BuildServices,
+  bottom: Built,
+  chain: { readonly node: LogicalNode; readonly stages: readonly CalcStage[] },
+): Built {
+  const { node, stages } = chain;
+  return stages.reduce((built, stage, at) => {
+    const labels = labelsOf(stage.outputs, at === stages.length - 1 ? node : null);
+    return buildCalc(services.names, built, { ...stage, labels, evaluateRejected: [] });
+  }, bottom);
+}
+
+function buildAggregate(
+  services: BuildServices,
+  node: LogicalAggregate,
+  context: BuildContext,
+): Built {
+  const { faults } = services;
+  if (context.time !== null) refuseTime(services, context.time, 'GROUP BY without a window');
+  const emission = aggregateEmission(
+    { ...services, bounded: isBounded(node) },
+    node,
+    context.consumer,
+  );
+  const wanted = [...node.keys, ...node.aggregates.flatMap(aggregateInputs)];
+  const below = materialise(node.input, wanted, false);
+  const consumer = emission === 'final' ? 'at-end' : 'stateful';
+  const input = services.build(below.node, { ...BELOW_STATE, consumer });
+  requireMode(faults, node, input.node.mode);
+  requireRetractable(faults, node, input.node.mode);
+  const columns = new InputColumns(input, below);
+  const calls = node.aggregates.map((call) => signedCall(columns, call));
+  const built: PipelineNode = {
+    kind: 'aggregate',
+    id: services.names.next('aggregate'),
+    input: input.node,
+    keys: node.keys.map((key) => columns.of(key)),
+    aggregates: node.aggregates.map((call) => columns.aggregateCall(call)),
+    emission,
+    distinct: node.distinct,
+    signature: signature('aggregate', {
+      keys: signedKeys(columns, node.keys),
+      calls,
+      input: input.node.mode === 'append' ? [] : [input.node.mode],
+    }),
+    schema: node.schema,
+    mode: aggregateMode(node, emission, input.node.mode),
+  };
+  return {
+    node: built,
+    columns: node.schema.map((_, at) => at),
+    lineage: [...node.keys.map((key) => columns.lineage(key)), ...calls],
+  };
+}
+
+function buildWindowAggregate(
+  services: BuildServices,
+  node: LogicalWindowAggregate,
+  context: BuildContext,
+): Built {
+  const { faults, settings } = services;
+  const { time } = context;
+  const isBound = (index: number): boolean =>
+    index === node.keys.length || index === node.keys.length + 1;
+  if (time !== null && !isBound(time.index)) {
+    refuseTime(services, time, 'a time window, where only its bounds have one');
+  }
+  const wanted = [...node.keys, node.time, ...node.aggregates.flatMap(aggregateInputs)];
+  const below = materialise(node.input, wanted, false);
+  const demand = { index: below.columnOf(node.time), span: node.time.span };
+  const input = services.build(below.node, { ...BELOW_STATE, time: demand });
+  requireMode(faults, node, input.node.mode);
+  const columns = new InputColumns(input, below);
+  const calls = node.aggregates.map((call) => signedCall(columns, call));
+  const isChanges = services.emit?.mode === 'changes' && context.consumer === 'sink';
+  const emission = isChanges ? settings.emitChanges : 'final';
+  const window = windowText(node.window);
+  const timeLineage = columns.lineage(node.time);
+  const built: PipelineNode = {
+    kind: 'window-aggregate',
+    id: services.names.next('window-aggregate'),
+    input: input.node,
+    window: node.window,
+    timeColumn: columns.of(node.time),
+    keys: node.keys.map((key) => columns.of(key)),
+    aggregates: node.aggregates.map((call) => columns.aggregateCall(call)),
+    emission,
+    late: settings.late,
+    flush: settings.flush,
+    signature: signature('window-aggregate', {
+      window: [window],
+      time: [timeLineage],
+      keys: signedKeys(columns, node.keys),
+      calls,
+    }),
+    schema: node.schema,
+    mode: windowMode(emission, settings.late.allowedLatenessMs),
+  };
+  const bounds = ['start', 'end'].map((edge) => `${edge} of ${window} of ${timeLineage}`);
+  return {
+    node: built,
+    columns: node.schema.map((_, at) => at),
+    lineage: [...node.keys.map((key) => columns.lineage(key)), ...bounds, ...calls],
+  };
+}
+
+function refuseTime(services: BuildServices, time: TimeDemand, behind: string): never {
+  return services.faults.fail('NOT_SUPPORTED', {
+    message: `there is no event time behind ${behind}`,
+    span: time.span,
+    hint: 'put the window first, or use window_end of an inner window',
+  });
+}
+
+function buildLimit(services: BuildServices, node: LogicalLimit, context: BuildContext): Built {
+  if (!context.mayLimit) {
+    services.faults.fail('NOT_SUPPORTED', {
+      message: 'LIMIT in a subquery of an operator with state is not supported',
+      span: node.span,
+      hint: 'write LIMIT on the outermost SELECT, or ORDER BY with it',
+    });
+  }
+  const input = services.build(node.input, context);
+  const { schema, mode } = input.node;
+  const id = services.names.next('limit');
+  return {
+    ...input,
+    node: { kind: 'limit', id, input: input.node, count: node.count, schema, mode },
+  };
+}
+
+function buildUnion(services: BuildServices, node: LogicalUnion, context: BuildContext): Built {
+  const inputs = node.inputs.map((input) => aligned(services, input, context));
+  const modes = inputs.map((input) => input.node.mode);
+  const [first] = inputs;
+  return {
+    node: {
+      kind: 'union',
+      id: services.names.next('union'),
+      inputs: inputs.map((input) => input.node),
+      schema: node.schema,
+      mode: unionMode(modes),
+    },
+    columns: node.schema.map((_, at) => at),
+    lineage: first?.lineage ?? [],
+  };
+}
+
+function unionMode(modes: readonly ChangelogMode[]): ChangelogMode {
+  if (modes.includes('upsert')) return 'upsert';
+  return modes.includes('retract') ? 'retract' : 'append';
+}
