@@ -4,7 +4,7 @@
  * 1,000 records of quoted sources and starts nothing.
  */
 import type { Command } from 'commander';
-import { kernelTexts } from '../codegen/kernel-texts.js';
+import { kernelTexts } from '../runtime/kernel-texts.js';
 import { compileJob } from '../job.js';
 import { explain } from '../plan/explain.js';
 import { exitCodeOf } from './exit-code.js';

@@ -5,6 +5,9 @@
  */
 let compiled = 0;
 
+/** Who wants the texts of kernels as they are compiled (`velo explain --stage kernels`). */
+let recorder: ((source: string) => void) | null = null;
+
 /**
  * Runs `body` once with `args` bound to `parameters`, the hoisted constants, and gives what it
  * returns, a function as a rule:
@@ -20,6 +23,19 @@ export function compileFunction(
   compiled += 1;
   const readable = name.replace(/[^A-Za-z0-9_-]/g, '-');
   const source = `'use strict';\n${body}\n//# sourceURL=velo-${readable}-${compiled}.js`;
+  recorder?.(source);
   const factory = new Function(...parameters, source) as (...values: readonly unknown[]) => unknown;
   return factory(...args);
+}
+
+/** The sources of all kernels that `work` compiles, in order. */
+export function recordKernels(work: () => void): readonly string[] {
+  const sources: string[] = [];
+  recorder = (source) => sources.push(source);
+  try {
+    work();
+  } finally {
+    recorder = null;
+  }
+  return sources;
 }
