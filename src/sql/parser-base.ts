@@ -47,6 +47,8 @@ const AFTER_QUERY: ReadonlySet<TokenType> = new Set([
   Keyword.ORDER,
   Keyword.LIMIT,
   Keyword.EMIT,
+  Keyword.INTO,
+  Keyword.WITH,
 ]);
 
 export abstract class ParserBase extends EmbeddedActionsParser {

@@ -50,7 +50,10 @@ export abstract class PrimaryParser extends CallParser {
         { GATE: () => this.nextIs(2, Token.StringText), ALT: () => this.SUBRULE(this.timeLiteral) },
         { ALT: () => this.SUBRULE(this.caseExpression) },
         { GATE: () => this.nextIs(2, Token.LeftParen), ALT: () => this.SUBRULE(this.cast) },
-        { GATE: () => this.nextIs(4, Keyword.FROM), ALT: () => this.SUBRULE(this.extract) },
+        {
+          GATE: () => this.nextIsName(3) && this.nextIs(4, Keyword.FROM),
+          ALT: () => this.SUBRULE(this.extract),
+        },
         { GATE: () => this.nextIs(2, Token.LeftParen), ALT: () => this.SUBRULE(this.position) },
         { GATE: () => this.nextIs(2, Token.LeftBracket), ALT: () => this.SUBRULE(this.array) },
         { GATE: () => this.nextIs(2, Token.LeftBracket), ALT: () => this.SUBRULE(this.map) },
