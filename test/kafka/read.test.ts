@@ -18,7 +18,10 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
   let brokers = '';
 
   beforeAll(async () => {
-    broker = await startKafkaBroker();
+    // Retention looks often, so that a test can outlive records.
+    broker = await startKafkaBroker({
+      properties: { 'log.retention.check.interval.ms': 200, 'log.initial.task.delay.ms': 100 },
+    });
     brokers = broker.brokers;
   });
 
@@ -475,6 +478,31 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
         code: 'VELO_SETTING_INVALID',
         message: expect.stringContaining('"properties.isolation.level"') as string,
       });
+    });
+
+    it('that records are gone, instead of going on behind them', async () => {
+      const topic = newTopic('short');
+      const config = { 'retention.bytes': '1', 'segment.bytes': '1048576' };
+      await createTopics(brokers, [{ topic, config }]);
+      const filler = 'x'.repeat(1000);
+      const records = range(3000).map((id) => ({ value: `{"id":${id},"f":"${filler}"}` }));
+      await produce(brokers, topic, records);
+      const table = kafkaTable(brokers, topic, ALL);
+      let first = 0;
+      while (first === 0) {
+        const probe = await openSource(table);
+        first = Number(probe.source.splits[0]?.position());
+        await probe.source.close();
+      }
+      const opened = await openSource(table);
+      opened.source.splits[0]?.seek('0');
+      const { error, ms } = await kafka.failureOf(() => readRows(opened));
+      await opened.source.close();
+      expect(error).toMatchObject({
+        code: 'VELO_OFFSET_OUT_OF_RANGE',
+        message: `offset 0 of topic "${topic}" partition 0 is no longer held by the broker`,
+      });
+      expect(ms).toBeLessThan(10_000);
     });
 
     it('that an offset is not held, and which ones are', async () => {

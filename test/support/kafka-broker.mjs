@@ -166,6 +166,8 @@ function brokerProperties({ port, controllerPort, folder }) {
     'transaction.state.log.num.partitions': 1,
     'group.initial.rebalance.delay.ms': 0,
     'num.partitions': 4,
+    // Records with old timestamps are test data, not garbage.
+    'log.retention.ms': -1,
     // A killed broker may register again only when its old session has run out.
     'broker.session.timeout.ms': 2_000,
     'broker.heartbeat.interval.ms': 500,

@@ -1,0 +1,161 @@
+/** The WITH options of Kafka tables, and what is said without node-rdkafka. No broker needed. */
+import { describe, expect, it } from 'vitest';
+import { kafkaIsBounded, readOptions, writeOptions } from '../../src/connectors/kafka/options.js';
+import { loadRdkafka } from '../../src/connectors/kafka/rdkafka.js';
+import type { TableDefinition } from '../../src/plan/schema.js';
+
+const BASE = { topic: 'orders', 'properties.bootstrap.servers': 'localhost:9092' };
+
+function table(options: Readonly<Record<string, string>>): TableDefinition {
+  return {
+    name: 'orders',
+    connector: 'kafka',
+    options,
+    physical: [],
+    columns: [],
+    watermark: null,
+    primaryKey: [],
+    bounded: false,
+  };
+}
+
+function errorOf(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}
+
+describe('options of a Kafka table', () => {
+  it('have defaults: the earliest offset, unbounded, JSON, 10 seconds to connect', () => {
+    expect(readOptions(table(BASE))).toEqual({
+      label: 'table "orders"',
+      topic: 'orders',
+      brokers: 'localhost:9092',
+      properties: {},
+      connectTimeoutMs: 10_000,
+      format: 'json',
+      csvDelimiter: ',',
+      groupId: null,
+      start: { kind: 'earliest' },
+      stop: { kind: 'unbounded' },
+      offsetReset: 'earliest',
+    });
+  });
+
+  it('start at the offsets of the group where there is one', () => {
+    const group = { ...BASE, 'properties.group.id': 'g' };
+    expect(readOptions(table(group))).toMatchObject({ groupId: 'g', start: { kind: 'group' } });
+    const earliest = { ...group, 'scan.startup.mode': 'earliest-offset' };
+    expect(readOptions(table(earliest)).start).toEqual({ kind: 'earliest' });
+  });
+
+  it('name times and offsets as Flink does', () => {
+    const options = readOptions(
+      table({
+        ...BASE,
+        'value.format': 'csv',
+        'csv.field-delimiter': '\\t',
+        'connect.timeout': '500 ms',
+        'scan.startup.mode': 'timestamp',
+        'scan.startup.timestamp-millis': '1700000000000',
+        'scan.bounded.mode': 'specific-offsets',
+        'scan.bounded.specific-offsets': 'partition:0,offset:42;partition:1,offset:300;',
+        'json.fail-on-missing-field': 'false',
+      }),
+    );
+    expect(options).toMatchObject({
+      format: 'csv',
+      csvDelimiter: '\t',
+      connectTimeoutMs: 500,
+      start: { kind: 'timestamp', timestampMs: 1_700_000_000_000 },
+      stop: { kind: 'offsets' },
+    });
+    expect(options.stop).toEqual({
+      kind: 'offsets',
+      offsets: new Map([
+        [0, 42],
+        [1, 300],
+      ]),
+    });
+  });
+
+  it('hand properties on to librdkafka, but for those that velo sets itself', () => {
+    const { properties } = readOptions(
+      table({
+        ...BASE,
+        'properties.isolation.level': 'read_uncommitted',
+        'properties.enable.auto.commit': 'true',
+        'properties.auto.offset.reset': 'latest',
+      }),
+    );
+    expect(properties).toEqual({ 'isolation.level': 'read_uncommitted' });
+  });
+
+  it('say whether a read ends', () => {
+    expect(kafkaIsBounded(BASE)).toBe(false);
+    expect(kafkaIsBounded({ ...BASE, 'scan.bounded.mode': 'unbounded' })).toBe(false);
+    expect(kafkaIsBounded({ ...BASE, 'scan.bounded.mode': 'latest-offset' })).toBe(true);
+  });
+
+  it('of a sink name key columns and a delivery guarantee', () => {
+    const options = { ...BASE, 'key.fields': 'a; b', 'sink.delivery-guarantee': 'none' };
+    expect(writeOptions(table(options))).toMatchObject({
+      keyFields: ['a', 'b'],
+      keyFormat: null,
+      properties: { 'enable.idempotence': 'false' },
+    });
+  });
+
+  it.each([
+    [{ topic: 'orders' }, 'lacks the option "properties.bootstrap.servers"'],
+    [{ 'properties.bootstrap.servers': 'b' }, 'lacks the option "topic"'],
+    [{ ...BASE, topic: 'a;b' }, 'option "topic" of table "orders" cannot be "a;b"'],
+    [{ ...BASE, 'scan.startup.mod': 'x' }, 'unknown option "scan.startup.mod"'],
+    [{ ...BASE, 'scan.startup.mode': 'earliest' }, 'cannot be "earliest"'],
+    [{ ...BASE, 'scan.startup.mode': 'group-offsets' }, 'cannot be "group-offsets"'],
+    [
+      { ...BASE, 'scan.startup.mode': 'timestamp' },
+      'lacks the option "scan.startup.timestamp-millis"',
+    ],
+    [
+      {
+        ...BASE,
+        'scan.startup.mode': 'specific-offsets',
+        'scan.startup.specific-offsets': 'partition:0,offset:1;partition:0,offset:2',
+      },
+      'option "scan.startup.specific-offsets"',
+    ],
+    [{ ...BASE, format: 'avro' }, 'option "format" of table "orders" cannot be "avro"'],
+    [{ ...BASE, 'csv.field-delimiter': '"' }, 'option "csv.field-delimiter"'],
+    [{ ...BASE, 'connect.timeout': 'soon' }, 'option "connect.timeout"'],
+    [{ ...BASE, 'json.ignore-parse-errors': 'true' }, 'unknown option "json.ignore-parse-errors"'],
+  ])('are refused with a hint: %j', (options, message) => {
+    const error = errorOf(() => readOptions(table(options)));
+    expect(error).toMatchObject({
+      code: 'VELO_SETTING_INVALID',
+      message: expect.stringContaining(message) as string,
+      hint: expect.stringMatching(/./) as string,
+    });
+  });
+
+  it('that are misspelled come with the one that was meant', () => {
+    const error = errorOf(() => readOptions(table({ ...BASE, 'scan.startup.mod': 'x' })));
+    expect(error).toMatchObject({ hint: 'did you mean "scan.startup.mode"?' });
+  });
+});
+
+describe('without node-rdkafka', () => {
+  it('a Kafka table says what is missing and how to get it', () => {
+    const absent = (name: string): never => {
+      throw new Error(`Cannot find module '${name}'\nRequire stack: …`);
+    };
+    expect(errorOf(() => loadRdkafka(absent))).toMatchObject({
+      code: 'VELO_KAFKA_UNAVAILABLE',
+      detail: "Cannot find module 'node-rdkafka'",
+      hint: expect.stringContaining('npm install node-rdkafka') as string,
+    });
+  });
+});
