@@ -192,7 +192,9 @@ function compare(got: readonly SqlValue[][], want: readonly SqlValue[][]): void 
     row.slice(SCHEMA.length).forEach((value, column) => {
       const expected = want[at]![column]!;
       if (typeof expected === 'number' && typeof value === 'number')
-        expect(Math.abs(value - expected)).toBeLessThanOrEqual(1e-12 * Math.max(1, Math.abs(expected)));
+        expect(Math.abs(value - expected)).toBeLessThanOrEqual(
+          1e-12 * Math.max(1, Math.abs(expected)),
+        );
       else expect(value, `row ${at} column ${column}`).toEqual(expected);
     });
   });

@@ -2,9 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { DOUBLE, TIMESTAMP } from '../../src/columnar/types.js';
 import type { WindowSpec } from '../../src/plan/pipeline-plan.js';
+import type { Batch } from '../../src/columnar/batch.js';
+import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
 import { batchOf, RecordingContext, seededRandom } from './stream-support.js';
-import { call, recordBatch, run, windowNode } from './window-harness.js';
+import { call, recordBatch, run, watermarkNode, windowNode } from './window-harness.js';
 import type { RunOptions } from './window-harness.js';
 import type { StreamRecord } from './window-oracle.js';
 
@@ -401,6 +403,38 @@ describe('traps', () => {
     expect(result.dropped).toBeGreaterThan(500);
     expect(counted + result.dropped).toBe(2000);
   });
+});
+
+describe('a split that returns from idle', () => {
+  it.each([SECOND, { kind: 'session', gapMs: 500 } as const])(
+    'finds its windows closed: $kind',
+    (window) => {
+      const node = windowNode(options({ window }));
+      const context = new RecordingContext(node.schema.map(({ type }) => type));
+      const windows = new WindowAggregateOperator(node, context);
+      const output = {
+        emit: (batch: Batch): void => windows.process(0, batch),
+        watermark: (watermarkMs: number): void => windows.watermark(0, watermarkMs),
+      };
+      const { errors, late, counters, requestStop } = context;
+      const source = new WatermarkOperator(
+        watermarkNode(0),
+        { output, errors, late, counters, requestStop },
+        { everyRow: window.kind === 'session' },
+      );
+      source.setSplits([0, 1]);
+      source.process(0, recordBatch(timed([100, 3000])));
+      source.idle(1);
+      const returning = recordBatch(timed([200, 5000, 2990]));
+      returning.header.split = 1;
+      source.process(0, returning);
+      windows.end(0, true);
+      const firstWindow = context.rows.filter((row) => (row[0] as number) < 1000);
+      expect(firstWindow).toHaveLength(1);
+      expect(Number(firstWindow[0]?.[2])).toBe(1);
+      expect(counters.lateDropped).toBe(2);
+    },
+  );
 });
 
 describe('input that is not a source', () => {

@@ -7,6 +7,9 @@ import { WindowColumnsOperator } from '../../src/runtime/operators/window-column
 import type { FixedWindowSpec } from '../../src/runtime/operators/window-slices.js';
 import {
   floorTo,
+  hasEvenSlices,
+  lastWindowEnd,
+  sliceUnitMs,
   windowSlice,
   windowsPerRecord,
 } from '../../src/runtime/operators/window-slices.js';
@@ -47,6 +50,10 @@ describe.each(SPECS)('slice of $kind', (spec) => {
         expect(listed).toEqual(windowsOf(spec, each));
       }
       expect(listed.length).toBeLessThanOrEqual(windowsPerRecord(spec));
+      expect(lastWindowEnd(spec, time)).toBe(slice.ends.at(-1) ?? Infinity);
+      if (!hasEvenSlices(spec)) continue;
+      expect(slice.from).toBe(floorTo(time, sliceUnitMs(spec)));
+      expect([slice.to, slice.ends[0]]).toEqual([slice.from + sliceUnitMs(spec), slice.to]);
     }
   });
 });

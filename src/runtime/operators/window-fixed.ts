@@ -14,6 +14,7 @@ import type { WindowAggregateNode } from '../../plan/pipeline-plan.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Pane, PaneSlice } from './window-panes.js';
 import { PaneStore } from './window-panes.js';
+import { WindowAssignment } from './window-assignment.js';
 import type { WindowInput, WindowParts, Windows } from './window-parts.js';
 import type { FixedWindowSpec } from './window-slices.js';
 
@@ -23,14 +24,9 @@ export class FixedWindows implements Windows {
   private readonly latenessMs: number;
   private readonly store: PaneStore;
   private readonly closed: (pane: Pane) => void;
-  /** The rows of the batch at work that are not too late, with their slices. */
-  private rows = new Int32Array(BATCH_ROWS_MAX);
-  private rowSlices = new Int32Array(BATCH_ROWS_MAX);
-  private rowCount = 0;
-  private readonly slices: PaneSlice[] = [];
-  /** Whether some of them are late for one of their windows. */
-  private someLate = false;
-  /** Rows by pane, for the bulk update. */
+  private readonly isTumbling: boolean;
+  private readonly assignment: WindowAssignment;
+  /** For the bulk update: rows in the order of their panes. */
   private scattered = new Int32Array(BATCH_ROWS_MAX);
   private readonly panes: Pane[] = [];
   private readonly oneRow = new Int32Array(1);
@@ -40,25 +36,27 @@ export class FixedWindows implements Windows {
     this.emission = parts.node.emission;
     this.latenessMs = parts.node.late.allowedLatenessMs;
     this.store = new PaneStore(spec, parts.factory, this.latenessMs);
+    this.isTumbling = spec.kind === 'tumbling';
+    this.assignment = new WindowAssignment(spec, this.store, parts.late, this.latenessMs);
     this.closed = (pane) => this.emitClosed(pane);
   }
 
   process(batch: Batch, input: WindowInput): void {
-    const { rows, count, times } = input;
-    if (count === 0) return;
+    if (input.count === 0) return;
+    const { assignment, store } = this;
+    assignment.span(input);
     if (batch.rowWatermarks === null) {
-      const slice = this.store.sliceAt(times[rows === null ? 0 : rows[0]!]!);
-      const onTime = this.store.reached() < slice.firstEnd;
-      if (onTime && allWithin(slice.from, slice.to, times, rows, count)) {
-        this.addToSlice(batch, slice, rows, count);
+      const slice = store.sliceAt(assignment.least);
+      if (store.reached() < slice.firstEnd && assignment.greatest < slice.to) {
+        this.addToSlice(batch, slice, input.rows, input.count);
         return;
       }
     }
-    this.assign(batch, input);
+    assignment.assign(batch, input);
     if (this.emission !== 'final') this.addWithChanges(batch);
-    else if (this.someLate && this.latenessMs > 0) this.addWithCorrections(batch);
-    else this.addInBulk(batch, 0, this.rowCount);
-    this.forgetBatch();
+    else if (assignment.someLate && this.latenessMs > 0) this.addWithCorrections(batch);
+    else this.addInBulk(batch, 0, assignment.rowCount);
+    assignment.clear();
   }
 
   advance(watermarkMs: number): void {
@@ -129,57 +127,60 @@ export class FixedWindows implements Windows {
     else pane.state.updateEmitChanged(batch, rows, count, results);
   }
 
-  /** Finds the slice of every row and leaves out the rows that are too late for all windows. */
-  private assign(batch: Batch, input: WindowInput): void {
-    const { times, rows, count } = input;
-    const { store, latenessMs, slices } = this;
-    if (count > this.rows.length) this.grow(count);
-    const reached = store.reached();
-    const { rowWatermarks } = batch;
-    let slice = store.sliceAt(times[rows === null ? 0 : rows[0]!]!);
-    let kept = 0;
-    for (let at = 0; at < count; at += 1) {
-      const row = rows === null ? at : rows[at]!;
-      const time = times[row]!;
-      if (time < slice.from || time >= slice.to) slice = store.sliceAt(time);
-      const watermark = rowWatermarks === null ? reached : Math.max(rowWatermarks[row]!, reached);
-      if (watermark >= slice.firstEnd) {
-        if (watermark >= slice.lastEnd + latenessMs) {
-          this.parts.late.reject(batch, row, time);
-          continue;
-        }
-        this.someLate = true;
-      }
-      if (slice.mark < 0) {
-        slice.mark = slices.length;
-        slices.push(slice);
-      }
-      this.rows[kept] = row;
-      this.rowSlices[kept] = slice.mark;
-      kept += 1;
-    }
-    this.rowCount = kept;
-  }
-
-  private forgetBatch(): void {
-    for (const slice of this.slices) slice.mark = -1;
-    this.slices.length = 0;
-    this.rowCount = 0;
-    this.someLate = false;
-  }
-
   /** Updates each pane once with its rows among [from, to), in their order. Emits nothing. */
   private addInBulk(batch: Batch, from: number, to: number): void {
     if (from === to) return;
-    this.countRows(from, to);
-    const { scattered, rows, rowSlices, slices } = this;
+    if (to - from < this.assignment.rowCount) this.countRows(from, to);
+    if (this.isTumbling) this.addBySlice(batch, from, to);
+    else this.addByPane(batch, from, to);
+  }
+
+  /** Counts again, for a part of the batch. */
+  private countRows(from: number, to: number): void {
+    const { rowSlices, slices, counts } = this.assignment;
+    counts.fill(0, 0, slices.length);
     for (let at = from; at < to; at += 1) {
-      const row = rows[at]!;
+      const mark = rowSlices[at]!;
+      counts[mark] = counts[mark]! + 1;
+    }
+  }
+
+  /** TUMBLING: a slice is a window, and a row that was kept is in time for it. */
+  private addBySlice(batch: Batch, from: number, to: number): void {
+    const { rows, rowSlices, slices, counts } = this.assignment;
+    if (to - from > this.scattered.length) this.scattered = new Int32Array(rows.length);
+    const { scattered } = this;
+    let start = 0;
+    for (let mark = 0; mark < slices.length; mark += 1) {
+      const count = counts[mark]!;
+      counts[mark] = start;
+      start += count;
+    }
+    for (let at = from; at < to; at += 1) {
+      const mark = rowSlices[at]!;
+      const place = counts[mark]!;
+      counts[mark] = place + 1;
+      scattered[place] = rows[at]!;
+    }
+    start = 0;
+    for (let mark = 0; mark < slices.length; mark += 1) {
+      const end = counts[mark]!;
+      if (end === start) continue;
+      slices[mark]!.panes[0]!.state.update(batch, scattered.subarray(start, end), end - start);
+      start = end;
+    }
+  }
+
+  private addByPane(batch: Batch, from: number, to: number): void {
+    const { rows, rowSlices, slices, someLate } = this.assignment;
+    this.placePanes();
+    const { scattered } = this;
+    for (let at = from; at < to; at += 1) {
       const { panes } = slices[rowSlices[at]!]!;
       for (let each = 0; each < panes.length; each += 1) {
         const pane = panes[each]!;
-        if (this.someLate && this.isTooLate(batch, row, pane)) continue;
-        scattered[pane.cursor] = row;
+        if (someLate && this.isTooLate(batch, rows[at]!, pane)) continue;
+        scattered[pane.cursor] = rows[at]!;
         pane.cursor += 1;
       }
     }
@@ -193,17 +194,17 @@ export class FixedWindows implements Windows {
     this.panes.length = 0;
   }
 
-  /** Lists the panes of the rows and gives each its place in `scattered`. */
-  private countRows(from: number, to: number): void {
-    const { slices, rowSlices, panes } = this;
-    for (let at = from; at < to; at += 1) slices[rowSlices[at]!]!.rowCount += 1;
-    for (const slice of slices) {
-      if (slice.rowCount === 0) continue;
-      for (const pane of slice.panes) {
+  /** Lists the panes of the counted rows and gives each its place in `scattered`. */
+  private placePanes(): void {
+    const { slices, counts } = this.assignment;
+    const { panes } = this;
+    for (let mark = 0; mark < slices.length; mark += 1) {
+      const count = counts[mark]!;
+      if (count === 0) continue;
+      for (const pane of slices[mark]!.panes) {
         if (pane.rowCount === 0) panes.push(pane);
-        pane.rowCount += slice.rowCount;
+        pane.rowCount += count;
       }
-      slice.rowCount = 0;
     }
     let start = 0;
     for (const pane of panes) {
@@ -215,10 +216,11 @@ export class FixedWindows implements Windows {
 
   /** EMIT FINAL with lateness: closed windows are corrected record by record. */
   private addWithCorrections(batch: Batch): void {
+    const { rows, rowSlices, slices, rowCount } = this.assignment;
     let from = 0;
-    for (let at = 0; at < this.rowCount; at += 1) {
-      const row = this.rows[at]!;
-      const slice = this.slices[this.rowSlices[at]!]!;
+    for (let at = 0; at < rowCount; at += 1) {
+      const row = rows[at]!;
+      const slice = slices[rowSlices[at]!]!;
       const watermark = this.watermarkOf(batch, row);
       if (watermark < slice.firstEnd) continue;
       this.addInBulk(batch, from, at);
@@ -226,7 +228,7 @@ export class FixedWindows implements Windows {
       this.store.close(Math.min(batch.header.watermarkOthers, watermark), this.closed);
       this.addOrCorrect(batch, row, slice);
     }
-    this.addInBulk(batch, from, this.rowCount);
+    this.addInBulk(batch, from, rowCount);
   }
 
   private addOrCorrect(batch: Batch, row: number, slice: PaneSlice): void {
@@ -248,7 +250,7 @@ export class FixedWindows implements Windows {
    * kept is in time for the last of its windows, so for the only one there is.
    */
   private addWithChanges(batch: Batch): void {
-    const { rows, rowSlices, slices, rowCount } = this;
+    const { rows, rowSlices, slices, rowCount } = this.assignment;
     let at = 0;
     while (at < rowCount) {
       const mark = rowSlices[at]!;
@@ -277,30 +279,4 @@ export class FixedWindows implements Windows {
   private isTooLate(batch: Batch, row: number, pane: Pane): boolean {
     return this.watermarkOf(batch, row) >= pane.end + this.latenessMs;
   }
-
-  private grow(count: number): void {
-    this.rows = new Int32Array(count);
-    this.rowSlices = new Int32Array(count);
-  }
-}
-
-function allWithin(
-  from: number,
-  to: number,
-  times: Float64Array,
-  rows: Int32Array | null,
-  count: number,
-): boolean {
-  if (rows === null) {
-    for (let row = 0; row < count; row += 1) {
-      const time = times[row]!;
-      if (time < from || time >= to) return false;
-    }
-    return true;
-  }
-  for (let at = 0; at < count; at += 1) {
-    const time = times[rows[at]!]!;
-    if (time < from || time >= to) return false;
-  }
-  return true;
 }

@@ -26,25 +26,22 @@ export interface Pane {
 export interface PaneSlice {
   readonly from: number;
   readonly to: number;
-  /** Least and greatest end of the windows that hold it, released or not; +Infinity if none. */
+  /** Least end of the windows that hold it, released or not; +Infinity if none. */
   readonly firstEnd: number;
-  readonly lastEnd: number;
   readonly panes: readonly Pane[];
-  /** Scratch of one batch: number among its slices (-1: not seen), rows assigned. */
+  /** Scratch of one batch: number among its slices, -1 when it is not among them. */
   mark: number;
-  rowCount: number;
 }
 
 const CACHE_SLICES = 1024;
 
-const NO_SLICE: PaneSlice = {
+/** No time at all. */
+export const NO_SLICE: PaneSlice = {
   from: 0,
   to: 0,
   firstEnd: Number.POSITIVE_INFINITY,
-  lastEnd: Number.POSITIVE_INFINITY,
   panes: [],
   mark: -1,
-  rowCount: 0,
 };
 
 export class PaneStore {
@@ -145,10 +142,8 @@ export class PaneStore {
       from: slice.from,
       to: slice.to,
       firstEnd: slice.ends[0] ?? Number.POSITIVE_INFINITY,
-      lastEnd: slice.ends.at(-1) ?? Number.POSITIVE_INFINITY,
       panes,
       mark: -1,
-      rowCount: 0,
     };
   }
 

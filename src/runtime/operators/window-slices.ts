@@ -35,6 +35,13 @@ export function windowSlice(spec: FixedWindowSpec, timeMs: number): WindowSlice 
   }
 }
 
+/** Greatest end of the windows that hold a time; +Infinity if there are none. */
+export function lastWindowEnd(spec: FixedWindowSpec, timeMs: number): number {
+  if (spec.kind !== 'hopping') return floorTo(timeMs, spec.sizeMs) + spec.sizeMs;
+  const end = floorTo(timeMs, spec.advanceMs) + spec.sizeMs;
+  return end > timeMs ? end : Number.POSITIVE_INFINITY;
+}
+
 /** Windows a single record can be in at most. */
 export function windowsPerRecord(spec: FixedWindowSpec): number {
   switch (spec.kind) {
@@ -56,6 +63,21 @@ export function sliceUnitMs(spec: FixedWindowSpec): number {
       return spec.advanceMs;
     case 'cumulate':
       return spec.stepMs;
+  }
+}
+
+/**
+ * Whether all slices have the length of sliceUnitMs and start at its multiples. Then every slice is
+ * within some window, and the first of its windows ends where it does.
+ */
+export function hasEvenSlices(spec: FixedWindowSpec): boolean {
+  switch (spec.kind) {
+    case 'tumbling':
+      return true;
+    case 'hopping':
+      return spec.sizeMs % spec.advanceMs === 0;
+    case 'cumulate':
+      return spec.sizeMs % spec.stepMs === 0;
   }
 }
 
