@@ -1,31 +1,41 @@
 /**
- * Grouped state: groups by key, accumulators per aggregate, result rows. Owns the interface that
- * the updating GROUP BY and the window aggregates are built on. First, simple form.
+ * Grouped state: groups by key, their accumulators, and the result rows of both the updating GROUP
+ * BY and the windows. Owns the interface those operators are built on and the order of calls into
+ * the generated kernels; groups live in group-table, kernels come from grouping-kernels. @hot
+ *
+ *   factory (one per operator: texts, kernels, codecs)
+ *      └─ state (one per window pane, or one)  ──update/updateEmit…──▶  ResultRows ──▶ output
+ *
+ * A row's group is found first for all rows of a call (`resolve`), then one kernel runs over them;
+ * it stops where a result column must widen or the result batch is full, and is called again.
  */
+import type { AggregateLayout } from '../codegen/aggregate-layout.js';
+import { planLayout } from '../codegen/aggregate-layout.js';
+import type { KernelMode } from '../codegen/aggregate-kernel.js';
+import { BATCH_ROWS_MAX, OP_INSERT, OP_UPDATE_AFTER } from '../columnar/batch.js';
 import type { Batch } from '../columnar/batch.js';
-import { columnValue } from '../columnar/column.js';
-import type { Column } from '../columnar/column.js';
-import { Dictionary } from '../columnar/dictionary.js';
-import {
-  combineHash,
-  finaliseHash,
-  hashBigInt,
-  hashBoolean,
-  hashBytes,
-  hashDouble,
-  NULL_HASH,
-} from '../columnar/hash.js';
+import { combineHash, finaliseHash } from '../columnar/hash.js';
 import { TIMESTAMP } from '../columnar/types.js';
-import type { SqlType, SqlValue } from '../columnar/types.js';
+import type { SqlType } from '../columnar/types.js';
 import type { AggregateCall } from '../plan/pipeline-plan.js';
+import { CodeCombinations } from './code-combinations.js';
+import type { GroupObject } from './group-object.js';
+import { newGroupObject } from './group-objects.js';
+import { GroupRecords } from './group-records.js';
+import { GroupTable } from './group-table.js';
+import { GroupingKernels } from './grouping-kernels.js';
+import { Interner } from './interner.js';
+import type { IdHolder } from './interner.js';
 import { keyGroupOf } from './key-groups.js';
-import { evaluateAggregate, keyText, OVERFLOW } from './naive-aggregates.js';
 import { ResultRows } from './result-rows.js';
 import type { ResultRowsOptions, RowErrors, RowOutput } from './result-rows.js';
 import type { StateReader, StateWriter } from './snapshot.js';
+import type { CellCodec } from './value-cells.js';
+import { codecOf } from './value-cells.js';
+import { ValueTable } from './value-table.js';
 
 export interface GroupSpec {
-  /** Id of the operator, for names and messages. */
+  /** Id of the operator, for names of kernels. */
   readonly id: string;
   readonly inputTypes: readonly SqlType[];
   /** Input column numbers. */
@@ -37,87 +47,140 @@ export interface GroupSpec {
   readonly inputRetracts?: boolean;
 }
 
+const RECYCLED_MAX = 64;
+const NO_SLOTS = new Int32Array(BATCH_ROWS_MAX);
+
 /** What the states of one operator share: kernels, texts, recycled memory. */
 export class GroupedStateFactory {
   readonly spec: GroupSpec;
-  readonly dictionary = new Dictionary();
+  readonly layout: AggregateLayout;
+  readonly interner = new Interner();
+  readonly codecs = new Map<number, CellCodec>();
+  readonly kernels: GroupingKernels;
+  readonly records: GroupRecords;
+  private readonly states = new Set<GroupedState>();
+  private readonly recycled: GroupedState[] = [];
 
   constructor(spec: GroupSpec) {
     this.spec = spec;
-    this.dictionary.internText('');
+    this.layout = planLayout({ ...spec, inputRetracts: spec.inputRetracts === true });
+    for (const column of this.layout.columns) {
+      this.codecs.set(column, codecOf(spec.inputTypes[column]!, this.interner));
+    }
+    this.kernels = new GroupingKernels(spec.id, this.layout, this.codecs, this.interner);
+    this.records = new GroupRecords(this.layout, this.codecs);
   }
 
   /** An empty state: one pane, or the whole of an operator without windows. */
   create(): GroupedState {
-    return new GroupedState(this);
+    const state = this.recycled.pop() ?? new GroupedState(this);
+    this.states.add(state);
+    return state;
   }
 
   /** Takes back a state that is no longer used; its memory serves the next create(). */
   release(state: GroupedState): void {
     state.clear();
+    this.states.delete(state);
+    if (this.recycled.length < RECYCLED_MAX) this.recycled.push(state);
   }
 
   /** A builder of result rows for states of this factory. */
   results(output: RowOutput, errors: RowErrors, options: ResultRowsOptions = {}): ResultRows {
     const { spec } = this;
-    const types = spec.keys.map((key) => spec.inputTypes[key] as SqlType);
+    const types = spec.keys.map((key) => spec.inputTypes[key]!);
     if (spec.windowColumns) types.push(TIMESTAMP, TIMESTAMP);
     for (const aggregate of spec.aggregates) types.push(aggregate.type);
     return new ResultRows(types, output, errors, options);
   }
+
+  /** Forgets texts that no state needs, when there are many; between calls of kernels only. */
+  tidy(): void {
+    if (this.interner.isFull()) this.interner.compact(this.states);
+  }
 }
 
-export class GroupedState {
-  /** Slots ever used: 0 … groupCount - 1 in order of first appearance, freed ones included. */
-  groupCount = 0;
+export class GroupedState implements IdHolder {
+  readonly table: GroupTable;
+  readonly tables: readonly ValueTable[];
+  readonly objects: readonly GroupObject[];
+  /** For kernel 'all': groups in the snapshot in front. */
+  present = 0;
   private readonly factory: GroupedStateFactory;
-  private index = new Map<string, number>();
-  private keys: (SqlValue[] | null)[] = [];
-  private rows: SqlValue[][][] = [];
-  private slots = new Int32Array(4096);
+  private readonly combinations: CodeCombinations;
+  /** Slots whose group may have lost its last row in the call at work. */
+  private readonly suspects: number[] = [];
+  private slots = NO_SLOTS;
 
   constructor(factory: GroupedStateFactory) {
+    const { layout, codecs, interner } = factory;
     this.factory = factory;
+    this.table = new GroupTable(layout.spec.keys.length, layout.rowsCell, layout.template);
+    this.tables = layout.tables.map(({ column }) => new ValueTable(codecs.get(column)!));
+    this.objects = layout.items
+      .filter((item) => item.kind === 'object')
+      .map((item) => newGroupObject(item, layout.spec, codecs, interner));
+    this.combinations = new CodeCombinations(layout.spec.keys);
+  }
+
+  /** Slots ever used: 0 … groupCount - 1 in order of first appearance, freed ones included. */
+  get groupCount(): number {
+    return this.table.slotCount;
+  }
+
+  /** Groups that exist now. */
+  get liveCount(): number {
+    return this.table.liveCount;
   }
 
   /** Group slot of each row (by position), adding groups that are new. Valid until the next call. */
   resolve(batch: Batch, rows: Int32Array | null, count: number): Int32Array {
-    if (this.slots.length < count) this.slots = new Int32Array(count);
-    for (let at = 0; at < count; at += 1) {
-      const key = this.keyOf(batch, rows === null ? at : (rows[at] as number));
-      const text = key.map(keyText).join('|');
-      let slot = this.index.get(text);
-      if (slot === undefined) {
-        slot = this.push(key);
-        this.index.set(text, slot);
-      }
-      this.slots[at] = slot;
+    const { table, combinations } = this;
+    this.factory.tidy();
+    if (this.factory.spec.keys.length === 0) {
+      this.ensureGlobalGroup();
+      return count <= NO_SLOTS.length ? NO_SLOTS : new Int32Array(count);
+    }
+    if (this.slots === NO_SLOTS || this.slots.length < count) {
+      this.slots = new Int32Array(Math.max(count, BATCH_ROWS_MAX));
+    }
+    const combined = combinations.fits(batch);
+    for (let at = 0; at < count;) {
+      const form = { selected: rows !== null, chunked: table.isChunked && !combined, combined };
+      const kernel = this.factory.kernels.resolve(batch, form);
+      at = kernel(table, combinations, batch, rows, at, count, this.slots);
     }
     return this.slots;
   }
 
   /** The one group of a query without keys exists even before its first row. */
   ensureGlobalGroup(): void {
-    if (this.factory.spec.keys.length > 0 || this.groupCount > 0) return;
-    this.push([]);
-    this.index.set('', 0);
+    if (this.factory.spec.keys.length === 0 && this.table.slotCount === 0) this.table.add();
   }
 
   /** A group with the key of that row which no look-up finds: a session. */
   addSlot(batch: Batch, row: number): number {
-    return this.push(this.keyOf(batch, row));
+    const { keys } = this.factory.spec;
+    for (let key = 0; key < keys.length; key += 1) {
+      const column = keys[key]!;
+      this.table.keyCells[key] = this.factory.codecs.get(column)!.read(batch.columns[column]!, row);
+    }
+    return this.table.add();
   }
 
   /** Adds rows to their groups. `rows` are physical row numbers; null means 0 … count - 1. */
   update(batch: Batch, rows: Int32Array | null, count: number): void {
-    this.updateSlots(batch, rows, this.resolve(batch, rows, count), count);
+    if (count === 0) return;
+    this.runUpdate(batch, rows, this.resolve(batch, rows, count), 0, count, count);
+    this.sweep();
   }
 
   /** Adds rows to given slots, by position. */
   updateSlots(batch: Batch, rows: Int32Array | null, slots: Int32Array, count: number): void {
-    for (let at = 0; at < count; at += 1) {
-      this.add(batch, rows === null ? at : (rows[at] as number), slots[at] as number);
-    }
+    if (count === 0) return;
+    this.factory.tidy();
+    this.runUpdate(batch, rows, slots, 0, count, count);
+    this.sweep();
   }
 
   /** As update; appends after each row the new state of its group (ops: +I, +U, −D). */
@@ -127,27 +190,7 @@ export class GroupedState {
     count: number,
     results: ResultRows,
   ): void {
-    const slots = this.resolve(batch, rows, count);
-    results.begin(batch.header, true);
-    for (let at = 0; at < count; at += 1) {
-      const row = rows === null ? at : (rows[at] as number);
-      const slot = slots[at] as number;
-      const before = (this.rows[slot] as SqlValue[][]).length;
-      this.add(batch, row, slot);
-      this.emit(slot, results, row, before === 0 ? 0 : 2);
-    }
-  }
-
-  /** As update; appends after each row every group of this state, in order of first appearance. */
-  updateEmitAll(batch: Batch, rows: Int32Array | null, count: number, results: ResultRows): void {
-    results.begin(batch.header, true);
-    const one = new Int32Array(1);
-    for (let at = 0; at < count; at += 1) {
-      const row = rows === null ? at : (rows[at] as number);
-      one[0] = row;
-      this.add(batch, row, this.resolve(batch, one, 1)[0] as number);
-      for (let slot = 0; slot < this.groupCount; slot += 1) this.emit(slot, results, row, 2);
-    }
+    this.runEmitting('changed', batch, rows, count, results);
   }
 
   /** As update; −U old, +U new after each row; +I for a group that is new, −D for one that ends. */
@@ -157,65 +200,95 @@ export class GroupedState {
     count: number,
     results: ResultRows,
   ): void {
+    this.runEmitting('retract', batch, rows, count, results);
+  }
+
+  /**
+   * As update; appends after each row every group of this state, in order of first appearance. The
+   * first snapshot is made from the records, each next one is the copy of it with one row changed.
+   */
+  updateEmitAll(batch: Batch, rows: Int32Array | null, count: number, results: ResultRows): void {
+    if (count === 0) return;
+    let present = this.table.slotCount;
     const slots = this.resolve(batch, rows, count);
-    results.begin(batch.header, true);
-    for (let at = 0; at < count; at += 1) {
-      const row = rows === null ? at : (rows[at] as number);
-      const slot = slots[at] as number;
-      const before = (this.rows[slot] as SqlValue[][]).length;
-      if (before > 0) this.emit(slot, results, row, 1);
-      this.add(batch, row, slot);
-      this.emit(slot, results, row, before === 0 ? 0 : 2);
+    const { interner, spec } = this.factory;
+    const takesBack = batch.ops !== null && spec.inputRetracts === true;
+    results.begin(batch.header, true, interner.dictionary);
+    for (let at = 0; at < count;) {
+      const slot = slots[at]!;
+      this.runUpdate(batch, rows, slots, at, at + 1, count);
+      present = Math.max(present, slot + 1);
+      if (results.rowCount + present > results.capacity) results.flush();
+      results.op = OP_UPDATE_AFTER;
+      results.origin = rows === null ? at : rows[at]!;
+      results.reportedSlot = slot;
+      this.emitRange(0, present, results);
+      at += 1;
+      const isWhole = this.table.liveCount === this.groupCount;
+      if (takesBack || !isWhole || at === count || present > results.rowCount) continue;
+      this.present = present;
+      const form = { selected: rows !== null, chunked: this.table.isChunked };
+      const kernel = this.factory.kernels.aggregate('all', batch, results, form);
+      at = kernel(this, batch, rows, slots, at, count, count, results);
+      present = this.present;
     }
+    this.sweep();
   }
 
   /** Appends one row per group, in order of first appearance (ops: +I). */
   emitAll(results: ResultRows): void {
-    for (let slot = 0; slot < this.groupCount; slot += 1) this.emitGroup(slot, results);
+    this.emitSlots(0, this.groupCount, results);
   }
 
   /** Appends the row of one group. */
   emitGroup(slot: number, results: ResultRows): void {
-    if (this.keys[slot] === null) return;
-    results.begin(results.header, false);
-    this.emit(slot, results, -1, 0);
+    this.emitSlots(slot, slot + 1, results);
   }
 
-  /** Adds the group `otherSlot` of `other` (same factory) to the group `slot` of this state. */
+  /** Adds the group `otherSlot` of `other` (same factory) to `slot`, whose rows came first. */
   merge(other: GroupedState, otherSlot: number, slot: number): void {
-    (this.rows[slot] as SqlValue[][]).push(...(other.rows[otherSlot] as SqlValue[][]));
+    this.factory.records.merge(this, slot, other, otherSlot);
   }
 
   /** Slot in this state of the group with the key of `otherSlot` in `other`; added when new. */
   slotOf(other: GroupedState, otherSlot: number): number {
-    const key = other.keys[otherSlot] as SqlValue[];
-    const text = key.map(keyText).join('|');
-    let slot = this.index.get(text);
-    if (slot === undefined) {
-      slot = this.push(key);
-      this.index.set(text, slot);
-    }
-    return slot;
+    const { keyCells } = this.table;
+    const base = other.table.baseOf(otherSlot);
+    keyCells.set(other.table.cellsOf(otherSlot).subarray(base, base + keyCells.length));
+    if (keyCells.length > 0) return this.table.findOrAdd();
+    this.ensureGlobalGroup();
+    return 0;
   }
 
   /** Forgets a group; its slot is used again by a later one. */
   freeSlot(slot: number): void {
-    this.keys[slot] = null;
-    this.rows[slot] = [];
+    this.clearParts(slot);
+    if (this.table.free(slot)) this.combinations.clear();
+  }
+
+  /** Kernels: brings a group back to no rows. */
+  resetSlot(slot: number): void {
+    this.clearParts(slot);
+    this.table.reset(slot);
+  }
+
+  /** Kernels: the group may be without rows when the call is over. */
+  suspect(slot: number): void {
+    this.suspects.push(slot);
   }
 
   /** Forgets all groups. */
   clear(): void {
-    this.groupCount = 0;
-    this.index = new Map();
-    this.keys = [];
-    this.rows = [];
+    this.table.clear();
+    this.combinations.clear();
+    for (const table of this.tables) table.clear();
+    for (const object of this.objects) object.clear();
   }
 
   /** One entry per group; `extra` may write fields in front (a pane's start). */
   snapshot(writer: StateWriter, extra?: (writer: StateWriter, slot: number) => void): void {
     for (let slot = 0; slot < this.groupCount; slot += 1) {
-      if (this.keys[slot] === null) continue;
+      if (this.table.isFreed(slot)) continue;
       writer.beginEntry(this.keyGroup(slot));
       extra?.(writer, slot);
       this.writeGroup(writer, slot);
@@ -225,30 +298,36 @@ export class GroupedState {
 
   /** Key group of a group: from the value hash of its key. */
   keyGroup(slot: number): number {
-    const { spec } = this.factory;
+    const cells = this.table.cellsOf(slot);
+    const base = this.table.baseOf(slot);
     let hash = 0;
-    for (const [at, value] of (this.keys[slot] as SqlValue[]).entries()) {
-      hash = combineHash(
-        hash,
-        hashValue(value, spec.inputTypes[spec.keys[at] as number] as SqlType),
-      );
+    for (let key = 0; key < this.factory.spec.keys.length; key += 1) {
+      hash = combineHash(hash, this.factory.records.codecOfKey(key).hash(cells[base + key]!));
     }
     return keyGroupOf(finaliseHash(hash));
   }
 
   /** Key and accumulators of a group as fields of the current entry. */
   writeGroup(writer: StateWriter, slot: number): void {
-    writer.writeText(JSON.stringify([this.keys[slot], this.rows[slot]], replacer));
+    this.factory.records.store(writer, this, slot);
   }
 
   /** Reads what writeGroup wrote into the group of that key; gives its slot. */
   restoreGroup(reader: StateReader): number {
-    return this.restoreInto(reader, true);
+    const { records, spec } = this.factory;
+    records.loadKey(reader, this);
+    this.ensureGlobalGroup();
+    const slot = spec.keys.length === 0 ? 0 : this.table.findOrAdd();
+    records.load(reader, this, slot);
+    return slot;
   }
 
   /** As restoreGroup, into a slot that no look-up finds (see addSlot). */
   restoreSlot(reader: StateReader): number {
-    return this.restoreInto(reader, false);
+    this.factory.records.loadKey(reader, this);
+    const slot = this.table.add();
+    this.factory.records.load(reader, this, slot);
+    return slot;
   }
 
   /** All entries of a snapshot written without extra fields. */
@@ -256,85 +335,88 @@ export class GroupedState {
     while (reader.nextEntry() >= 0) this.restoreGroup(reader);
   }
 
-  /** Approximate bytes held. */
+  /** Approximate bytes held, shared texts aside. */
   byteSize(): number {
-    return this.groupCount * 100;
+    let bytes = this.table.byteSize();
+    for (const table of this.tables) bytes += table.byteSize();
+    for (const object of this.objects) bytes += object.byteSize();
+    return bytes;
   }
 
-  private restoreInto(reader: StateReader, indexed: boolean): number {
-    const [key, rows] = JSON.parse(reader.readText(), reviver) as [SqlValue[], SqlValue[][]];
-    const slot = this.push(key);
-    this.rows[slot] = rows;
-    if (indexed) this.index.set(key.map(keyText).join('|'), slot);
-    return slot;
+  markIds(marks: Uint8Array): void {
+    this.factory.records.markIds(this, marks);
   }
 
-  private keyOf(batch: Batch, row: number): SqlValue[] {
-    const { spec } = this.factory;
-    return spec.keys.map((key) =>
-      columnValue(batch.columns[key] as Column, spec.inputTypes[key] as SqlType, row),
-    );
+  remapIds(newIds: Int32Array): void {
+    this.factory.records.remapIds(this, newIds);
   }
 
-  private push(key: SqlValue[]): number {
-    const slot = this.groupCount;
-    this.keys[slot] = key;
-    this.rows[slot] = [];
-    this.groupCount += 1;
-    return slot;
+  private runUpdate(
+    batch: Batch,
+    rows: Int32Array | null,
+    slots: Int32Array,
+    from: number,
+    to: number,
+    end: number,
+  ): void {
+    const form = { selected: rows !== null, chunked: this.table.isChunked };
+    const kernel = this.factory.kernels.aggregate('update', batch, null, form);
+    kernel(this, batch, rows, slots, from, to, end, null);
   }
 
-  private add(batch: Batch, row: number, slot: number): void {
-    const values = batch.columns.map((column, at) =>
-      columnValue(column, this.factory.spec.inputTypes[at] as SqlType, row),
-    );
-    (this.rows[slot] as SqlValue[][]).push(values);
-  }
-
-  private emit(slot: number, results: ResultRows, origin: number, op: number): void {
-    const { spec, dictionary } = this.factory;
-    results.useDictionary(dictionary);
-    const at = results.reserve();
-    results.rowCount += 1;
-    if (results.ops !== null) results.ops[at] = op;
-    results.origins[at] = origin;
-    let column = 0;
-    for (const value of this.keys[slot] as SqlValue[]) {
-      results.setValue(column, at, value, dictionary);
-      column += 1;
+  private runEmitting(
+    mode: KernelMode,
+    batch: Batch,
+    rows: Int32Array | null,
+    count: number,
+    results: ResultRows,
+  ): void {
+    if (count === 0) return;
+    const slots = this.resolve(batch, rows, count);
+    const { kernels, interner } = this.factory;
+    const form = { selected: rows !== null, chunked: this.table.isChunked };
+    const rowsEach = mode === 'retract' ? 2 : 1;
+    results.begin(batch.header, true, interner.dictionary);
+    for (let at = 0; at < count;) {
+      if (results.rowCount + rowsEach > results.capacity) results.flush();
+      const room = Math.floor((results.capacity - results.rowCount) / rowsEach);
+      const to = Math.min(count, at + room);
+      const kernel = kernels.aggregate(mode, batch, results, form);
+      at = kernel(this, batch, rows, slots, at, to, count, results);
     }
-    if (spec.windowColumns) {
-      results.setValue(column, at, results.windowStart, dictionary);
-      results.setValue(column + 1, at, results.windowEnd, dictionary);
-      column += 2;
-    }
-    for (const call of spec.aggregates) {
-      const value = evaluateAggregate(call, this.rows[slot] as SqlValue[][]);
-      if (value === OVERFLOW) {
-        results.fail(at, origin, `${call.function} is out of range`);
-        return;
-      }
-      results.setValue(column, at, value, dictionary);
-      column += 1;
+    this.sweep();
+  }
+
+  private emitSlots(from: number, to: number, results: ResultRows): void {
+    results.begin(results.header, false, this.factory.interner.dictionary);
+    results.op = OP_INSERT;
+    results.origin = -1;
+    results.reportedSlot = -1;
+    this.emitRange(from, to, results);
+  }
+
+  private emitRange(from: number, to: number, results: ResultRows): void {
+    const form = { selected: false, chunked: this.table.isChunked };
+    for (let at = from; at < to;) {
+      if (results.rowCount === results.capacity) results.flush();
+      const kernel = this.factory.kernels.aggregate('emit', null, results, form);
+      at = kernel(this, null, null, NO_SLOTS, at, to, to, results);
     }
   }
-}
 
-function hashValue(value: SqlValue, type: SqlType): number {
-  if (value === null) return NULL_HASH;
-  if (typeof value === 'bigint') return hashBigInt(value);
-  if (typeof value === 'boolean') return hashBoolean(value);
-  if (typeof value === 'number') return type.kind === 'bigint' ? 0 : hashDouble(value);
-  const bytes = new TextEncoder().encode(typeof value === 'string' ? value : keyText(value));
-  return hashBytes(bytes, 0, bytes.length);
-}
-
-function replacer(_: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? { bigint: value.toString() } : value;
-}
-function reviver(_: string, value: unknown): unknown {
-  if (value !== null && typeof value === 'object' && 'bigint' in value) {
-    return BigInt(value.bigint as string);
+  /** Forgets the groups that have no rows left. */
+  private sweep(): void {
+    const { suspects, table } = this;
+    if (suspects.length === 0) return;
+    for (const slot of suspects) {
+      const cells = table.cellsOf(slot);
+      if (cells[table.baseOf(slot) + this.factory.layout.rowsCell] === 0) this.freeSlot(slot);
+    }
+    suspects.length = 0;
   }
-  return value;
+
+  private clearParts(slot: number): void {
+    for (const table of this.tables) table.clearSlot(slot);
+    for (const object of this.objects) object.clearSlot(slot);
+  }
 }

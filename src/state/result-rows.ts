@@ -29,8 +29,10 @@ export interface ResultRowsOptions {
   readonly ops?: boolean;
 }
 
-/** Sign-extending views: the largest value an f64 column of an exact type may hold. */
 const MASK_64 = (1n << 64n) - 1n;
+
+const NO_TEXTS = new Dictionary();
+NO_TEXTS.internText('');
 
 export class ResultRows {
   readonly types: readonly SqlType[];
@@ -43,15 +45,24 @@ export class ResultRows {
   readonly ops: Uint8Array | null;
   readonly origins: Int32Array = new Int32Array(BATCH_ROWS_MAX);
   header: BatchHeader = emptyHeader('');
-  readonly errors: RowErrors;
   windowStart = 0;
   windowEnd = 0;
+  /** Row kind, origin and the only slot whose failure is reported (-1: all) of `emit` kernels. */
+  op = 0;
+  origin = -1;
+  reportedSlot = -1;
+  /** Not 0: rows hold what copying the plain arrays leaves out (see copyRest). */
+  rest = 0;
+  /** Number of this combination of column kinds among the factory's kernels; -1: not asked yet. */
+  variant = -1;
+  private readonly errors: RowErrors;
   private hasOrigins = false;
   private readonly failed: Uint8Array = new Uint8Array(BATCH_ROWS_MAX);
   private failedCount = 0;
   private readonly selection: Int32Array = new Int32Array(BATCH_ROWS_MAX);
   private readonly output: RowOutput;
   private readonly batch: Batch;
+  private dictionary = NO_TEXTS;
 
   constructor(
     types: readonly SqlType[],
@@ -67,6 +78,7 @@ export class ResultRows {
     this.hasNulls = new Uint8Array(types.length);
     this.ops = options.ops === true ? new Uint8Array(BATCH_ROWS_MAX) : null;
     this.batch = newBatch(this.columns, this.header);
+    this.rest = this.hasRestColumns() ? 1 : 0;
   }
 
   /** Window bounds of the rows that the next calls append. */
@@ -75,26 +87,59 @@ export class ResultRows {
     this.windowEnd = end;
   }
 
-  /** Header and kind of the rows that follow; rows of another header are emitted first. */
-  begin(header: BatchHeader, withOrigins: boolean): void {
+  /**
+   * Header, origins and dictionary of the rows that follow; rows of others are emitted first.
+   */
+  begin(header: BatchHeader, withOrigins: boolean, dictionary = this.dictionary): void {
     if (this.rowCount > 0 && (this.header !== header || this.hasOrigins !== withOrigins)) {
       this.flush();
     }
     this.header = header;
     this.hasOrigins = withOrigins;
+    if (this.dictionary !== dictionary) this.useDictionary(dictionary);
   }
 
-  /** A free row, emitting the full batch first when there is none. Fill it, then `rowCount += 1`. */
-  reserve(): number {
-    if (this.rowCount === this.capacity) this.flush();
-    return this.rowCount;
-  }
-
-  /** Leaves the row out of the batch and reports it. `row` is already counted. */
-  fail(row: number, originRow: number, message: string): void {
+  /** Leaves the row out of the batch, and reports it against its origin unless that was done. */
+  fail(row: number, origin: number, message: string, reports: boolean): void {
     this.failed[row] = 1;
     this.failedCount += 1;
-    this.errors.recordFailed(this.header, originRow, { key: 'NUMERIC_OVERFLOW', message });
+    this.rest = 1;
+    if (!reports) return;
+    this.errors.recordFailed(this.header, origin, { key: 'NUMERIC_OVERFLOW', message });
+  }
+
+  /** Whether the failure of a slot's row in a snapshot is to be reported. */
+  reports(slot: number): boolean {
+    return this.reportedSlot < 0 || this.reportedSlot === slot;
+  }
+
+  /** Copies what is not in plain arrays: NULL bytes, wide and list columns, failures. */
+  copyRest(source: number, target: number, count: number): void {
+    const end = source + count;
+    for (let index = 0; index < this.columns.length; index += 1) {
+      const column = this.columns[index]!;
+      if (this.hasNulls[index] === 1) this.nulls[index]!.copyWithin(target, source, end);
+      if (column.kind === 'i64' || column.kind === 'list') {
+        column.values.copyWithin(target, source, end);
+      } else if (column.kind === 'i128') {
+        column.high.copyWithin(target, source, end);
+        column.low.copyWithin(target, source, end);
+      }
+    }
+    if (this.failedCount === 0) return;
+    for (let row = 0; row < count; row += 1) {
+      if (this.failed[source + row] === 0) continue;
+      this.failed[target + row] = 1;
+      this.failedCount += 1;
+    }
+  }
+
+  /** Undoes NULLs from a column on, and the failure, that a copied row brought. */
+  clearRow(row: number, fromColumn: number): void {
+    for (let index = fromColumn; index < this.nulls.length; index += 1) this.nulls[index]![row] = 0;
+    if (this.failed[row] === 0) return;
+    this.failed[row] = 0;
+    this.failedCount -= 1;
   }
 
   /** Emits what is there. */
@@ -119,44 +164,36 @@ export class ResultRows {
       if (this.hasNulls[index] === 1) (this.nulls[index] as Uint8Array).fill(0, 0, count);
       this.hasNulls[index] = 0;
     }
+    this.rest = this.hasRestColumns() ? 1 : 0;
   }
 
   setNull(column: number, row: number): void {
     (this.nulls[column] as Uint8Array)[row] = 1;
     this.hasNulls[column] = 1;
+    this.rest = 1;
+    const target = this.columns[column]!;
+    if (target.kind === 'dict') target.codes[row] = 0;
   }
 
-  setBigInt(index: number, row: number, value: bigint): void {
-    let column = this.columns[index] as Column;
+  /** Writes an exact value; true when the column had to widen for it. */
+  setBigInt(index: number, row: number, value: bigint): boolean {
+    let column = this.columns[index]!;
     const wanted = kindForBigInt(value);
-    if (rankOf(wanted) > rankOf(column.kind)) column = this.widen(index, wanted);
+    const widens = rankOf(wanted) > rankOf(column.kind);
+    if (widens) column = this.widen(index, wanted);
     writeBigInt(column, row, value);
-  }
-
-  /** Any value of the column's type; the slow path of rare types. */
-  setValue(index: number, row: number, value: SqlValue, dictionary: Dictionary): void {
-    const column = this.columns[index] as Column;
-    if (value === null) {
-      this.setNull(index, row);
-      if (column.kind === 'dict') column.codes[row] = 0;
-      return;
-    }
-    if (typeof value === 'bigint') this.setBigInt(index, row, value);
-    else if (column.kind === 'f64') column.values[row] = value as number;
-    else if (column.kind === 'bool') column.values[row] = value === true ? 1 : 0;
-    else if (column.kind === 'dict') {
-      this.useDictionary(dictionary);
-      column.codes[row] = dictionary.internText(value as string);
-    } else if (column.kind === 'list') column.values[row] = value;
+    return widens;
   }
 
   /** All text columns speak codes of one dictionary at a time. */
-  useDictionary(dictionary: Dictionary): void {
-    for (const column of this.columns) {
-      if (column.kind !== 'dict' || column.dictionary === dictionary) continue;
-      this.flush();
-      column.dictionary = dictionary;
-    }
+  private useDictionary(dictionary: Dictionary): void {
+    this.flush();
+    this.dictionary = dictionary;
+    for (const column of this.columns) if (column.kind === 'dict') column.dictionary = dictionary;
+  }
+
+  private hasRestColumns(): boolean {
+    return this.columns.some(({ kind }) => kind === 'i64' || kind === 'i128' || kind === 'list');
   }
 
   /** Changes a column's kind for good, rows so far included. */
@@ -165,6 +202,8 @@ export class ResultRows {
     const to = newColumn(kind, this.capacity);
     for (let row = 0; row < this.rowCount; row += 1) writeBigInt(to, row, readBigInt(from, row));
     this.columns[index] = to;
+    this.rest = 1;
+    this.variant = -1;
     return to;
   }
 
@@ -198,8 +237,6 @@ function kindOf(type: SqlType): ColumnKind {
       return 'f64';
   }
 }
-
-const NO_TEXTS = new Dictionary();
 
 export function newColumn(kind: ColumnKind, capacity: number): Column {
   switch (kind) {

@@ -146,7 +146,8 @@ export class StateReader {
     const text = this.readText();
     const negative = text.startsWith('-');
     let value = 0n;
-    for (const digit of negative ? text.slice(1) : text) value = value * 36n + BigInt(parseInt(digit, 36));
+    for (const digit of negative ? text.slice(1) : text)
+      value = value * 36n + BigInt(parseInt(digit, 36));
     return negative ? -value : value;
   }
 }

@@ -1,0 +1,93 @@
+/**
+ * Input columns inside grouping kernels: which arrays a kernel binds for a column of some kind,
+ * and the fragment that turns a row into a value cell (state/value-cells.ts). Owns the names of
+ * those arrays; loops are key-resolve and aggregate-kernel.
+ */
+import type { Code } from '../base/js-code.js';
+import { code, identifier } from '../base/js-code.js';
+import type { CodeWriter } from '../base/js-code.js';
+import type { ColumnKind } from '../columnar/column.js';
+import type { SqlType } from '../columnar/types.js';
+
+/** A column as one kernel variant takes it. */
+export interface ColumnShape {
+  readonly kind: ColumnKind;
+  readonly nullable: boolean;
+}
+
+/** Shapes of the input columns by column number; columns that are not used have none. */
+export type InputShapes = readonly (ColumnShape | undefined)[];
+
+export function named(prefix: string, column: number): Code {
+  return identifier(`${prefix}${column}`);
+}
+
+/** Whether cells of this type and kind are the column's numbers as they stand. */
+function isPlain(kind: ColumnKind): boolean {
+  return kind === 'f64' || kind === 'bool';
+}
+
+/** Binds what `cellOf`, `isNullAt` and the sums need of a column: once per call, before the loop. */
+export function bindColumn(writer: CodeWriter, column: number, shape: ColumnShape): void {
+  const source = named('column', column);
+  writer.line(code`const ${source} = batch.columns[${column}];`);
+  if (shape.nullable) writer.line(code`const ${named('nulls', column)} = ${source}.nulls;`);
+  if (isPlain(shape.kind)) writer.line(code`const ${named('values', column)} = ${source}.values;`);
+  if (shape.kind === 'dict') {
+    writer.line(code`const ${named('codes', column)} = ${source}.codes;`);
+    writer.line(code`const ${named('ids', column)} = interner.idsOf(${source}.dictionary);`);
+  }
+}
+
+/** Binds the 32-bit words of a 64-bit column, which exact sums read. */
+export function bindWords(writer: CodeWriter, column: number): void {
+  const source = named('column', column);
+  writer.line(code`const ${named('words', column)} = wordsOf(${source}.values);`);
+}
+
+/** A condition that is true at a NULL row, or null where there are none. */
+export function isNullAt(column: number, shape: ColumnShape): Code | null {
+  return shape.nullable ? code`${named('nulls', column)}[row] === 1` : null;
+}
+
+/**
+ * Statements that leave the cell of `row` in a constant called `name`. The row is not NULL, or
+ * NULL gives NULL_CELL where `nulls` is true.
+ */
+export function cellOf(
+  writer: CodeWriter,
+  name: Code,
+  column: number,
+  shape: ColumnShape,
+  nulls: boolean,
+): void {
+  const isNull = nulls ? isNullAt(column, shape) : null;
+  if (shape.kind === 'dict') {
+    const ids = named('ids', column);
+    const at = code`${named('codes', column)}[row]`;
+    writer.line(
+      code`let ${name} = ${isNull === null ? ids : code`${isNull} ? Infinity : ${ids}`}[${at}];`,
+    );
+    writer.line(
+      code`if (${name} < 0) ${name} = interner.internCode(${named('column', column)}.dictionary, ${ids}, ${at});`,
+    );
+    return;
+  }
+  // Adding zero turns -0 into 0, which is one value with it.
+  const value = isPlain(shape.kind)
+    ? code`${named('values', column)}[row] + 0`
+    : code`${named('codec', column)}.read(${named('column', column)}, row)`;
+  writer.line(
+    code`const ${name} = ${isNull === null ? value : code`${isNull} ? Infinity : ${value}`};`,
+  );
+}
+
+/** The value of a row as a double, for statistics; scale of a DECIMAL included. */
+export function doubleOf(column: number, type: SqlType, shape: ColumnShape): Code {
+  const divisor = type.kind === 'decimal' ? 10 ** type.scale : 1;
+  const value =
+    shape.kind === 'f64'
+      ? code`${named('values', column)}[row]`
+      : code`doubleOf(${named('column', column)}, row)`;
+  return divisor === 1 ? value : code`(${value} / ${divisor})`;
+}

@@ -1,0 +1,151 @@
+/**
+ * The kernel that finds the group slot of each row. Owns its three forms: no key (slot 0, no
+ * kernel), keys that are all codes of small dictionaries (one look-up in a table of code
+ * combinations), and the general one: value cells, hash, open addressing (state/group-table.ts
+ * draws the table). New groups are added by the table, not here.
+ *
+ *   resolve(table, combinations, batch, rows, from, to, slots)
+ */
+import { Code, CodeWriter, code } from '../base/js-code.js';
+import type { CellCodec } from '../state/value-cells.js';
+import type { GroupTable } from '../state/group-table.js';
+import type { Interner } from '../state/interner.js';
+import type { CodeCombinations } from '../state/code-combinations.js';
+import type { Batch } from '../columnar/batch.js';
+import { compileFunction } from './compile.js';
+import type { InputShapes } from './key-cell.js';
+import { bindColumn, cellOf, isNullAt, named } from './key-cell.js';
+
+export type ResolveKernel = (
+  table: GroupTable,
+  combinations: CodeCombinations,
+  batch: Batch,
+  rows: Int32Array | null,
+  from: number,
+  to: number,
+  slots: Int32Array,
+) => number;
+
+export interface ResolveShape {
+  readonly inputs: InputShapes;
+  readonly selected: boolean;
+  /** Whether the table has more than one chunk. */
+  readonly chunked: boolean;
+  /** Keys are dict columns with few combinations. */
+  readonly combined: boolean;
+}
+
+export interface ResolveContext {
+  readonly id: string;
+  readonly keys: readonly number[];
+  readonly stride: number;
+  readonly interner: Interner;
+  /** Codec of each input column that is a key. */
+  readonly codecs: ReadonlyMap<number, CellCodec>;
+  /** One double and the same eight bytes as two words. */
+  readonly bits: Float64Array;
+  readonly words: Int32Array;
+}
+
+export function resolveSource(context: ResolveContext, shape: ResolveShape): string {
+  const writer = new CodeWriter();
+  writer.open(code`return function resolve(table, combinations, batch, rows, from, to, slots)`);
+  for (const key of new Set(context.keys)) bindColumn(writer, key, shape.inputs[key]!);
+  writer.line(code`const keys = table.keyCells;`);
+  if (shape.combined) writeCombined(writer, context, shape);
+  else writeGeneral(writer, context, shape);
+  writer.line(code`return to;`);
+  writer.close();
+  return writer.toString();
+}
+
+export function compileResolve(context: ResolveContext, shape: ResolveShape): ResolveKernel {
+  const codecs = [...context.codecs];
+  const names = codecs.map(([column]) => named('codec', column).text);
+  return compileFunction(
+    `${context.id}-resolve`,
+    ['interner', 'bits', 'words', ...names],
+    resolveSource(context, shape),
+    [context.interner, context.bits, context.words, ...codecs.map(([, codec]) => codec)],
+  ) as ResolveKernel;
+}
+
+function openLoop(writer: CodeWriter, shape: ResolveShape): void {
+  writer.open(code`for (let i = from; i < to; i += 1)`);
+  writer.line(shape.selected ? code`const row = rows[i];` : code`const row = i;`);
+}
+
+function writeCombined(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+  writer.line(code`const known = combinations.slots;`);
+  context.keys.forEach((key, at) => {
+    writer.line(code`const shift${at} = combinations.shifts[${at}];`);
+    if (shape.inputs[key]!.nullable) {
+      writer.line(code`const none${at} = combinations.nullCodes[${at}];`);
+    }
+  });
+  openLoop(writer, shape);
+  let place = code`0`;
+  context.keys.forEach((key, at) => {
+    const isNull = isNullAt(key, shape.inputs[key]!);
+    const own = code`${named('codes', key)}[row]`;
+    const each = isNull === null ? own : code`(${isNull} ? none${at} : ${own})`;
+    place = at === 0 ? each : code`((${place} << shift${at}) | ${each})`;
+  });
+  writer.line(code`const place = ${place};`);
+  writer.line(code`let slot = known[place] - 1;`);
+  writer.open(code`if (slot < 0)`);
+  writeKeyCells(writer, context, shape);
+  context.keys.forEach((_, at) => writer.line(code`keys[${at}] = key${at};`));
+  writer.line(code`slot = table.findOrAdd();`);
+  writer.line(code`known[place] = slot + 1;`);
+  writer.close();
+  writer.line(code`slots[i] = slot;`);
+  writer.close();
+}
+
+function writeKeyCells(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+  context.keys.forEach((key, at) => {
+    cellOf(writer, code`key${at}`, key, shape.inputs[key]!, true);
+  });
+}
+
+function writeGeneral(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+  writer.line(code`let places = table.places;`);
+  writer.line(code`let mask = places.length - 1;`);
+  writer.line(shape.chunked ? code`const chunks = table.chunks;` : code`let cells = table.first;`);
+  openLoop(writer, shape);
+  writeKeyCells(writer, context, shape);
+  writer.line(code`let hash = 0;`);
+  context.keys.forEach((_, at) => {
+    writer.line(code`bits[0] = key${at};`);
+    writer.line(code`hash = Math.imul(hash ^ words[0], 0x85ebca6b);`);
+    writer.line(code`hash = Math.imul(hash ^ (hash >>> 15) ^ words[1], 0xc2b2ae35);`);
+    writer.line(code`hash ^= hash >>> 16;`);
+  });
+  writer.line(code`let place = hash & mask;`);
+  writer.line(code`let slot = places[place] - 1;`);
+  writer.open(code`while (slot >= 0)`);
+  if (shape.chunked) writer.line(code`const cells = chunks[slot >>> 16];`);
+  const index = shape.chunked ? code`(slot & 65535)` : code`slot`;
+  writer.line(code`const base = ${index} * ${context.stride};`);
+  const equal = context.keys.map((_, at) => `cells[base + ${at}] === key${at}`).join(' && ');
+  writer.line(code`if (${new Code(equal)}) break;`);
+  writer.line(code`place = (place + 1) & mask;`);
+  writer.line(code`slot = places[place] - 1;`);
+  writer.close();
+  writer.open(code`if (slot < 0)`);
+  context.keys.forEach((_, at) => writer.line(code`keys[${at}] = key${at};`));
+  writer.line(code`slot = table.addAt(place);`);
+  writer.line(code`places = table.places;`);
+  writer.line(code`mask = places.length - 1;`);
+  if (!shape.chunked) {
+    writer.line(code`cells = table.first;`);
+    writer.open(code`if (table.isChunked)`);
+    writer.line(code`slots[i] = slot;`);
+    writer.line(code`return i + 1;`);
+    writer.close();
+  }
+  writer.close();
+  writer.line(code`slots[i] = slot;`);
+  writer.close();
+}

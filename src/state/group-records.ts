@@ -1,0 +1,230 @@
+/**
+ * What is done with a group's record outside the kernels: merging two groups, writing and reading
+ * snapshots, and following the interner's compaction. Walks the layout (codegen/aggregate-layout)
+ * cell by cell; nothing here runs per input row.
+ *
+ * A group in a snapshot := key values, cells behind the keys, value tables, objects
+ */
+import type { AggregateItem, AggregateLayout } from '../codegen/aggregate-layout.js';
+import { newBatch, emptyHeader } from '../columnar/batch.js';
+import { addDouble, addPair } from './double-double.js';
+import { addBigInt, addSum } from './exact-sums.js';
+import type { GroupObject } from './group-object.js';
+import type { GroupTable } from './group-table.js';
+import { extremeCell } from './kernel-support.js';
+import { addMoments, addSums, MOMENT_CELLS, PAIR_CELLS } from './moments.js';
+import type { StateReader, StateWriter } from './snapshot.js';
+import type { CellCodec } from './value-cells.js';
+import { NULL_CELL } from './value-cells.js';
+import type { ValueTable } from './value-table.js';
+import { markCell, remapCell } from './value-table.js';
+
+/** The parts of a state that hold its groups. */
+export interface GroupParts {
+  readonly table: GroupTable;
+  readonly tables: readonly ValueTable[];
+  readonly objects: readonly GroupObject[];
+}
+
+const NO_ROWS = newBatch([], emptyHeader(''));
+
+export class GroupRecords {
+  private readonly layout: AggregateLayout;
+  private readonly codecs: ReadonlyMap<number, CellCodec>;
+  /** Codec of each cell that may hold an id; null for plain numbers. */
+  private readonly cellCodecs: readonly (CellCodec | null)[];
+  private readonly holdsIds: boolean;
+
+  constructor(layout: AggregateLayout, codecs: ReadonlyMap<number, CellCodec>) {
+    this.layout = layout;
+    this.codecs = codecs;
+    const cellCodecs: (CellCodec | null)[] = new Array<null>(layout.stride).fill(null);
+    layout.spec.keys.forEach((key, at) => {
+      cellCodecs[at] = this.idCodec(key);
+    });
+    for (const item of layout.items) {
+      if (item.kind !== 'extreme' && item.kind !== 'pick' && item.kind !== 'delta') continue;
+      cellCodecs[item.at] = this.idCodec(item.column);
+      if (item.kind === 'delta') cellCodecs[item.at + 1] = this.idCodec(item.column);
+    }
+    this.cellCodecs = cellCodecs;
+    this.holdsIds = cellCodecs.some((codec) => codec !== null);
+  }
+
+  codecOfKey(key: number): CellCodec {
+    return this.codecs.get(this.layout.spec.keys[key]!)!;
+  }
+
+  /** Adds group `otherSlot` of `other` to `slot` of `to`; the rows of `to` came first. */
+  merge(to: GroupParts, slot: number, other: GroupParts, otherSlot: number): void {
+    const { layout } = this;
+    const cells = to.table.cellsOf(slot);
+    const base = to.table.baseOf(slot);
+    const otherCells = other.table.cellsOf(otherSlot);
+    const otherBase = other.table.baseOf(otherSlot);
+    cells[base + layout.rowsCell]! += otherCells[otherBase + layout.rowsCell]!;
+    const { bornCell } = layout;
+    if (bornCell >= 0 && otherCells[otherBase + bornCell] === 1) cells[base + bornCell] = 1;
+    layout.lanes.forEach((lane, index) => {
+      const items = layout.items.filter((item) => item.lane === index);
+      if (lane.table !== null) {
+        const { cells: values, counts } = other.tables[lane.table]!.entriesOf(otherSlot);
+        values.forEach((value, at) => {
+          if (to.tables[lane.table!]!.add(slot, value, counts[at]!) === 0) return;
+          cells[base + lane.cell]! += 1;
+          for (const item of items) this.addValue(item, to, slot, value);
+        });
+        return;
+      }
+      if (lane.cell >= 0) cells[base + lane.cell]! += otherCells[otherBase + lane.cell]!;
+      for (const item of items) {
+        if (item.kind !== 'object') this.mergeCells(item, cells, base, otherCells, otherBase);
+        else to.objects[item.object]!.merge(other.objects[item.object]!, otherSlot, slot);
+      }
+    });
+  }
+
+  store(writer: StateWriter, parts: GroupParts, slot: number): void {
+    const { keys } = this.layout.spec;
+    const cells = parts.table.cellsOf(slot);
+    const base = parts.table.baseOf(slot);
+    for (let cell = 0; cell < this.layout.stride; cell += 1) {
+      const codec = cell < keys.length ? this.codecOfKey(cell) : this.cellCodecs[cell]!;
+      if (codec === null) writer.writeF64(cells[base + cell]!);
+      else codec.store(writer, cells[base + cell]!);
+    }
+    for (const table of parts.tables) table.snapshot(writer, slot);
+    for (const object of parts.objects) object.snapshot(writer, slot);
+  }
+
+  /** Reads the key into the table's keyCells; `load` reads what follows. */
+  loadKey(reader: StateReader, parts: GroupParts): void {
+    for (let key = 0; key < this.layout.spec.keys.length; key += 1) {
+      parts.table.keyCells[key] = this.codecOfKey(key).load(reader);
+    }
+  }
+
+  load(reader: StateReader, parts: GroupParts, slot: number): void {
+    const cells = parts.table.cellsOf(slot);
+    const base = parts.table.baseOf(slot);
+    for (let cell = this.layout.spec.keys.length; cell < this.layout.stride; cell += 1) {
+      const codec = this.cellCodecs[cell]!;
+      cells[base + cell] = codec === null ? reader.readF64() : codec.load(reader);
+    }
+    for (const table of parts.tables) table.restore(reader, slot);
+    for (const object of parts.objects) object.restore(reader, slot);
+  }
+
+  markIds(parts: GroupParts, marks: Uint8Array): void {
+    this.eachIdCell(parts.table, (codec, cells, at) => {
+      markCell(codec, cells[at]!, marks);
+    });
+    for (const table of parts.tables) table.markIds(marks);
+    for (const object of parts.objects) object.markIds(marks);
+  }
+
+  remapIds(parts: GroupParts, newIds: Int32Array): void {
+    this.eachIdCell(parts.table, (codec, cells, at) => {
+      cells[at] = remapCell(codec, cells[at]!, newIds);
+    });
+    for (const table of parts.tables) table.remapIds(newIds);
+    for (const object of parts.objects) object.remapIds(newIds);
+    parts.table.reindex();
+  }
+
+  private idCodec(column: number): CellCodec | null {
+    const codec = this.codecs.get(column)!;
+    return codec.ids === 'never' ? null : codec;
+  }
+
+  private eachIdCell(
+    table: GroupTable,
+    visit: (codec: CellCodec, cells: Float64Array, at: number) => void,
+  ): void {
+    if (!this.holdsIds) return;
+    for (let slot = 0; slot < table.slotCount; slot += 1) {
+      if (table.isFreed(slot)) continue;
+      const cells = table.cellsOf(slot);
+      const base = table.baseOf(slot);
+      for (let cell = 0; cell < this.cellCodecs.length; cell += 1) {
+        const codec = this.cellCodecs[cell]!;
+        if (codec !== null) visit(codec, cells, base + cell);
+      }
+    }
+  }
+
+  private mergeCells(
+    item: AggregateItem,
+    cells: Float64Array,
+    base: number,
+    other: Float64Array,
+    otherBase: number,
+  ): void {
+    const at = base + item.at;
+    const from = otherBase + item.at;
+    switch (item.kind) {
+      case 'sum-double':
+        addPair(cells, at, other, from);
+        return;
+      case 'sum-exact':
+        addSum(cells, at, other, from, item.wide);
+        return;
+      case 'moments':
+        addSums(cells, at, other, from, MOMENT_CELLS);
+        return;
+      case 'pairs':
+        addSums(cells, at, other, from, PAIR_CELLS);
+        return;
+      case 'extreme':
+        this.mergeExtreme(item, cells, at, other[from]!, item.greatest);
+        return;
+      case 'delta':
+        this.mergeExtreme(item, cells, at, other[from]!, false);
+        this.mergeExtreme(item, cells, at + 1, other[from + 1]!, true);
+        return;
+      case 'pick': {
+        const theirs = other[from]!;
+        if (theirs !== NULL_CELL && (item.last || cells[at] === NULL_CELL)) cells[at] = theirs;
+        return;
+      }
+      case 'count':
+      case 'object':
+        return;
+    }
+  }
+
+  private mergeExtreme(
+    item: AggregateItem,
+    cells: Float64Array,
+    at: number,
+    value: number,
+    greatest: boolean,
+  ): void {
+    if (value === NULL_CELL || value === -NULL_CELL) return;
+    extremeCell(this.codecs.get(item.column)!, cells, at, value, greatest ? -1 : 1);
+  }
+
+  /** Adds one value of a DISTINCT lane, as the kernels would from a row. */
+  private addValue(item: AggregateItem, to: GroupParts, slot: number, cell: number): void {
+    const cells = to.table.cellsOf(slot);
+    const at = to.table.baseOf(slot) + item.at;
+    switch (item.kind) {
+      case 'sum-double':
+        addDouble(cells, at, cell);
+        return;
+      case 'sum-exact': {
+        const value = this.codecs.get(item.column)!.value(cell) as bigint;
+        addBigInt(cells, at, value, item.wide);
+        return;
+      }
+      case 'moments':
+        addMoments(cells, at, cell, 1);
+        return;
+      case 'object':
+        to.objects[item.object]!.add(slot, cell, 1, NO_ROWS, 0);
+        return;
+      default:
+        return;
+    }
+  }
+}
