@@ -25,8 +25,9 @@ export type JsonValuePlan =
   | { readonly kind: 'skip'; readonly shape: 'text' | 'number' | 'other' }
   /** Plain ASCII text into dictionary codes. */
   | { readonly kind: 'text'; readonly column: number }
-  /** Whole numbers of at most 15 digits (nine unless `wide`), BIGINT and TIMESTAMP. */
+  /** Whole numbers of at most nine digits, `wide` ones of 15: BIGINT and TIMESTAMP. */
   | { readonly kind: 'integer'; readonly column: number; readonly wide: boolean }
+  /** At most nine digits, `wide` ones 18. */
   | { readonly kind: 'double'; readonly column: number; readonly wide: boolean }
   | {
       readonly kind: 'decimal';
@@ -73,6 +74,13 @@ export interface JsonKernelLinks {
   /** Reads on to the next key that is a slot's, or to the end of the object; the state in state[0]. */
   readonly seek: (bytes: Uint8Array, at: number, slot: number) => number;
   readonly state: Int32Array;
+  /** (head × 10^tailDigits + tail) / 10^fraction, correctly rounded, or NaN. */
+  readonly longQuotient: (
+    head: number,
+    tail: number,
+    tailDigits: number,
+    fraction: number,
+  ) => number;
   /** Steps over the rest of a text, or over any value; -1 when it is malformed. */
   readonly skipText: (bytes: Uint8Array, at: number) => number;
   readonly skipValue: (bytes: Uint8Array, at: number) => number;
@@ -91,11 +99,14 @@ const BITS = 31;
 const NARROW_DIGITS = 9;
 /** Digits that are exact in a double. */
 const WIDE_DIGITS = 15;
+/** Digits that two int32 hold. */
+const LONG_DIGITS = 18;
 
 export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks): JsonKernel {
   const names = [
     'textSpecial',
     'powersOfTen',
+    'longQuotient',
     'seek',
     'state',
     'skipText',
@@ -106,6 +117,7 @@ export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks):
   const values: unknown[] = [
     links.textSpecial,
     links.powersOfTen,
+    links.longQuotient,
     links.seek,
     links.state,
     links.skipText,
@@ -129,7 +141,8 @@ export function jsonKernelSource(spec: JsonKernelSpec): string {
   writer.line(
     code`let at = from, step = 0, byte = 0, digit = 0, start = 0, whole = 0, fraction = 0;`,
   );
-  writer.line(code`let hash = 0, text = 0, number = 0, exact = 0.5, negative = false;`);
+  writer.line(code`let hash = 0, text = 0, number = 0, tail = 0, limit = 0;`);
+  writer.line(code`let exact = 0.5, negative = false;`);
   const words = Math.ceil(spec.columnCount / BITS);
   for (let word = 0; word < words; word += 1) writer.line(code`let ${seenWord(word)} = 0;`);
   writer.open(code`for (;;)`).open(code`switch (step)`);
@@ -236,66 +249,110 @@ function emitText(writer: CodeWriter, column: number): void {
 
 type NumberPlan = Extract<JsonValuePlan, { readonly wide: boolean }>;
 
-/** Sign, digits and, but for whole numbers, a fraction; a value of that form ends in `break value`. */
+/**
+ * Sign, digits and, but for whole numbers, a fraction; a value of that form ends in `break value`.
+ * The first nine digits add up in `number`; those of a wide number behind them in `tail`.
+ */
 function emitNumber(writer: CodeWriter, value: NumberPlan): void {
   const { column, wide } = value;
-  const sum = wide
-    ? code`exact = exact * 10 + digit;`
-    : code`number = Math.imul(number, 10) + digit | 0;`;
-  const digitsMax = wide ? WIDE_DIGITS : NARROW_DIGITS;
   writer.line(code`start = at;`);
   writer.line(code`negative = bytes[at] === 45;`);
   writer.line(code`if (negative) at = at + 1 | 0;`);
   writer.line(code`text = at;`);
-  writer.line(wide ? code`exact = 0;` : code`number = 0;`);
+  writer.line(code`number = 0;`);
+  if (wide) {
+    writer.line(code`tail = 0;`);
+    writer.line(code`limit = at + ${NARROW_DIGITS} | 0;`);
+  }
   writer.line(code`digit = bytes[at] - 48 | 0;`);
-  emitDigits(writer, sum);
+  emitNumberDigits(writer, wide);
   writer.line(code`whole = at - text | 0;`);
   writer.open(code`if (${wellFormedInteger()})`);
   if (value.kind === 'integer') {
+    const digitsMax = wide ? WIDE_DIGITS : NARROW_DIGITS;
     writer.open(code`if (whole <= ${digitsMax} && digit !== -2 && (digit + 48 | 32) !== 101)`);
-    const read = wide ? code`exact` : code`number`;
-    writer.line(code`${named('values', column)}[row] = negative ? 0 - ${read} : ${read};`);
+    emitSignificand(writer, wide, code`whole`);
+    emitStore(writer, column, code`0 - exact`);
+    writer.close();
   } else {
     writer.line(code`fraction = 0;`);
     writer.open(code`if (digit === -2)`);
     writer.line(code`at = at + 1 | 0;`);
     writer.line(code`text = at;`);
+    if (wide) writer.line(code`limit = limit + 1 | 0;`);
     writer.line(code`digit = bytes[at] - 48 | 0;`);
-    emitDigits(writer, sum);
+    emitNumberDigits(writer, wide);
     writer.line(code`fraction = at - text | 0;`);
     // A point without digits sends the number to the cell reader.
     writer.line(code`if (fraction === 0) fraction = 99;`);
     writer.close();
-    emitFraction(writer, value, digitsMax);
+    if (value.kind === 'decimal') emitDecimal(writer, value);
+    else emitDouble(writer, value);
   }
-  writer.line(code`${seenOf(column)} |= ${bitOf(column)};`);
-  writer.line(code`break value;`);
-  writer.close();
   writer.close();
   writer.line(code`at = start;`);
 }
 
-/** Opens the block of the numbers that are stored, and stores them. */
-function emitFraction(writer: CodeWriter, value: NumberPlan, digitsMax: number): void {
-  const target = named('values', value.column);
-  if (!value.wide) writer.line(code`exact = number;`);
-  const noExponent = code`(digit + 48 | 32) !== 101`;
-  if (value.kind === 'decimal') {
-    const { scale, precision } = value;
-    // whole + scale digits are what the unscaled value has.
-    const bounded = Math.min(digitsMax, WIDE_DIGITS - scale);
-    writer.open(
-      code`if (whole <= ${Math.min(bounded, precision - scale)} && fraction <= ${scale} && whole + fraction <= ${digitsMax} && ${noExponent})`,
-    );
-    writer.line(code`if (fraction !== ${scale}) exact *= powersOfTen[${scale} - fraction];`);
-    writer.line(code`${target}[row] = negative ? 0 - exact : exact;`);
+function emitStore(writer: CodeWriter, column: number, negated: Code): void {
+  writer.line(code`${named('values', column)}[row] = negative ? ${negated} : exact;`);
+  writer.line(code`${seenOf(column)} |= ${bitOf(column)};`);
+  writer.line(code`break value;`);
+}
+
+function emitNumberDigits(writer: CodeWriter, wide: boolean): void {
+  if (!wide) {
+    emitDigits(writer, code`number = Math.imul(number, 10) + digit | 0;`);
     return;
   }
-  writer.open(code`if (whole + fraction <= ${digitsMax} && ${noExponent})`);
+  writer.open(code`while (digit >= 0 && digit <= 9 && at < limit)`);
+  writer.line(code`number = Math.imul(number, 10) + digit | 0;`);
+  writer.line(code`at = at + 1 | 0;`);
+  writer.line(code`digit = bytes[at] - 48 | 0;`);
+  writer.close();
+  emitDigits(writer, code`tail = Math.imul(tail, 10) + digit | 0;`);
+}
+
+/** The digits as one double, exact up to 15 of them. */
+function emitSignificand(writer: CodeWriter, wide: boolean, digits: Code): void {
+  writer.line(code`exact = number;`);
+  if (!wide) return;
+  writer.line(
+    code`if (${digits} > ${NARROW_DIGITS}) exact = exact * powersOfTen[${digits} - ${NARROW_DIGITS}] + tail;`,
+  );
+}
+
+function emitDecimal(writer: CodeWriter, value: Extract<NumberPlan, { kind: 'decimal' }>): void {
+  const { scale, precision, wide, column } = value;
+  const digitsMax = wide ? WIDE_DIGITS : NARROW_DIGITS;
+  // whole + scale digits are what the unscaled value has.
+  const wholeMax = Math.min(digitsMax, WIDE_DIGITS - scale, precision - scale);
+  const fits = code`whole <= ${wholeMax} && fraction <= ${scale} && whole + fraction <= ${digitsMax}`;
+  writer.open(code`if (${fits} && (digit + 48 | 32) !== 101)`);
+  emitSignificand(writer, wide, code`(whole + fraction)`);
+  writer.line(code`if (fraction !== ${scale}) exact *= powersOfTen[${scale} - fraction];`);
+  emitStore(writer, column, code`0 - exact`);
+  writer.close();
+}
+
+function emitDouble(writer: CodeWriter, value: Extract<NumberPlan, { kind: 'double' }>): void {
+  const { wide, column } = value;
+  const digitsMax = wide ? LONG_DIGITS : NARROW_DIGITS;
+  writer.open(code`if (whole + fraction <= ${digitsMax} && (digit + 48 | 32) !== 101)`);
+  if (wide) {
+    writer.open(code`if (whole + fraction > ${WIDE_DIGITS})`);
+    writer.line(
+      code`exact = longQuotient(number, tail, whole + fraction - ${NARROW_DIGITS}, fraction);`,
+    );
+    writer.between(code`else`);
+  }
+  emitSignificand(writer, wide, code`(whole + fraction)`);
   // Both are exact, so the division rounds correctly.
   writer.line(code`if (fraction !== 0) exact /= powersOfTen[fraction];`);
-  writer.line(code`${target}[row] = negative ? -exact : exact;`);
+  // Too near the middle of two doubles it is NaN: the cell reader knows.
+  if (wide) writer.close().open(code`if (exact === exact)`);
+  emitStore(writer, column, code`-exact`);
+  if (wide) writer.close();
+  writer.close();
 }
 
 function emitDigits(writer: CodeWriter, each: Code): void {

@@ -13,7 +13,7 @@ import { learnLayout } from './json-layout.js';
 import type { LayoutSlot } from './json-layout.js';
 import { TEXT_SPECIAL } from './json-scanner.js';
 import type { JsonScanner } from './json-scanner.js';
-import { POWERS_OF_TEN } from './number-text.js';
+import { longQuotient, POWERS_OF_TEN } from './number-text.js';
 import type { TargetColumn } from './target.js';
 
 /** Records read without a kernel first: short inputs do not pay for one. */
@@ -37,6 +37,9 @@ export class JsonFastPath {
   /** Codes are slot numbers. */
   private slotKeys = new Dictionary();
   private slotCount = 0;
+  private leads: readonly Uint8Array[] = [];
+  /** Slot that the last detour from each state led to; -1: none yet. */
+  private detours = new Int32Array(0);
   private readonly state = new Int32Array(1);
   private warmUp = 0;
   private layouts = 0;
@@ -83,12 +86,15 @@ export class JsonFastPath {
     this.slotKeys = new Dictionary();
     for (const slot of slots) this.slotKeys.internText(slot.key);
     this.slotCount = slots.length;
+    this.leads = slots.map((slot) => slot.lead);
+    this.detours = new Int32Array(slots.length + 1).fill(-1);
     return compileJsonKernel(
       { slots, columnCount: targets.length },
       {
         columns: targets.map((target, index) => this.kernelColumn(target, index)),
         textSpecial: TEXT_SPECIAL,
         powersOfTen: POWERS_OF_TEN,
+        longQuotient,
         seek: (bytes, at, slot) => this.seek(bytes, at, slot),
         state: this.state,
         skipText: (bytes, at) => scanner.skipText(bytes, at),
@@ -118,26 +124,27 @@ export class JsonFastPath {
    * slot, whose state goes to `state`, or behind the closing brace. -1 when malformed.
    */
   private seek(bytes: Uint8Array, from: number, slot: number): number {
-    const { slotKeys, state } = this;
-    const { scanner } = this.parts;
     this.seeks += 1;
-    let at = scanner.skipSpace(bytes, from);
-    if (slot === 0) {
-      if (bytes[at] !== 123) return -1;
-      at = scanner.skipSpace(bytes, at + 1);
-      if (bytes[at] === 125) return this.atEnd(at);
-    } else {
-      if (bytes[at] === 125) return this.atEnd(at);
-      if (bytes[at] !== 44) return -1;
-      at = scanner.skipSpace(bytes, at + 1);
+    const opening = slot === 0 ? 123 : 44;
+    // Records of two layouts in turn take the same detours again and again.
+    const detour = this.detours[slot]!;
+    if (detour >= 0 && startsWith(bytes, from, opening, this.leads[detour]!)) {
+      this.state[0] = detour * 2 + 1;
+      return from + this.leads[detour]!.length;
     }
+    const { scanner } = this.parts;
+    let at = scanner.skipSpace(bytes, from);
+    if (bytes[at] !== opening) return slot > 0 && bytes[at] === 125 ? this.atEnd(at) : -1;
+    at = scanner.skipSpace(bytes, at + 1);
+    if (slot === 0 && bytes[at] === 125) return this.atEnd(at);
     for (;;) {
       at = scanner.key(bytes, at);
       if (at < 0) return -1;
       const { textBytes, textStart, textEnd } = scanner;
-      const found = slotKeys.find(textBytes, textStart, textEnd - textStart);
+      const found = this.slotKeys.find(textBytes, textStart, textEnd - textStart);
       if (found >= 0) {
-        state[0] = found * 2 + 1;
+        this.state[0] = found * 2 + 1;
+        this.detours[slot] = found;
         return at;
       }
       at = scanner.skipValue(bytes, at);
@@ -162,6 +169,15 @@ export class JsonFastPath {
       if ((seen & (1 << (index - first))) === 0) targets[index]!.setNull(row);
     }
   }
+}
+
+/** Whether the bytes are `opening` and then the lead without its own opening byte. */
+function startsWith(bytes: Uint8Array, at: number, opening: number, lead: Uint8Array): boolean {
+  if (bytes[at] !== opening || (lead[0] !== 44 && lead[0] !== 123)) return false;
+  for (let place = 1; place < lead.length; place += 1) {
+    if (bytes[at + place] !== lead[place]) return false;
+  }
+  return true;
 }
 
 function fastValues(column: Column): Float64Array | Int32Array | null {

@@ -168,33 +168,44 @@ export class NumberText {
     return true;
   }
 
-  /**
-   * 16 to 19 digits with a small negative exponent (what doubles print as) are divided in
-   * double-double arithmetic, which decides the rounding unless the quotient is too near the middle
-   * of two doubles; everything else goes through the engine's own correct parser.
-   */
+  /** 16 to 19 digits as doubles print them; the rest is for the engine's own correct parser. */
   private toDoubleLong(): number {
     const { exponent } = this;
-    if (this.digits > DIGITS_MAX || exponent > 0 || exponent < -POWER_EXACT_MAX) {
-      return Math.abs(Number(this.text()));
+    if (this.digits <= DIGITS_MAX && exponent <= 0 && exponent >= -POWER_EXACT_MAX) {
+      const value = longQuotient(this.head, this.tail, this.tailDigits, -exponent);
+      if (value === value) return value;
     }
-    const power = POWERS_OF_TEN[this.tailDigits]!;
-    const product = this.head * power;
-    const productRest = productError(this.head, power, product);
-    const sum = product + this.tail;
-    const sumRest = this.tail - (sum - product) + productRest;
-    const high = sum + sumRest;
-    const low = sumRest - (high - sum);
-    if (exponent === 0) return high;
-    const divisor = POWERS_OF_TEN[-exponent]!;
-    const quotient = high / divisor;
-    const back = quotient * divisor;
-    const rest = (high - back - productError(quotient, divisor, back) + low) / divisor;
-    // The rest is good to 2^-51 of itself; if that cannot change the sum, the sum is right.
-    const above = quotient + rest * (1 + 2 ** -48);
-    const below = quotient + rest * (1 - 2 ** -48);
-    return above === below ? above : Math.abs(Number(this.text()));
+    return Math.abs(Number(this.text()));
   }
+}
+
+/**
+ * (head × 10^tailDigits + tail) / 10^fraction, correctly rounded, for up to 19 digits and a fraction
+ * of up to 22: in double-double arithmetic, which decides the rounding unless the quotient is too
+ * near the middle of two doubles. NaN then.
+ */
+export function longQuotient(
+  head: number,
+  tail: number,
+  tailDigits: number,
+  fraction: number,
+): number {
+  const power = POWERS_OF_TEN[tailDigits]!;
+  const product = head * power;
+  const productRest = productError(head, power, product);
+  const sum = product + tail;
+  const sumRest = tail - (sum - product) + productRest;
+  const high = sum + sumRest;
+  if (fraction === 0) return high;
+  const low = sumRest - (high - sum);
+  const divisor = POWERS_OF_TEN[fraction]!;
+  const quotient = high / divisor;
+  const back = quotient * divisor;
+  const rest = (high - back - productError(quotient, divisor, back) + low) / divisor;
+  // The rest is good to 2^-51 of itself; if that cannot change the sum, the sum is right.
+  const above = quotient + rest * (1 + 2 ** -48);
+  const below = quotient + rest * (1 - 2 ** -48);
+  return above === below ? above : Number.NaN;
 }
 
 /** a × b - product, exactly (Dekker), where product is the rounded a × b. */
