@@ -1,0 +1,368 @@
+/**
+ * The command as a user meets it: exit codes, errors with position and hint, stdout for data and
+ * stderr for talk, ^C, formats, bad input of every kind, each in bounded time.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { velo } from '../support/velo-process.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'velo-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function table(path: string, columns: string): string {
+  return `CREATE TABLE t (${columns}) WITH ('connector' = 'file', 'path' = '${path}', 'format' = 'json');`;
+}
+
+describe('velo run', () => {
+  const path = file(
+    't.jsonl',
+    '{"id":1,"s":"a"}\n{"id":2,"s":"b,c"}\n{"id":9007199254740993,"s":null}\n',
+  );
+  const sql = file('q.sql', `${table(path, 'id BIGINT, s STRING')}\nSELECT id, s FROM t;`);
+
+  it('writes JSON lines when piped, talk on stderr, no escape codes', async () => {
+    const { exit, stdout, stderr } = await velo(['run', sql]);
+    expect(exit).toBe(0);
+    expect(stdout).toBe('{"id":1,"s":"a"}\n{"id":2,"s":"b,c"}\n{"id":9007199254740993,"s":null}\n');
+    expect(stderr).toMatch(/^v1 · 1 partition · 1 worker · source t \(file\)/);
+    expect(stderr).toMatch(/3 in · 3 out · 0 failed/);
+    expect(stderr + stdout).not.toContain('\u001b');
+  });
+
+  it('writes CSV, Markdown and a table', async () => {
+    expect((await velo(['run', sql, '--format', 'csv', '-q'])).stdout).toBe(
+      'id,s\n1,a\n2,"b,c"\n9007199254740993,\n',
+    );
+    expect((await velo(['run', sql, '--format', 'markdown', '-q'])).stdout).toMatch(
+      /\| *id *\| *s *\|/,
+    );
+    const { stdout } = await velo(['run', sql, '--format', 'table', '-q']);
+    expect(stdout).toMatch(/│ +9007199254740993 │/);
+  });
+
+  it('reads SQL from stdin and from -e', async () => {
+    const query = `SELECT s FROM '${path}' WHERE id = 1`;
+    expect((await velo(['run', '-', '-q'], { stdin: query })).stdout).toBe('{"s":"a"}\n');
+    expect((await velo(['run', '-q', '-e', query])).stdout).toBe('{"s":"a"}\n');
+  });
+
+  it('stops at --limit and says so', async () => {
+    const { stdout, stderr } = await velo([
+      'run',
+      '-e',
+      `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator'); SELECT i FROM g`,
+      '--limit',
+      '3',
+    ]);
+    expect(stdout.trim().split('\n')).toHaveLength(3);
+    expect(stderr).toContain('LIMIT reached');
+  });
+
+  it('stops after --duration, leaving open windows unemitted', async () => {
+    const query = `CREATE TABLE g (i BIGINT, ts BIGINT AS i) WITH ('connector' = 'generator', 'rows-per-second' = '1000');
+      SELECT COUNT(*) AS n FROM g WINDOW TUMBLING(ts, 1h) EMIT FINAL`;
+    const { exit, stdout, stderr } = await velo(['run', '-e', query, '--duration', '300ms']);
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '' });
+    expect(stderr).toContain('duration over');
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends cleanly after %s with exit %i and a summary', async (name, code) => {
+    const query = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows-per-second' = '1000'); SELECT i FROM g`;
+    const { exit, stderr } = await velo(['run', '-e', query], {
+      started: (signal) => setTimeout(() => signal(name), 1500),
+    });
+    expect(exit).toBe(code);
+    expect(stderr).toMatch(/stopped · [\d,]+ in · [\d,]+ out/);
+  });
+
+  it('ends quietly when the reader of stdout goes away', async () => {
+    const query = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator'); SELECT i FROM g`;
+    const script = file(
+      'head.sh',
+      `"$0" "$1" run -q -e "${query}" | head -n 2\nexit \${PIPESTATUS[0]}`,
+    );
+    const { spawnSync } = await import('node:child_process');
+    const { VELO } = await import('../support/velo-process.js');
+    const run = spawnSync('bash', ['-c', readFileSync(script, 'utf8'), process.execPath, VELO], {
+      timeout: 20_000,
+      encoding: 'utf8',
+    });
+    expect(run.stdout).toBe('{"i":0}\n{"i":1}\n');
+    expect(run.stderr).toBe('');
+    expect(run.status).toBe(0);
+  });
+
+  it('writes statistics as JSON', async () => {
+    const stats = join(folder, 'stats.json');
+    await velo(['run', sql, '--stats-json', stats]);
+    const parsed = JSON.parse(readFileSync(stats, 'utf8')) as Record<string, unknown>;
+    expect(parsed).toMatchObject({ schema: 1, rowsIn: 3, rowsOut: 3, rowsFailed: 0, rowsLate: 0 });
+    expect(parsed['latencyUs']).toMatchObject({ kind: 'service' });
+    expect(parsed['partitions']).toMatchObject([{ partition: 0, rowsIn: 3 }]);
+  });
+
+  it('reads another source with --source', async () => {
+    const fixture = `CREATE TABLE g (i BIGINT, k BIGINT AS i % 2) WITH ('connector' = 'generator', 'rows' = '10'); SELECT * FROM g`;
+    const other = file('other.jsonl', '{"i":7,"k":5}\n');
+    expect((await velo(['run', '-q', '-e', fixture, '--source', `g=${other}`])).stdout).toBe(
+      '{"i":7,"k":5}\n',
+    );
+  });
+});
+
+describe('data errors', () => {
+  const good = '{"id":1,"v":2}\n';
+  const bad: readonly (readonly [string, string | Uint8Array, string, RegExp])[] = [
+    ['a truncated line', `${good}{"id":2,`, 'DECODE', /:2\b/],
+    [
+      'invalid UTF-8',
+      Buffer.concat([
+        Buffer.from(`${good}{"id":2,"v":3,"x":"`),
+        Buffer.from([0xff, 0xfe]),
+        Buffer.from('"}\n'),
+      ]),
+      'DECODE',
+      /:2\b/,
+    ],
+    ['a wrong type', `${good}{"id":"x","v":1}\n`, 'CONVERT', /:2\b/],
+    ['a division by zero', `${good}{"id":2,"v":0}\n`, 'DIVISION_BY_ZERO', /:2\b/],
+    ['text that is no JSON', `${good}hello\n`, 'DECODE', /:2\b/],
+  ];
+
+  it.each(bad)(
+    '%s fails the job with exit 1, naming file and line',
+    async (name, content, code, position) => {
+      const path = file(`bad-${code}-${name.length}.jsonl`, content);
+      const { exit, stderr, stdout } = await velo([
+        'run',
+        '-e',
+        `${table(path, 'id BIGINT, v BIGINT')} SELECT id, 10 / v AS x FROM t`,
+      ]);
+      expect(exit).toBe(1);
+      expect(stderr).toContain(`error[VELO_${code}]`);
+      expect(stderr).toMatch(position);
+      expect(stderr).toContain(path);
+      expect(stderr).toContain('hint:');
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(stdout.split('\n').filter(Boolean).length).toBeLessThanOrEqual(1);
+    },
+  );
+
+  it.each(bad)('%s is skipped and counted with --on-error skip', async (name, content, code) => {
+    const path = file(`skip-${code}-${name.length}.jsonl`, content);
+    const { exit, stderr, stdout } = await velo([
+      'run',
+      '--on-error',
+      'skip',
+      '-e',
+      `${table(path, 'id BIGINT, v BIGINT')} SELECT id, 10 / v AS x FROM t`,
+    ]);
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '{"id":1,"x":5}\n' });
+    expect(stderr).toMatch(/2 in · 1 out · 1 failed/);
+  });
+
+  it('keeps dead letters with code, message, position and the record', async () => {
+    const path = file('dead.jsonl', `${good}{"id":2,"v":0}\nnope\n{"id":4,"v":5}\n`);
+    const letters = join(folder, 'letters.jsonl');
+    const { exit, stdout } = await velo([
+      'run',
+      '--on-error',
+      'dead-letter',
+      '--dead-letter',
+      letters,
+      '-q',
+      '-e',
+      `${table(path, 'id BIGINT, v BIGINT')} SELECT id, 10 / v AS x FROM t`,
+    ]);
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '{"id":1,"x":5}\n{"id":4,"x":2}\n' });
+    const rows = readFileSync(letters, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const byLine = new Map(rows.map((row) => [(row['source'] as { line: number }).line, row]));
+    expect(byLine.get(2)).toMatchObject({
+      code: 'VELO_DIVISION_BY_ZERO',
+      raw: '{"id":2,"v":0}',
+      source: { name: path, partition: 0, offset: 1 },
+    });
+    expect(byLine.get(3)).toMatchObject({ code: 'VELO_DECODE', raw: 'nope' });
+  });
+
+  it('refuses a record of 100 MB by name and reads on', async () => {
+    const path = join(folder, 'huge.jsonl');
+    const line = Buffer.concat([
+      Buffer.from('{"id":2,"v":1,"pad":"'),
+      Buffer.alloc(100 << 20, 120),
+      Buffer.from('"}\n'),
+    ]);
+    writeFileSync(path, Buffer.concat([Buffer.from(good), line, Buffer.from('{"id":3,"v":5}\n')]));
+    const sql = `${table(path, 'id BIGINT, v BIGINT')} SELECT id FROM t`;
+    const failed = await velo(['run', '-e', sql]);
+    expect(failed.exit).toBe(1);
+    expect(failed.stderr).toContain('error[VELO_RECORD_TOO_LARGE]');
+    expect(failed.stderr).toMatch(/huge\.jsonl:2\b/);
+    const skipped = await velo(['run', '-q', '--on-error', 'skip', '-e', sql]);
+    expect(skipped.stdout).toBe('{"id":1}\n{"id":3}\n');
+    rmSync(path);
+  });
+});
+
+describe('what is wrong before a record is read', () => {
+  const cases: readonly (readonly [string, readonly string[], number, string])[] = [
+    ['a missing SQL file', ['run', 'no-such-file.sql'], 2, 'VELO_SQL_FILE_MISSING'],
+    [
+      'a missing data file',
+      ['run', '-e', `${table('no-such.jsonl', 'id BIGINT')} SELECT id FROM t`],
+      1,
+      'VELO_DATA_FILE_MISSING',
+    ],
+    [
+      'a missing quoted file',
+      ['run', '-e', "SELECT * FROM 'no-such.jsonl'"],
+      1,
+      'VELO_DATA_FILE_MISSING',
+    ],
+    ['a bad flag value', ['run', '--limit', 'many', '-e', 'SELECT 1'], 2, 'VELO_FLAG_INVALID'],
+    ['malformed SQL', ['run', '-e', 'SELEC 1'], 2, 'VELO_SYNTAX'],
+    [
+      'dead letters without a place',
+      [
+        'run',
+        '--on-error',
+        'dead-letter',
+        '-e',
+        `${table('x.jsonl', 'id BIGINT')} SELECT id FROM t`,
+      ],
+      2,
+      'VELO_FLAG_INVALID',
+    ],
+    [
+      'an unknown connector option',
+      [
+        'run',
+        '-e',
+        "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'row' = '5'); SELECT i FROM g",
+      ],
+      2,
+      'VELO_SETTING_INVALID',
+    ],
+    [
+      'a sink that cannot be opened',
+      [
+        'run',
+        '-e',
+        "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '5'); CREATE TABLE o (i BIGINT) WITH ('connector' = 'file', 'path' = '/proc/nope/x.jsonl', 'format' = 'json'); INSERT INTO o SELECT i FROM g",
+      ],
+      1,
+      'VELO_SINK_WRITE',
+    ],
+  ];
+
+  it.each(cases)('%s', async (_name, args, exit, code) => {
+    const run = await velo(args);
+    expect(run.stderr).toContain(`error[${code}]`);
+    expect(run.exit).toBe(exit);
+    expect(run.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('an unknown flag is exit 2 with a suggestion', async () => {
+    const { exit, stderr } = await velo(['run', '--limitt', '5', '-e', 'SELECT 1']);
+    expect(exit).toBe(2);
+    expect(stderr).toContain('--limit');
+  });
+
+  it('a full disk at stdout is an error, never a silent loss', async () => {
+    if (!existsSync('/dev/full')) throw new Error('this test needs /dev/full');
+    const { spawnSync } = await import('node:child_process');
+    const { VELO } = await import('../support/velo-process.js');
+    const query =
+      "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '100000'); SELECT i FROM g";
+    const run = spawnSync(
+      'bash',
+      ['-c', `"$0" "$1" run -q -e "${query}" > /dev/full`, process.execPath, VELO],
+      { timeout: 20_000, encoding: 'utf8' },
+    );
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain('error[VELO_SINK_WRITE]');
+  });
+});
+
+describe('velo check and explain', () => {
+  it('reports every fault of every file and exits 2', async () => {
+    const one = file(
+      'one.sql',
+      "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator');\nSELECT nope1 FROM g;\nSELECT nope2 FROM g;",
+    );
+    const two = file('two.sql', 'SELECT a FROM nowhere;');
+    const { exit, stderr } = await velo(['check', one, two]);
+    expect(exit).toBe(2);
+    for (const name of ['nope1', 'nope2', 'nowhere', 'one.sql:2:8', 'one.sql:3:8', 'two.sql:1:15'])
+      expect(stderr).toContain(name);
+  });
+
+  it.each(['ast', 'logical', 'pipeline', 'kernels'])('explains the %s stage', async (stage) => {
+    const sql = file(
+      'explain.sql',
+      "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '5');\nSELECT i % 3 AS k, COUNT(*) AS n FROM g WHERE i > 1 GROUP BY i % 3 EMIT FINAL;",
+    );
+    const { exit, stdout } = await velo(['explain', sql, '--stage', stage]);
+    expect(exit).toBe(0);
+    expect(stdout).toContain(
+      stage === 'kernels' ? 'sourceURL=velo-' : stage === 'ast' ? '"kind": "select"' : 'query-1',
+    );
+  });
+
+  it('every command has --help with an example', async () => {
+    for (const command of ['run', 'bench', 'explain', 'check']) {
+      const { exit, stdout } = await velo([command, '--help']);
+      expect(exit).toBe(0);
+      expect(stdout).toContain('Example');
+    }
+  });
+});
+
+describe('velo bench', () => {
+  it('verifies the five scenarios of 5,000 records', async () => {
+    const json = join(folder, 'bench.json');
+    const { exit, stdout } = await velo(
+      ['bench', '--records', '5000', '--runs', '1', '--warmup', '0', '--json', json],
+      { limitMs: 60_000 },
+    );
+    expect(exit).toBe(0);
+    expect(stdout).toContain('verified');
+    const { results } = JSON.parse(readFileSync(json, 'utf8')) as {
+      results: { rowsOut: number; verified: boolean }[];
+    };
+    expect(results.map((result) => result.rowsOut)).toEqual([5000, 5000, 5000, 20, 99_810]);
+    expect(results.every((result) => result.verified)).toBe(true);
+  });
+
+  it('exits 3 when the output is not what it should be', async () => {
+    const sql = file(
+      'wrong.sql',
+      "CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '5');\n-- @expect.rows: 6\nSELECT i FROM g;",
+    );
+    const { exit, stderr } = await velo([
+      'bench',
+      '--scenario',
+      sql,
+      '--runs',
+      '1',
+      '--warmup',
+      '0',
+    ]);
+    expect(exit).toBe(3);
+    expect(stderr).toContain('5 rows instead of 6');
+  });
+});
