@@ -38,20 +38,18 @@ import type { KernelEmitter } from './kernel-emitter.js';
 type Sign = '+' | '-' | '*' | '/' | '%';
 const SIGNS: ReadonlySet<string> = new Set<Sign>(['+', '-', '*', '/', '%']);
 const TESTS: ReadonlySet<string> = new Set(['not', 'is-null', 'is-unknown', 'is-true', 'is-false']);
-const OTHERS: ReadonlySet<string> = new Set([
-  ...['neg', 'is-distinct', 'MOD', 'NULLIF', 'LEAST', 'GREATEST', 'LOG'],
-]);
+/** Functions that look at NULLs themselves. */
+const OWN: ReadonlySet<string> = new Set(['is-distinct', 'NULLIF', 'LEAST', 'GREATEST']);
+const STRICT: ReadonlySet<string> = new Set(['neg', 'MOD', 'LOG', ...SIGNS]);
 
 /** Whether the call has an inline emission for numbers, times and BOOLEAN. */
 export function hasInlineCall(call: BoundCall): boolean {
   const name = call.function;
-  return (
-    SIGNS.has(name) ||
-    TESTS.has(name) ||
-    OTHERS.has(name) ||
-    isComparison(name) ||
-    isDoubleFunction(name)
-  );
+  return TESTS.has(name) || OWN.has(name) || isInlineStrict(name);
+}
+
+function isInlineStrict(name: string): boolean {
+  return STRICT.has(name) || isComparison(name) || isDoubleFunction(name);
 }
 
 export function emitCall(e: KernelEmitter, call: BoundCall): Emitted {
@@ -81,7 +79,7 @@ function emitStrict(
   call: BoundCall,
   args: readonly Emitted[],
 ): Emitted | undefined {
-  if (!hasInlineCall(call) && call.function !== '||') return undefined;
+  if (!isInlineStrict(call.function) && call.function !== '||') return undefined;
   const nullWhen = anyNull(args);
   if (nullWhen?.text === 'true') return nullOf(call.type);
   const known = args.map((arg) => ({ ...arg, isNull: null }));
