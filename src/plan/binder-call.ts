@@ -9,7 +9,7 @@ import {
   scalarFunction,
   windowFunction,
 } from '../functions/registry.js';
-import type { Call } from '../sql/ast.js';
+import type { Call, Expression } from '../sql/ast.js';
 import {
   apply,
   bindCondition,
@@ -44,11 +44,23 @@ export function bindCall(context: BindContext, call: Call): BoundExpression {
   }
   if (name === 'COALESCE') return bindCoalesce(context, call);
   if (name === 'IF') return bindIf(context, call);
-  if (scalarFunction(name) !== undefined) {
+  const entry = scalarFunction(name);
+  if (entry !== undefined) {
     refuseAggregateParts(faults, call);
+    if (entry.suppliedArgs === 1) return bindHeaderCall(context, call, entry.name);
     return apply(context, name, call.args, call.span);
   }
   return failCall(context, call);
+}
+
+/** HEADER(name) and the like read the record's headers, a system column of its table. */
+function bindHeaderCall(context: BindContext, call: Call, name: string): BoundExpression {
+  const headers: Expression = {
+    kind: 'column',
+    parts: [{ name: '_headers', quoted: false, span: call.name.span }],
+    span: call.name.span,
+  };
+  return apply(context, name, [headers, ...call.args], call.span);
 }
 
 function failCall(context: BindContext, call: Call): never {

@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../base/assert.js';
 import type { Span } from '../base/span.js';
-import { BIGINT, BOOLEAN, VARCHAR, isNumeric, typeText } from '../columnar/types.js';
+import { BOOLEAN, VARCHAR, isNumeric, typeText } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import { canCast } from '../functions/cast.js';
 import { commonType, membershipType } from '../functions/type-rules.js';
@@ -21,7 +21,7 @@ import {
   logical,
 } from './bound-values.js';
 import type { BoundExpression } from './expression.js';
-import { Poisoned } from './faults.js';
+import { Poisoned, didYouMean } from './faults.js';
 import type { FaultCollector } from './faults.js';
 import { findColumn, missingColumn } from './scope.js';
 import type { ResolvedColumn, ScopeColumn } from './scope.js';
@@ -127,13 +127,14 @@ export function columnExpression(
   const { index, name, type } = column;
   let value: BoundExpression = { kind: 'column', index, name, type, span };
   for (const field of fields) {
-    const at = fieldIndex(context.faults, value.type, field);
-    value = bindFunction(context.faults, 'FIELD', [value, literal(BigInt(at), BIGINT, span)], span);
+    const fieldName = literal(declaredField(context.faults, value.type, field), VARCHAR, span);
+    value = bindFunction(context.faults, 'FIELD', [value, fieldName], span);
   }
   return value;
 }
 
-function fieldIndex(faults: FaultCollector, type: SqlType, field: ast.Identifier): number {
+/** The field's name as its type spells it. */
+function declaredField(faults: FaultCollector, type: SqlType, field: ast.Identifier): string {
   if (type.kind !== 'row') {
     return faults.fail('TYPE_MISMATCH', {
       message: `"${field.name}" is no field: ${typeText(type)} is no ROW`,
@@ -141,13 +142,17 @@ function fieldIndex(faults: FaultCollector, type: SqlType, field: ast.Identifier
     });
   }
   const wanted = field.name.toLowerCase();
-  const at = type.fields.findIndex(({ name }) =>
+  const found = type.fields.find(({ name }) =>
     field.quoted ? name === field.name : name.toLowerCase() === wanted,
   );
-  if (at >= 0) return at;
+  if (found !== undefined) return found.name;
   return faults.fail('COLUMN_NOT_FOUND', {
     message: `field "${field.name}" does not exist in ${typeText(type)}`,
     span: field.span,
+    hint: didYouMean(
+      field.name,
+      type.fields.map(({ name }) => name),
+    ),
   });
 }
 

@@ -180,10 +180,13 @@ export function windowColumn(
     return null;
   const at = BOUND_NAMES.findIndex((known) => name.name.toLowerCase().endsWith(known));
   if (window !== null) return boundPlaceholder(at, reference.span);
+  const isBefore = context.clause === 'WHERE' || context.clause === 'GROUP BY';
   return context.faults.fail('WINDOW_MISPLACED', {
-    message: `window column "${name.name}" cannot stand in ${context.clause}: there is no window`,
+    message: `window column "${name.name}" cannot stand in ${context.clause} without a window`,
     span: reference.span,
-    hint: 'add WINDOW TUMBLING(ts, 1m)',
+    hint: isBefore
+      ? 'filter windows with HAVING'
+      : 'add WINDOW TUMBLING(ts, 1m), or read TABLE(TUMBLE(…))',
   });
 }
 

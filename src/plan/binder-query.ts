@@ -212,7 +212,10 @@ export function visibleOnly(relation: Relation): Relation {
     visible.every((column, at) => column.index === at && column.name === node.schema[at]?.name);
   const columns = visible.map((column, index) => ({ ...column, index }));
   if (isPlain) return { node, columns, eventTime: null };
-  const expressions = visible.map((column) => columnOf(column, node.span));
+  const written = writtenExpressions(node);
+  const expressions = visible.map((column) =>
+    columnOf(column, written[column.index]?.span ?? node.span),
+  );
   const schema = visible.map(({ name, type }) => ({ name, type }));
   const project: LogicalNode = {
     kind: 'project',
@@ -222,6 +225,12 @@ export function visibleOnly(relation: Relation): Relation {
     span: node.span,
   };
   return { node: project, columns, eventTime: null };
+}
+
+/** The expressions of the list below ORDER BY and LIMIT, whose spans faults point at. */
+function writtenExpressions(node: LogicalNode): readonly BoundExpression[] {
+  if (node.kind === 'sort' || node.kind === 'limit') return writtenExpressions(node.input);
+  return node.kind === 'project' ? node.expressions : [];
 }
 
 function castOutputs(

@@ -233,7 +233,8 @@ class SelectBinder {
 
   private filterInput(where: BoundExpression | null): LogicalNode {
     const { node } = this.input;
-    if (where === null) return node;
+    const isTrue = where?.kind === 'literal' && where.value === true;
+    if (where === null || isTrue) return node;
     return { kind: 'filter', input: node, condition: where, schema: node.schema, span: where.span };
   }
 

@@ -48,7 +48,8 @@ export function expressionText(
 
 function isOperator(node: BoundExpression): boolean {
   if (node.kind === 'logical' || node.kind === 'in') return true;
-  return node.kind === 'call' && !/^[A-Z]/.test(node.function);
+  if (node.kind !== 'call' || node.function === 'field' || node.function === 'index') return false;
+  return !/^[A-Z]/.test(node.function);
 }
 
 interface Writers {
@@ -74,11 +75,19 @@ function callText(name: string, args: readonly BoundExpression[], writers: Write
       return `${nested(first)} IS FALSE`;
     case 'is-distinct':
       return `${nested(first)} IS DISTINCT FROM ${second === undefined ? '' : nested(second)}`;
+    case 'field':
+      return `${nested(first)}.${fieldName(second)}`;
+    case 'index':
+      return `${nested(first)}[${second === undefined ? '' : text(second)}]`;
     case 'like':
       return `${nested(first)} LIKE ${args.slice(1).map(text).join(' ESCAPE ')}`;
     default:
       return `${name}(${args.map(text).join(', ')})`;
   }
+}
+
+function fieldName(name: BoundExpression | undefined): string {
+  return name?.kind === 'literal' ? String(name.value) : '?';
 }
 
 /** A literal as SQL writes it. */

@@ -162,8 +162,10 @@ export function mayFail(expression: BoundExpression): boolean {
 function callMayFail(call: BoundCall): boolean {
   if (NEVER_FAILS.has(call.function)) return false;
   const [, divisor] = call.args;
-  if (call.function === '%' && divisor?.kind === 'literal') {
-    return divisor.value === null || Number(divisor.value) === 0;
+  if (divisor?.kind === 'literal' && typeof divisor.value !== 'string') {
+    const size = Math.abs(Number(divisor.value));
+    if (call.function === '%') return size === 0;
+    if (call.function === '/' && call.type.kind === 'double') return size < 1;
   }
   const isSum = call.function === '+' || call.function === '-' || call.function === '*';
   return !(isSum && call.type.kind === 'decimal' && call.type.precision < DECIMAL_PRECISION_MAX);

@@ -18,7 +18,7 @@ import type {
   LogicalSortKey,
 } from './logical-plan.js';
 import type { AggregateCall, SortKey } from './pipeline-plan.js';
-import type { Built, NodeNames } from './pipeline-scan.js';
+import type { Built, ColumnShape, NodeNames } from './pipeline-scan.js';
 import { lineageText } from './pipeline-scan.js';
 import type { BoundSettings } from './settings.js';
 
@@ -33,9 +33,15 @@ export interface BuildContext {
   readonly time: TimeDemand | null;
   /** No operator with state reads the rows: a LIMIT may stop the query. */
   readonly mayLimit: boolean;
+  readonly shape: ColumnShape;
 }
 
-export const BELOW_STATE: BuildContext = { consumer: 'stateful', time: null, mayLimit: false };
+export const BELOW_STATE: BuildContext = {
+  consumer: 'stateful',
+  time: null,
+  mayLimit: false,
+  shape: 'tight',
+};
 
 export interface BuildServices {
   readonly faults: FaultCollector;

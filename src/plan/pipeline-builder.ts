@@ -29,7 +29,7 @@ import { BELOW_STATE, InputColumns, aggregateInputs, materialise } from './pipel
 import type { BuildContext, BuildServices, TimeDemand } from './pipeline-build.js';
 import type { ChangelogMode, PipelineNode } from './pipeline-plan.js';
 import { buildCalc, buildScan, buildWatermark, watermarkBound } from './pipeline-scan.js';
-import type { Built } from './pipeline-scan.js';
+import type { Built, ColumnShape } from './pipeline-scan.js';
 import {
   buildJoin,
   buildOver,
@@ -38,7 +38,7 @@ import {
   buildTopN,
   buildWindowColumns,
 } from './pipeline-stateful.js';
-import { signature, signedCall, signedKeys, windowText } from './signature.js';
+import { callText, signature, signedCall, signedKeys, windowText } from './signature.js';
 
 /** Builds the query; its root has exactly the logical root's columns. */
 export function buildPipeline(
@@ -49,7 +49,7 @@ export function buildPipeline(
     ...services,
     build: (node, context) => buildNode(all, node, context),
   };
-  const context: BuildContext = { consumer: 'sink', time: null, mayLimit: true };
+  const context: BuildContext = { consumer: 'sink', time: null, mayLimit: true, shape: 'exact' };
   return aligned(all, root, context).node;
 }
 
@@ -86,14 +86,19 @@ function buildNode(services: BuildServices, node: LogicalNode, context: BuildCon
 
 /** The node with its logical columns as the pipeline's columns, in order and without others. */
 function aligned(services: BuildServices, node: LogicalNode, context: BuildContext): Built {
-  const built = services.build(node, context);
+  const built = services.build(node, { ...context, shape: 'exact' });
   const { schema } = built.node;
   const isAligned =
     schema.length === built.columns.length && built.columns.every((column, at) => column === at);
   if (isAligned) return built;
   const labels = node.schema.map(({ name }) => name);
-  const stage = { filter: null, outputs: identity(node), labels, evaluateRejected: [] };
-  return buildCalc(services.names, built, stage);
+  return buildCalc(services.names, built, {
+    filter: null,
+    outputs: identity(node),
+    labels,
+    evaluateRejected: [],
+    shape: 'exact',
+  });
 }
 
 function buildChain(services: BuildServices, node: LogicalNode, context: BuildContext): Built {
@@ -103,7 +108,8 @@ function buildChain(services: BuildServices, node: LogicalNode, context: BuildCo
     return buildSource(services, { node, base, stages, time: overBase }, context);
   }
   const time = context.time === null ? null : demandBelow(services, base, context.time, overBase);
-  return stackStages(services, services.build(base, { ...context, time }), { node, stages });
+  const built = services.build(base, { ...context, time, shape: 'loose' });
+  return stackStages(services, built, { node, stages, shape: context.shape });
 }
 
 /** The demanded column as an expression over the chain's base. */
@@ -153,7 +159,7 @@ function buildSource(services: BuildServices, chain: SourceChain, context: Build
   const [first, ...rest] = stages as [CalcStage, ...CalcStage[]];
   if (time === null || context.time === null) {
     const scan = buildScan(services.names, base, expressionsOf(first));
-    return stackStages(services, scan, { node, stages });
+    return stackStages(services, scan, { node, stages, shape: context.shape });
   }
   const key = expressionKey(time);
   const at = first.outputs.findIndex((output) => expressionKey(output) === key);
@@ -166,20 +172,20 @@ function buildSource(services: BuildServices, chain: SourceChain, context: Build
     outputs,
     labels,
     evaluateRejected: [column],
+    shape: rest.length === 0 ? context.shape : 'loose',
   });
   const bound = watermarkBound(base.table, time);
-  if (bound.assumed) warnAssumed(services, time, base);
+  if (bound.assumed) warnAssumed(services, labels[column] ?? expressionText(time), base);
   const { idleTimeoutMs } = services.settings;
   const watermark = buildWatermark(services.names, calc, {
     column: calc.columns[column] ?? column,
     ...bound,
     idleTimeoutMs: base.table.idleTimeoutMs ?? idleTimeoutMs,
   });
-  return stackStages(services, watermark, { node, stages: rest });
+  return stackStages(services, watermark, { node, stages: rest, shape: context.shape });
 }
 
-function warnAssumed(services: BuildServices, time: BoundExpression, scan: LogicalScan): void {
-  const name = expressionText(time);
+function warnAssumed(services: BuildServices, name: string, scan: LogicalScan): void {
   services.warn(
     `time column "${name}" of "${scan.table.name}" has no WATERMARK: a bound of 60 seconds is assumed`,
   );
@@ -203,12 +209,22 @@ function labelsOf(
 function stackStages(
   services: BuildServices,
   bottom: Built,
-  chain: { readonly node: LogicalNode; readonly stages: readonly CalcStage[] },
+  chain: Pick<SourceChain, 'stages'> & {
+    readonly node: LogicalNode;
+    readonly shape: ColumnShape;
+  },
 ): Built {
-  const { node, stages } = chain;
+  const { node, stages, shape } = chain;
   return stages.reduce((built, stage, at) => {
-    const labels = labelsOf(stage.outputs, at === stages.length - 1 ? node : null);
-    return buildCalc(services.names, built, { ...stage, labels, evaluateRejected: [] });
+    const isTop = at === stages.length - 1;
+    const labels = labelsOf(stage.outputs, isTop ? node : null);
+    const parts = {
+      ...stage,
+      labels,
+      evaluateRejected: [],
+      shape: isTop ? shape : 'loose',
+    } as const;
+    return buildCalc(services.names, built, parts);
   }, bottom);
 }
 
@@ -227,7 +243,7 @@ function buildAggregate(
   const wanted = [...node.keys, ...node.aggregates.flatMap(aggregateInputs)];
   const below = materialise(node.input, wanted, false);
   const consumer = emission === 'final' ? 'at-end' : 'stateful';
-  const input = services.build(below.node, { ...BELOW_STATE, consumer });
+  const input = services.build(below.node, { ...BELOW_STATE, consumer, shape: 'loose' });
   requireMode(faults, node, input.node.mode);
   requireRetractable(faults, node, input.node.mode);
   const columns = new InputColumns(input, below);
@@ -251,7 +267,7 @@ function buildAggregate(
   return {
     node: built,
     columns: node.schema.map((_, at) => at),
-    lineage: [...node.keys.map((key) => columns.lineage(key)), ...calls],
+    lineage: [...node.keys.map((key) => columns.lineage(key)), ...callLineage(columns, node)],
   };
 }
 
@@ -270,7 +286,7 @@ function buildWindowAggregate(
   const wanted = [...node.keys, node.time, ...node.aggregates.flatMap(aggregateInputs)];
   const below = materialise(node.input, wanted, false);
   const demand = { index: below.columnOf(node.time), span: node.time.span };
-  const input = services.build(below.node, { ...BELOW_STATE, time: demand });
+  const input = services.build(below.node, { ...BELOW_STATE, time: demand, shape: 'loose' });
   requireMode(faults, node, input.node.mode);
   const columns = new InputColumns(input, below);
   const calls = node.aggregates.map((call) => signedCall(columns, call));
@@ -302,8 +318,19 @@ function buildWindowAggregate(
   return {
     node: built,
     columns: node.schema.map((_, at) => at),
-    lineage: [...node.keys.map((key) => columns.lineage(key)), ...bounds, ...calls],
+    lineage: [
+      ...node.keys.map((key) => columns.lineage(key)),
+      ...bounds,
+      ...callLineage(columns, node),
+    ],
   };
+}
+
+function callLineage(
+  columns: InputColumns,
+  node: LogicalAggregate | LogicalWindowAggregate,
+): readonly string[] {
+  return node.aggregates.map((call) => callText(columns, call));
 }
 
 function refuseTime(services: BuildServices, time: TimeDemand, behind: string): never {

@@ -69,37 +69,60 @@ export function buildScan(
   return { node, columns, lineage: schema.map(({ name }) => name) };
 }
 
-/** A calc over `input`, or the input itself when the calc would pass everything as it is. */
-export function buildCalc(
-  names: NodeNames,
-  input: Built,
-  stage: CalcStage & {
-    readonly labels: readonly string[];
-    readonly evaluateRejected: readonly number[];
-  },
-): Built {
-  const projections = stage.outputs.map((output) => overBuilt(input, output));
-  const filter = stage.filter === null ? null : overBuilt(input, stage.filter);
-  const isIdentity =
-    filter === null &&
-    projections.length === input.node.schema.length &&
-    projections.every((output, at) => output.kind === 'column' && output.index === at);
-  if (isIdentity) return { ...input, columns: projections.map((_, at) => at) };
+/**
+ * What a consumer asks of the columns it gets: 'loose' finds its columns among any others,
+ * 'tight' copies rows and wants no others, 'exact' wants them in order.
+ */
+export type ColumnShape = 'loose' | 'tight' | 'exact';
+
+export interface CalcParts extends CalcStage {
+  readonly labels: readonly string[];
+  readonly evaluateRejected: readonly number[];
+  readonly shape: ColumnShape;
+}
+
+/** A calc over `input`, or the input itself when a consumer can pick its columns from that. */
+export function buildCalc(names: NodeNames, input: Built, parts: CalcParts): Built {
+  const outputs = parts.outputs.map((output) => overBuilt(input, output));
+  const filter = parts.filter === null ? null : overBuilt(input, parts.filter);
+  const picked = filter === null ? pickedColumns(input, outputs, parts.shape) : null;
+  if (picked !== null) return { ...input, columns: picked };
+  const places = new Map<string, number>();
+  const kept: number[] = [];
+  const columns = outputs.map((output, at) => {
+    const key = expressionKey(output);
+    const known = parts.shape === 'exact' ? undefined : places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, kept.length);
+    return kept.push(at) - 1;
+  });
+  const projections = kept.flatMap((at) => outputs[at] ?? []);
   const node: CalcNode = {
     kind: 'calc',
     id: names.next('calc'),
     input: input.node,
     filter,
     projections,
-    evaluateRejected: stage.evaluateRejected,
-    schema: projections.map(({ type }, at) => ({ name: stage.labels[at] ?? '', type })),
+    evaluateRejected: parts.evaluateRejected.map((at) => columns[at] ?? at),
+    schema: projections.map(({ type }, at) => ({ name: parts.labels[kept[at] ?? at] ?? '', type })),
     mode: input.node.mode,
   };
-  return {
-    node,
-    columns: projections.map((_, at) => at),
-    lineage: projections.map((output) => lineageText(input, output)),
-  };
+  const lineage = projections.map((output) => lineageText(input, output));
+  return { node, columns, lineage };
+}
+
+/** The input's columns that the outputs are, when no calc is needed; else null. */
+function pickedColumns(
+  input: Built,
+  outputs: readonly BoundExpression[],
+  shape: ColumnShape,
+): readonly number[] | null {
+  const picked = outputs.flatMap((output) => (output.kind === 'column' ? [output.index] : []));
+  if (picked.length < outputs.length) return null;
+  const width = input.node.schema.length;
+  const isIdentity = picked.length === width && picked.every((column, at) => column === at);
+  const isFree = shape === 'loose' || (shape === 'tight' && new Set(picked).size === width);
+  return isIdentity || isFree ? picked : null;
 }
 
 /** The bound of a time column of a table: declared when it is the WATERMARK's column. */

@@ -25,7 +25,7 @@ import type { PipelineNode, WindowCall } from './pipeline-plan.js';
 import { watermarkBound } from './pipeline-scan.js';
 import type { Built } from './pipeline-scan.js';
 import type { Schema } from './schema.js';
-import { signature, signedCall, signedKeys, signedOrder } from './signature.js';
+import { callText, signature, signedCall, signedKeys, signedOrder } from './signature.js';
 
 /** An operator over all columns of its input and some expressions over them. */
 interface Appending {
@@ -141,7 +141,12 @@ export function buildRowsWindow(
     schema: appendedSchema(node, input),
     mode: 'append',
   };
-  return appended(built, node, input, calls);
+  return appended(
+    built,
+    node,
+    input,
+    node.calls.map((call) => callText(columns, call)),
+  );
 }
 
 export function buildOver(
@@ -174,7 +179,12 @@ export function buildOver(
     schema: appendedSchema(node, input),
     mode: 'append',
   };
-  return appended(built, node, input, calls);
+  return appended(
+    built,
+    node,
+    input,
+    node.calls.map((call) => callText(columns, call)),
+  );
 }
 
 /** The one ascending time column that a standard OVER is ordered by. */

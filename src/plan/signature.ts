@@ -53,13 +53,17 @@ export function signedOrder(
   });
 }
 
-/** `SUM(price * quantity DOUBLE) DOUBLE`. */
+/** `SUM(price * quantity) of(DOUBLE) DOUBLE`. */
 export function signedCall(columns: InputColumns, call: SignedCall): string {
-  const args = call.args.map(
-    (argument) => `${columns.lineage(argument)} ${typeText(argument.type)}`,
-  );
-  const literals = call.literals.map(literalText);
-  const inside = [...args, ...literals].join(', ');
+  const types = call.args.map((argument) => typeText(argument.type));
+  const of = types.length === 0 ? [] : [`of(${types.join(', ')})`];
+  return [callText(columns, call), ...of, typeText(call.type)].join(' ');
+}
+
+/** `SUM(price * quantity)`: the call in terms of source columns. */
+export function callText(columns: InputColumns, call: SignedCall): string {
+  const args = call.args.map((argument) => columns.lineage(argument));
+  const inside = [...args, ...call.literals.map(literalText)].join(', ');
   const star = call.function === 'COUNT' && inside === '' ? '*' : inside;
   const order = signedOrder(columns, call.orderBy ?? []);
   return [
@@ -67,7 +71,6 @@ export function signedCall(columns: InputColumns, call: SignedCall): string {
     ...(order.length === 0 ? [] : [`ORDER BY ${order.join(', ')}`]),
     ...(call.filter === null ? [] : [`FILTER ${columns.lineage(call.filter)}`]),
     ...(call.frame == null ? [] : [frameText(call.frame)]),
-    typeText(call.type),
   ].join(' ');
 }
 

@@ -112,6 +112,7 @@ function uniqueKey(node: PipelineNode): readonly number[] {
     case 'sort':
       return uniqueKey(node.input);
     case 'top-n':
+      if (node.limit === 1) return node.partitionBy;
       return node.rankColumn ? [...node.partitionBy, node.schema.length - 1] : [];
     case 'scan':
     case 'window-columns':

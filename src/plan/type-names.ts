@@ -38,6 +38,8 @@ const SIMPLE_TYPES: ReadonlyMap<string, SqlType> = new Map<string, SqlType>([
   ['DATE', DATE],
 ]);
 const DECIMAL_NAMES = new Set(['DECIMAL', 'DEC', 'NUMERIC']);
+const SHOWN_NAMES =
+  'BOOLEAN, BIGINT, DOUBLE, DECIMAL(p, s), VARCHAR, TIMESTAMP(3), DATE, ARRAY, MAP, ROW';
 const NESTED_NAMES = ['ARRAY', 'MAP', 'ROW'];
 /** DECIMAL without parameters, as in Flink. */
 const DECIMAL_DEFAULT = decimalType(10, 0);
@@ -69,7 +71,7 @@ export function resolveTypeName(faults: FaultCollector, written: TypeName): SqlT
   return faults.fail('TYPE_NOT_FOUND', {
     message: `type "${written.name}" does not exist`,
     span: written.span,
-    hint: didYouMean(written.name, known) ?? `velo has ${[...known].slice(0, 9).join(', ')} …`,
+    hint: didYouMean(written.name, known) ?? `types are ${SHOWN_NAMES}`,
   });
 }
 
