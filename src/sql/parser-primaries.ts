@@ -176,7 +176,7 @@ export abstract class PrimaryParser extends CallParser {
         this.report(
           'SYNTAX',
           span,
-          `MAP holds ${list.length} items, which is not a whole number of pairs`,
+          `map constructor holds ${list.length} items, which are not pairs of key and value`,
           'write MAP[key, value, …]',
         );
       }

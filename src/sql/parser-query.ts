@@ -107,7 +107,7 @@ export abstract class QueryParser extends RelationParser {
         this.ACTION(() => {
           if (term.emit === null) return;
           const hint = 'move it after the last SELECT, or put this one in parentheses';
-          this.report('SYNTAX', term.emit.span, 'EMIT stands before UNION', hint);
+          this.report('SYNTAX', term.emit.span, 'clause EMIT stands before UNION', hint);
         });
         this.CONSUME(Keyword.UNION);
         const quantifier = this.OPTION(() =>
@@ -177,7 +177,11 @@ export abstract class QueryParser extends RelationParser {
     if (this.RECORDING_PHASE) return;
     for (const key of Object.keys(clause)) {
       if (clauses[key as keyof T] === null) continue;
-      this.report('SYNTAX', this.spanFrom(start), `${CLAUSE_NAMES[key] ?? key} is written twice`);
+      this.report(
+        'SYNTAX',
+        this.spanFrom(start),
+        `clause ${CLAUSE_NAMES[key] ?? key} is written twice`,
+      );
     }
     Object.assign(clauses, clause);
   }

@@ -164,13 +164,14 @@ export class StatementParser extends QueryParser {
     let watermark: Ast.Watermark | null = null;
     let primaryKey: Ast.Identifier[] | null = null;
     const addKey = (names: Ast.Identifier[], span: Span) => {
-      if (primaryKey !== null) this.report('SYNTAX', span, 'PRIMARY KEY is written twice');
+      if (primaryKey !== null)
+        this.report('SYNTAX', span, 'constraint PRIMARY KEY is written twice');
       primaryKey = names;
     };
     for (const element of elements) {
       if (element.kind === 'watermark') {
         const { span } = element.watermark;
-        if (watermark !== null) this.report('SYNTAX', span, 'WATERMARK is written twice');
+        if (watermark !== null) this.report('SYNTAX', span, 'clause WATERMARK is written twice');
         watermark = element.watermark;
       } else if (element.kind === 'primary-key') {
         addKey(element.names, element.span);

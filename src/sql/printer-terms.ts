@@ -54,10 +54,18 @@ export function printLiteral({ type, text }: Ast.Literal): string {
   }
 }
 
-/** WITH (…); `separator` stands between the options. */
-export function printOptions(options: readonly Ast.Option[], separator = ', '): string {
-  const list = options.map(({ key, value }) => `${printString(key)} = ${printString(value)}`);
-  return `WITH (${list.join(separator)})`;
+function printOption({ key, value }: Ast.Option): string {
+  return `${printString(key)} = ${printString(value)}`;
+}
+
+/** WITH (…), on one line. */
+export function printOptions(options: readonly Ast.Option[]): string {
+  return `WITH (${options.map(printOption).join(', ')})`;
+}
+
+/** WITH (…), a line for each option. */
+export function printOptionLines(options: readonly Ast.Option[]): string {
+  return `WITH (\n  ${options.map(printOption).join(',\n  ')}\n)`;
 }
 
 export function printAnnotation({ key, value }: Ast.Annotation): string {

@@ -13,6 +13,7 @@ import {
   printInterval,
   printLiteral,
   printNames,
+  printOptionLines,
   printOptions,
   printString,
   printTypeName,
@@ -106,7 +107,7 @@ function createTable(table: Ast.CreateTable): string {
     elements.push(`PRIMARY KEY ${printNames(table.primaryKey)} NOT ENFORCED`);
   }
   const body = elements.length > 0 ? ` (\n  ${elements.join(',\n  ')}\n)` : '';
-  const options = table.options.length > 0 ? ` ${printOptions(table.options, ',\n  ')}` : '';
+  const options = table.options.length > 0 ? ` ${printOptionLines(table.options)}` : '';
   return `${createHeader(table)}${body}${options}`;
 }
 

@@ -17,7 +17,7 @@ describe('generated trees', () => {
       const printed = printExpression(expression);
       expect(stripSpans(parseExpression(printed)), printed).toEqual(stripSpans(expression));
     });
-    fc.assert(property, { seed: SEED, numRuns: 400 });
+    fc.assert(property, { seed: SEED, numRuns: 250 });
   });
 
   it('a statement prints to a text that parses to it', () => {
@@ -31,7 +31,7 @@ describe('generated trees', () => {
       ).toEqual([]);
       expect(stripSpans(script.statements), printed).toEqual(stripSpans(statements));
     });
-    fc.assert(property, { seed: SEED, numRuns: 400 });
+    fc.assert(property, { seed: SEED, numRuns: 250 });
   });
 });
 
@@ -84,7 +84,7 @@ describe('damaged texts', () => {
         expectAnswer(tokens.join(''));
       },
     );
-    fc.assert(property, { seed: SEED, numRuns: 400 });
+    fc.assert(property, { seed: SEED, numRuns: 250 });
   });
 
   it('any characters give faults, never an exception', () => {
