@@ -309,6 +309,8 @@ describe('traps', () => {
       key: `TRADER${at % groups}`,
       value: at,
     }));
+  const still = (count: number): StreamRecord[] =>
+    market(count, 20).map((record, at) => ({ ...record, time: 1_700_000_000 + at }));
   const advancing = options({
     window: MINUTE,
     boundMs: 60_000,
@@ -326,10 +328,30 @@ describe('traps', () => {
   });
 
   it('gives 99,810 snapshot rows while the window does not move', () => {
-    const still = (count: number): StreamRecord[] =>
-      market(count, 20).map((record, at) => ({ ...record, time: 1_700_000_000 + at }));
     const snapshot = { ...advancing, emission: 'snapshot' as const };
     expect(run(still(5000), snapshot).rows).toHaveLength(99_810);
+  });
+
+  it('does twice the work for twice the records under snapshot emission', () => {
+    const node = windowNode({ ...advancing, emission: 'snapshot' });
+    const cpuMs = (count: number): number => {
+      let rows = 0;
+      const context = new RecordingContext([]);
+      context.output.emit = (batch) => {
+        rows += batch.selectedCount;
+      };
+      const operator = new WindowAggregateOperator(node, context);
+      const batch = recordBatch(still(1000));
+      const before = process.cpuUsage();
+      for (let at = 0; at < count; at += 1000) operator.process(0, batch);
+      const { user, system } = process.cpuUsage(before);
+      expect(rows).toBe(count * 20 - 190);
+      return user + system;
+    };
+    const least = (count: number): number =>
+      Math.min(...Array.from({ length: 7 }, () => cpuMs(count)));
+    least(10_000);
+    expect(least(20_000) / least(10_000)).toBeLessThan(2.5);
   });
 
   it('opens the next window with a record exactly at the end', () => {

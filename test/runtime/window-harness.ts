@@ -14,6 +14,7 @@ import type {
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
 import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import type { GroupedState } from '../../src/state/grouped-state.js';
 import { batchOf, RecordingContext, restoreInto, select, snapshotOf } from './stream-support.js';
 import type { OracleOptions, StreamRecord } from './window-oracle.js';
 
@@ -56,6 +57,7 @@ export interface RunResult {
   readonly expired: number;
   readonly deadLetters: number;
   readonly stateRows: number;
+  readonly restored: boolean;
 }
 
 export function watermarkNode(boundMs: number): WatermarkNode {
@@ -125,10 +127,17 @@ export function recordBatch(records: readonly StreamRecord[]): Batch {
 class Job {
   readonly source: WatermarkOperator;
   readonly windows: WindowAggregateOperator[];
-  private readonly options: RunOptions;
+  /** Finds the key group of each row, as a hash router would. */
+  private readonly keys: GroupedState;
 
   constructor(options: RunOptions, partitions: number, context: RecordingContext) {
-    this.options = options;
+    this.keys = new GroupedStateFactory({
+      id: 'router',
+      inputTypes: INPUT.map(({ type }) => type),
+      keys: options.keys ?? [1],
+      aggregates: [],
+      windowColumns: false,
+    }).create();
     const node = windowNode(options);
     this.windows = Array.from(
       { length: partitions },
@@ -154,14 +163,7 @@ class Job {
       this.windows[0]?.process(0, batch);
       return;
     }
-    const factory = new GroupedStateFactory({
-      id: 'router',
-      inputTypes: INPUT.map(({ type }) => type),
-      keys: this.options.keys ?? [1],
-      aggregates: [],
-      windowColumns: false,
-    });
-    const keys = factory.create();
+    const { keys } = this;
     const slots = [...keys.resolve(batch, null, batch.rowCount).subarray(0, batch.rowCount)];
     this.windows.forEach((window, partition) => {
       const rows = slots.flatMap((slot, row) =>
@@ -181,6 +183,7 @@ export function run(records: readonly StreamRecord[], options: RunOptions): RunR
   const context = new RecordingContext(windowNode(options).schema.map(({ type }) => type));
   let job = new Job(options, 1, context);
   let batches = 0;
+  let restored = false;
   for (const rows of batchesOf(records, options.batchRows)) {
     if (batches === options.restoreAfter) {
       const next = new Job(options, options.partitionsAfter ?? 1, context);
@@ -191,6 +194,7 @@ export function run(records: readonly StreamRecord[], options: RunOptions): RunR
         restoreInto(window, state, (group) => group % next.windows.length === partition);
       });
       job = next;
+      restored = true;
     }
     job.source.process(0, recordBatch(rows));
     batches += 1;
@@ -205,5 +209,6 @@ export function run(records: readonly StreamRecord[], options: RunOptions): RunR
     expired: lateExpired,
     deadLetters: context.lateRecords.length,
     stateRows: job.windows.reduce((sum, window) => sum + window.stateSize().rows, 0),
+    restored,
   };
 }

@@ -91,7 +91,7 @@ export class FixedWindows implements Windows {
     let rows = 0;
     let bytes = 0;
     this.store.forEach(({ state }) => {
-      rows += state.groupCount;
+      rows += state.liveCount;
       bytes += state.byteSize();
     });
     return { rows, bytes };
