@@ -153,6 +153,15 @@ export async function readIds(table: TableDefinition, count?: number): Promise<n
   return rows.map(([id]) => Number(id)).sort((a, b) => a - b);
 }
 
+/** What the groups of read tests share: one broker, and topics with records. */
+export interface ReadFixture {
+  readonly brokers: () => string;
+  readonly topicWith: (
+    messages: Iterable<TestMessage>,
+    settings?: { readonly partitions?: number },
+  ) => Promise<string>;
+}
+
 export interface TestMessage {
   readonly value: string | null;
   readonly partition?: number;

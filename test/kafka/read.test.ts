@@ -1,17 +1,19 @@
 /**
- * The Kafka source against a real broker: what a record becomes, where a read starts and ends,
- * commits, and what is said about a broker, topic or option that is wrong.
+ * The Kafka source against a real broker: what a record becomes and what a quoted topic's schema
+ * is. Positions and errors are groups of their own, run here on the same broker.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowOffset } from '../../src/columnar/batch.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import { inferKafkaSchema } from '../../src/connectors/kafka/infer.js';
-import { createTopics, freePorts, startKafkaBroker } from '../support/kafka-broker.mjs';
+import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
 import * as kafka from './harness.js';
+import { testErrors } from './read-errors.js';
+import { testPositions } from './read-positions.js';
 
-const { ALL, ids, kafkaTable, newTopic, openSource, produce, range, readIds, readRows } = kafka;
+const { ALL, ids, kafkaTable, newTopic, openSource, produce, range, readRows } = kafka;
 
 describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => {
   let broker: KafkaBroker;
@@ -29,15 +31,16 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
     await broker.stop();
   });
 
-  async function topicWith(
-    messages: Iterable<kafka.TestMessage>,
-    { partitions = 1 } = {},
-  ): Promise<string> {
-    const topic = newTopic('read');
-    await createTopics(brokers, [{ topic, partitions }]);
-    await produce(brokers, topic, messages);
-    return topic;
-  }
+  const fixture: kafka.ReadFixture = {
+    brokers: () => brokers,
+    topicWith: async (messages, { partitions = 1 } = {}) => {
+      const topic = newTopic('read');
+      await createTopics(brokers, [{ topic, partitions }]);
+      await produce(brokers, topic, messages);
+      return topic;
+    },
+  };
+  const { topicWith } = fixture;
 
   describe('records', () => {
     it('give keys, headers, times and positions as system columns', async () => {
@@ -220,191 +223,6 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
     });
   });
 
-  describe('a read starts', () => {
-    it('at the end with latest-offset, whenever the first batch is asked for', async () => {
-      const topic = await topicWith(ids(10, 2), { partitions: 2 });
-      const table = kafkaTable(brokers, topic, { 'scan.startup.mode': 'latest-offset' });
-      const opened = await openSource(table);
-      expect(opened.source.bounded).toBe(false);
-      await produce(brokers, topic, ids(4, 2, 10));
-      const rows = await readRows(opened, 4);
-      expect(rows.map(([id]) => Number(id)).sort()).toEqual([10, 11, 12, 13]);
-    });
-
-    it('at the first record of a time', async () => {
-      const at = (id: number): kafka.TestMessage => ({
-        value: `{"id":${id}}`,
-        partition: id % 2,
-        timestampMs: 1_700_000_000_000 + id * 1000,
-      });
-      const topic = await topicWith(range(20).map(at), { partitions: 3 });
-      const from = (timestampMs: number): Record<string, string> => ({
-        ...ALL,
-        'scan.startup.mode': 'timestamp',
-        'scan.startup.timestamp-millis': String(timestampMs),
-      });
-      expect(await readIds(kafkaTable(brokers, topic, from(1_700_000_015_000)))).toEqual(
-        range(5, 15),
-      );
-      expect(await readIds(kafkaTable(brokers, topic, from(1_800_000_000_000)))).toEqual([]);
-      const between = {
-        ...from(1_700_000_005_000),
-        'scan.bounded.mode': 'timestamp',
-        'scan.bounded.timestamp-millis': '1700000009000',
-      };
-      expect(await readIds(kafkaTable(brokers, topic, between))).toEqual([5, 6, 7, 8]);
-    });
-
-    it('at specific offsets, and at the earliest of partitions that are not named', async () => {
-      const topic = await topicWith(ids(20, 2), { partitions: 2 });
-      const table = kafkaTable(brokers, topic, {
-        ...ALL,
-        'scan.startup.mode': 'specific-offsets',
-        'scan.startup.specific-offsets': 'partition:1,offset:8',
-      });
-      expect(await readIds(table)).toEqual(
-        [...range(20).filter((id) => id % 2 === 0), 17, 19].sort((a, b) => a - b),
-      );
-    });
-
-    it("at the group's offsets, and where it has none as auto.offset.reset says", async () => {
-      const topic = await topicWith(ids(10));
-      const options = { ...ALL, 'properties.group.id': newTopic('group') };
-      const group = { ...options, 'scan.startup.mode': 'group-offsets' };
-      expect(await readIds(kafkaTable(brokers, topic, group))).toEqual(range(10));
-      const latest = { ...group, 'properties.auto.offset.reset': 'latest' };
-      expect(await readIds(kafkaTable(brokers, topic, latest))).toEqual([]);
-      const none = { ...group, 'properties.auto.offset.reset': 'none' };
-      const { error } = await kafka.failureOf(() => openSource(kafkaTable(brokers, topic, none)));
-      expect(error).toMatchObject({ key: 'OFFSET_OUT_OF_RANGE' });
-    });
-
-    it('at the committed offsets of what was handed out, not of what was fetched', async () => {
-      const topic = await topicWith(ids(30));
-      const options = { ...ALL, 'properties.group.id': newTopic('group') };
-      const table = kafkaTable(brokers, topic, {
-        ...options,
-        'scan.startup.mode': 'group-offsets',
-      });
-      const first = await openSource(table, { batchRowsMax: 10 });
-      let rows = 0;
-      await kafka.drain(
-        first.source,
-        (batch) => (rows += batch.rowCount),
-        () => rows >= 10,
-      );
-      await first.source.commit();
-      await first.source.close();
-      expect(first.notices).toEqual([]);
-      const second = await openSource(table);
-      const rest = await readRows(second);
-      expect(rest.map(([id]) => Number(id))).toEqual(range(30 - rows, rows));
-      const bounded = { ...options, 'scan.bounded.mode': 'group-offsets' };
-      const before = kafkaTable(brokers, topic, {
-        ...bounded,
-        'scan.startup.mode': 'earliest-offset',
-      });
-      expect(await readIds(before)).toEqual(range(rows));
-    });
-
-    it('at a position that an earlier read was at', async () => {
-      const topic = await topicWith(ids(20));
-      const first = await openSource(kafkaTable(brokers, topic, ALL), { batchRowsMax: 8 });
-      const [split] = first.source.splits;
-      let rows = 0;
-      await kafka.drain(
-        first.source,
-        (batch) => (rows += batch.rowCount),
-        () => rows >= 8,
-      );
-      const position = split?.position() ?? '';
-      await first.source.close();
-      const second = await openSource(kafkaTable(brokers, topic, ALL));
-      second.source.splits[0]?.seek(position);
-      const rest = await readRows(second);
-      expect(rest.map(([id]) => Number(id))).toEqual(range(20 - rows, rows));
-    });
-  });
-
-  describe('a bounded read ends', () => {
-    it('at once on an empty topic', async () => {
-      const topic = await topicWith([], { partitions: 3 });
-      const startedMs = performance.now();
-      expect(await readIds(kafkaTable(brokers, topic, ALL))).toEqual([]);
-      expect(performance.now() - startedMs).toBeLessThan(3_000);
-    });
-
-    it('with partitions that hold nothing', async () => {
-      const topic = await topicWith(ids(5), { partitions: 4 });
-      expect(await readIds(kafkaTable(brokers, topic, ALL))).toEqual(range(5));
-    });
-
-    it('where the topic ended at opening, though records follow', async () => {
-      const topic = await topicWith(ids(10));
-      const opened = await openSource(kafkaTable(brokers, topic, ALL));
-      await produce(brokers, topic, ids(10, 1, 10));
-      const rows = await readRows(opened);
-      expect(rows.map(([id]) => Number(id))).toEqual(range(10));
-    });
-
-    it('before specific offsets, and does not read partitions that are not named', async () => {
-      const topic = await topicWith(ids(20, 2), { partitions: 2 });
-      const table = kafkaTable(brokers, topic, {
-        'scan.bounded.mode': 'specific-offsets',
-        'scan.bounded.specific-offsets': 'partition:0,offset:3',
-      });
-      expect(await readIds(table)).toEqual([0, 2, 4]);
-    });
-
-    it('behind the control records of transactions, without what was aborted', async () => {
-      const topic = await topicWith([]);
-      const producer = await kafka.connectProducer(brokers, { 'transactional.id': topic });
-      await kafka.promise((done) => {
-        producer.initTransactions(10_000, done);
-      });
-      for (const [from, end] of [
-        [0, 'commit'],
-        [10, 'abort'],
-        [20, 'commit'],
-        [30, 'abort'],
-      ] as const) {
-        await kafka.promise((done) => {
-          producer.beginTransaction(done);
-        });
-        for (const message of ids(3, 1, from)) kafka.send(producer, topic, message);
-        await kafka.flush(producer);
-        await kafka.promise((done) => {
-          if (end === 'commit') producer.commitTransaction(10_000, done);
-          else producer.abortTransaction(10_000, done);
-        });
-      }
-      const opened = await openSource(kafkaTable(brokers, topic, ALL), { system: ['_offset'] });
-      const [split] = opened.source.splits;
-      const rows = await readRows(opened);
-      expect(rows.map(([id, offset]) => [Number(id), Number(offset)])).toEqual([
-        [0, 0],
-        [1, 1],
-        [2, 2],
-        [20, 8],
-        [21, 9],
-        [22, 10],
-      ]);
-      expect(split?.position()).toBe('16');
-
-      // An open transaction holds nothing up: the end is the last stable offset.
-      await kafka.promise((done) => {
-        producer.beginTransaction(done);
-      });
-      for (const message of ids(3, 1, 40)) kafka.send(producer, topic, message);
-      await kafka.flush(producer);
-      expect(await readIds(kafkaTable(brokers, topic, ALL))).toEqual([0, 1, 2, 20, 21, 22]);
-      await kafka.promise((done) => {
-        producer.abortTransaction(10_000, done);
-      });
-      await kafka.disconnect(producer);
-    });
-  });
-
   describe('the schema of a quoted topic', () => {
     it('comes from its first 1,000 records', async () => {
       const late = '{"id":1.5,"late":true}';
@@ -434,96 +252,12 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
     });
   });
 
+  describe('a read starts and ends', () => {
+    testPositions(fixture);
+  });
+
   describe('it says clearly', () => {
-    it('that no broker answers, within the time it was given', async () => {
-      const [port = 0] = await freePorts(1);
-      const table = kafkaTable(`localhost:${port}`, 'orders', { 'connect.timeout': '2s' });
-      const { error, ms } = await kafka.failureOf(() => openSource(table));
-      expect(error).toMatchObject({
-        code: 'VELO_BROKER_UNREACHABLE',
-        message: `no Kafka broker answers at "localhost:${port}" for table "t"`,
-        detail: expect.stringMatching(/^tried for 2 s: .*refused/) as string,
-        retry: 'backoff',
-      });
-      expect(ms).toBeLessThan(4_000);
-    });
-
-    it('that a topic does not exist, and which one was meant', async () => {
-      const topic = await topicWith(ids(1));
-      const { error, ms } = await kafka.failureOf(() =>
-        openSource(kafkaTable(brokers, topic.replace('read', 'raed'), ALL)),
-      );
-      expect(error).toMatchObject({
-        code: 'VELO_TOPIC_NOT_FOUND',
-        message: `topic "${topic.replace('read', 'raed')}" of table "t" does not exist`,
-        detail: expect.stringContaining(`the broker at ${brokers} has the topics "`) as string,
-        hint: expect.stringContaining('did you mean "read-') as string,
-      });
-      expect(ms).toBeLessThan(5_000);
-    });
-
-    it('which property librdkafka refuses', async () => {
-      const topic = await topicWith(ids(1));
-      const open = (name: string, value: string): Promise<unknown> =>
-        openSource(kafkaTable(brokers, topic, { ...ALL, [`properties.${name}`]: value }));
-      const unknown = await kafka.failureOf(() => open('fetch.maximum', '1'));
-      expect(unknown.error).toMatchObject({
-        code: 'VELO_SETTING_INVALID',
-        message: expect.stringContaining(
-          'option "properties.fetch.maximum" of table "t"',
-        ) as string,
-      });
-      const bad = await kafka.failureOf(() => open('isolation.level', 'dirty'));
-      expect(bad.error).toMatchObject({
-        code: 'VELO_SETTING_INVALID',
-        message: expect.stringContaining('"properties.isolation.level"') as string,
-      });
-    });
-
-    it('that records are gone, instead of going on behind them', async () => {
-      const topic = newTopic('short');
-      const config = { 'retention.bytes': '1', 'segment.bytes': '1048576' };
-      await createTopics(brokers, [{ topic, config }]);
-      const filler = 'x'.repeat(1000);
-      const records = range(3000).map((id) => ({ value: `{"id":${id},"f":"${filler}"}` }));
-      await produce(brokers, topic, records);
-      const table = kafkaTable(brokers, topic, ALL);
-      let first = 0;
-      while (first === 0) {
-        const probe = await openSource(table);
-        first = Number(probe.source.splits[0]?.position());
-        await probe.source.close();
-      }
-      const opened = await openSource(table);
-      opened.source.splits[0]?.seek('0');
-      const { error, ms } = await kafka.failureOf(() => readRows(opened));
-      await opened.source.close();
-      expect(error).toMatchObject({
-        code: 'VELO_OFFSET_OUT_OF_RANGE',
-        message: `offset 0 of topic "${topic}" partition 0 is no longer held by the broker`,
-      });
-      expect(ms).toBeLessThan(10_000);
-    });
-
-    it('that an offset is not held, and which ones are', async () => {
-      const topic = await topicWith(ids(5));
-      const from = (offsets: string): Record<string, string> => ({
-        ...ALL,
-        'scan.startup.mode': 'specific-offsets',
-        'scan.startup.specific-offsets': offsets,
-      });
-      const beyond = await kafka.failureOf(() =>
-        openSource(kafkaTable(brokers, topic, from('partition:0,offset:9'))),
-      );
-      expect(beyond.error).toMatchObject({
-        code: 'VELO_OFFSET_OUT_OF_RANGE',
-        detail: 'the partition holds the offsets from 0 up to 5',
-      });
-      const missing = await kafka.failureOf(() =>
-        openSource(kafkaTable(brokers, topic, from('partition:7,offset:0'))),
-      );
-      expect(missing.error).toMatchObject({ code: 'VELO_OFFSET_OUT_OF_RANGE' });
-    });
+    testErrors(fixture);
   });
 
   it('keeps columns in the order that the query asks for', async () => {

@@ -28,4 +28,5 @@ export interface TopicRequest {
 
 export function startKafkaBroker(options?: KafkaBrokerOptions): Promise<KafkaBroker>;
 export function createTopics(brokers: string, topics: readonly TopicRequest[]): Promise<void>;
+export function deleteTopic(brokers: string, topic: string): Promise<void>;
 export function freePorts(count: number): Promise<number[]>;

@@ -135,6 +135,18 @@ export async function createTopics(brokers, topics) {
   }
 }
 
+export async function deleteTopic(brokers, topic) {
+  const { default: kafka } = await import('node-rdkafka');
+  const admin = kafka.AdminClient.create({ 'bootstrap.servers': brokers });
+  try {
+    await new Promise((resolve, reject) => {
+      admin.deleteTopic(topic, 10_000, (error) => (error ? reject(error) : resolve()));
+    });
+  } finally {
+    admin.disconnect();
+  }
+}
+
 /** Free loopback ports, all different. Somebody else may take one before it is used. */
 export async function freePorts(count) {
   const servers = await Promise.all(

@@ -24,6 +24,7 @@ const CLIENT_DEFAULTS: RdConfig = {
   'client.id': 'velo',
   // Errors and logs come as events, not as lines on stderr.
   event_cb: true,
+  'socket.nagle.disable': true,
   'reconnect.backoff.ms': 100,
   'reconnect.backoff.max.ms': 1_000,
 };

@@ -8,6 +8,7 @@
  * lone message is handed on at once. librdkafka reconnects and resumes by itself; what it cannot
  * resume, because it gave up a position, is looked at in `recover`.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { BrokerWatch } from './broker-watch.js';
@@ -27,6 +28,10 @@ const IDLE_WAIT_MS = 50;
 const STALLED_MS = 2_000;
 /** How long a position may lie beyond the end: a restarted broker catches up. */
 const BEYOND_END_MS = 30_000;
+/** A topic that gives nothing at all for so long is looked at: it may have been deleted. */
+const SILENT_MS = 10_000;
+/** A topic is gone when two looks so far apart did not find it. */
+const GONE_AFTER_MS = 1_000;
 const RETRY_PAUSE_MS = 200;
 const COMMIT_TIMEOUT_MS = 10_000;
 
@@ -242,11 +247,22 @@ export class TopicReader {
     if (messages.length > 0 || ends.length > 0) {
       this.progressAtMs = this.monotonicMs();
       this.beyondEndSinceMs = Number.NaN;
-    } else if (!this.watch.away && this.monotonicMs() - this.progressAtMs > STALLED_MS) {
+    } else if (this.looksStuck()) {
       this.recover(null);
       return;
     }
     this.fetch();
+  }
+
+  private looksStuck(): boolean {
+    if (this.watch.away) return false;
+    const silentMs = this.monotonicMs() - this.progressAtMs;
+    return silentMs > SILENT_MS || (silentMs > STALLED_MS && this.behind().length > 0);
+  }
+
+  /** Partitions that librdkafka should have messages of. */
+  private behind(): readonly PartitionQueue[] {
+    return this.queues.filter((queue) => !queue.complete && !queue.paused && !queue.atEnd);
   }
 
   private failed(error: RdError): void {
@@ -291,11 +307,10 @@ export class TopicReader {
   }
 
   private async inspect(cause: RdError | null): Promise<void> {
-    const behind = this.queues.filter((queue) => !queue.complete && !queue.paused && !queue.atEnd);
     const { topic } = this.options;
     try {
-      if (cause !== null) await topicPartitions(this.options, this.consumer);
-      for (const { partition, fetchedTo } of behind) {
+      await this.requireTopic();
+      for (const { partition, fetchedTo } of this.behind()) {
         const held = await queryWatermarks(this.consumer, topic, partition);
         const position = { partition, offset: fetchedTo };
         if (fetchedTo < held.lowOffset || this.tooLongBeyond(fetchedTo > held.highOffset)) {
@@ -308,6 +323,17 @@ export class TopicReader {
       if (error instanceof ConnectorError) throw error;
       // Nobody answers, or not yet: the next look will tell.
       this.watch.suspect();
+    }
+  }
+
+  /** A broker that has just started may not know the topic yet: hence the second look. */
+  private async requireTopic(): Promise<void> {
+    try {
+      await topicPartitions(this.options, this.consumer);
+    } catch (error) {
+      if (!(error instanceof ConnectorError)) throw error;
+      await delay(GONE_AFTER_MS);
+      if (!this.closing) await topicPartitions(this.options, this.consumer);
     }
   }
 
