@@ -13,7 +13,6 @@ import { ConfigError } from '../base/errors.js';
 import { exitCodeOf } from './exit-code.js';
 import {
   addTalkFlags,
-  batchSizeFlag,
   choiceFlag,
   durationFlag,
   pairFlag,
@@ -68,7 +67,7 @@ export function addBenchCommand(program: Command): void {
     )
     .option('--runs <n>', 'measured runs per scenario', wholeFlag('--runs', 1), 3)
     .option('--warmup <n>', 'warm-up runs in each trial', wholeFlag('--warmup', 0), 2)
-    .option('--batch-size <rows>', 'rows per batch at most', batchSizeFlag)
+    .option('--batch-size <rows>', 'rows per batch at most', wholeFlag('--batch-size', 1))
     .option('--set <key=value>', 'as SET in front of the scenario', pairFlag('--set'))
     .option('--seed <n>', 'seed of the bootstrap', wholeFlag('--seed', 0), 1)
     .option('--json <file>', 'write the results as JSON');

@@ -6,7 +6,6 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { ConfigError } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
-import { BATCH_ROWS_MAX } from '../columnar/batch.js';
 import type { Verbosity } from './terminal.js';
 
 export interface TalkFlags {
@@ -38,14 +37,6 @@ export function wholeFlag(flag: string, least: number): (value: string) => numbe
     if (Number.isSafeInteger(number) && number >= least) return number;
     throw flagError(flag, value, `give a whole number of at least ${least}, like 5000 or 10m`);
   };
-}
-
-export function batchSizeFlag(value: string): number {
-  const rows = wholeFlag('--batch-size', 1)(value);
-  if (rows > BATCH_ROWS_MAX) {
-    throw flagError('--batch-size', value, `a batch holds at most ${BATCH_ROWS_MAX} rows`);
-  }
-  return rows;
 }
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };

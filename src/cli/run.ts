@@ -14,7 +14,6 @@ import type { OnError } from '../processors/query-accounts.js';
 import { exitCodeOf } from './exit-code.js';
 import {
   addTalkFlags,
-  batchSizeFlag,
   choiceFlag,
   durationFlag,
   pairFlag,
@@ -58,7 +57,11 @@ export function addRunCommand(program: Command): void {
       choiceFlag('--mode', ['individual', 'batch'] as const),
       'batch',
     )
-    .option('--batch-size <rows>', 'rows per batch at most (default 4096)', batchSizeFlag)
+    .option(
+      '--batch-size <rows>',
+      'rows per batch, 1 to 4096 (the default; larger is cut to it)',
+      wholeFlag('--batch-size', 1),
+    )
     .option(
       '--source <table=URI>',
       'read a declared table from a file or kafka://',

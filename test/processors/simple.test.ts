@@ -1,0 +1,240 @@
+/**
+ * V1's loop with an injected clock and a scripted source: what counts as time, pausing, stopping,
+ * failures of sinks, idle splits, and accounts that add up.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/base/clock.js';
+import { ConnectorError } from '../../src/base/errors.js';
+import { emptyHeader, newBatch } from '../../src/columnar/batch.js';
+import type { Sink } from '../../src/connectors/sink.js';
+import type { NextBatch, Source, SplitReader } from '../../src/connectors/source.js';
+import { compileJob, scansOf } from '../../src/job.js';
+import type { QueryPlan } from '../../src/plan/pipeline-plan.js';
+import { QueryAccounts } from '../../src/processors/query-accounts.js';
+import { QueryRun } from '../../src/processors/query-run.js';
+import { SimpleJobProcessor } from '../../src/processors/simple.js';
+
+class ManualClock implements Clock {
+  ns = 1e9;
+  nowMs(): number {
+    return this.ns / 1e6;
+  }
+  monotonicNs(): number {
+    return this.ns;
+  }
+}
+
+/** One step of a scripted split: rows with these values, a wait that takes so long, or the end. */
+type Step =
+  { readonly values: readonly number[]; readonly costMs: number } | { readonly waitMs: number };
+
+class ScriptedSplit implements SplitReader {
+  readonly split = 0;
+  private read = 0;
+  private readonly steps: Step[];
+  private readonly clock: ManualClock;
+  onStep: (at: number) => void = () => undefined;
+
+  constructor(steps: readonly Step[], clock: ManualClock) {
+    this.steps = [...steps];
+    this.clock = clock;
+  }
+
+  next(): NextBatch {
+    const step = this.steps[0];
+    if (step === undefined) return 'end';
+    if ('waitMs' in step) return 'wait';
+    this.steps.shift();
+    const header = emptyHeader('script');
+    header.firstOffset = this.read;
+    const batch = newBatch(
+      [{ kind: 'f64', values: Float64Array.from(step.values), nulls: null }],
+      header,
+    );
+    batch.rowCount = step.values.length;
+    batch.selectedCount = step.values.length;
+    this.read += step.values.length;
+    this.clock.ns += step.costMs * 1e6;
+    this.onStep(this.read);
+    return batch;
+  }
+
+  ready(): Promise<void> {
+    const step = this.steps.shift();
+    if (step !== undefined && 'waitMs' in step) this.clock.ns += step.waitMs * 1e6;
+    return Promise.resolve();
+  }
+
+  position(): string {
+    return String(this.read);
+  }
+  seek(): void {
+    throw new Error('not scripted');
+  }
+  rowsRead(): number {
+    return this.read;
+  }
+}
+
+class ListSink implements Sink {
+  readonly values: number[] = [];
+  closed = 0;
+  failAfter = Number.POSITIVE_INFINITY;
+
+  write(batch: Parameters<Sink['write']>[0]): void {
+    const column = batch.columns[0] as { values: Float64Array };
+    for (let k = 0; k < batch.selectedCount; k += 1) {
+      const row = batch.selection === null ? k : batch.selection[k]!;
+      if (this.values.length >= this.failAfter) {
+        throw new ConnectorError('SINK_WRITE', { message: 'the sink is full' });
+      }
+      this.values.push(column.values[row]!);
+    }
+  }
+  pressure(): null {
+    return null;
+  }
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): Promise<void> {
+    this.closed += 1;
+    return Promise.resolve();
+  }
+  rowsWritten(): number {
+    return this.values.length;
+  }
+}
+
+async function planOf(query: string): Promise<QueryPlan> {
+  const text = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '10'); ${query}`;
+  const job = await compileJob({
+    source: { name: 'test.sql', text },
+    variables: () => undefined,
+    settings: {},
+    changelog: false,
+    redirects: new Map(),
+    limit: null,
+  });
+  return job.plan.queries[0]!;
+}
+
+interface Setup {
+  readonly processor: SimpleJobProcessor;
+  readonly sink: ListSink;
+  readonly split: ScriptedSplit;
+  readonly clock: ManualClock;
+}
+
+async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
+  const clock = new ManualClock();
+  const split = new ScriptedSplit(steps, clock);
+  const sink = new ListSink();
+  const plan = await planOf(query);
+  const source: Source = {
+    bounded: true,
+    splits: [split],
+    rowsTotal: null,
+    commit: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  const sources = new Map(scansOf(plan.root).map((scan) => [scan.id, source]));
+  const accounts = new QueryAccounts('skip', null);
+  const closeLast = (): Promise<void> => Promise.resolve();
+  const processor = new SimpleJobProcessor({
+    clock,
+    durationMs: null,
+    open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
+  });
+  return { processor, sink, split, clock };
+}
+
+describe('V1', () => {
+  it('counts time from the first record in to the last row out, not the wait for the end', async () => {
+    const { processor } = await setup('SELECT i FROM g', [
+      { waitMs: 5000 },
+      { values: [1, 2], costMs: 100 },
+      { values: [3], costMs: 100 },
+      { waitMs: 60_000 },
+    ]);
+    const result = await processor.start();
+    expect(result.seconds).toBeCloseTo(0.2, 9);
+    expect(result.rowsRead).toBe(3);
+  });
+
+  it('is complete when start() resolves: in = processed, the sink closed once', async () => {
+    const { processor, sink } = await setup('SELECT i FROM g WHERE i > 1', [
+      { values: [1, 2], costMs: 1 },
+      { values: [3, 4], costMs: 1 },
+    ]);
+    const result = await processor.start();
+    expect(sink.values).toEqual([2, 3, 4]);
+    expect(sink.closed).toBe(1);
+    expect(result).toMatchObject({
+      state: 'finished',
+      end: 'end-of-input',
+      rowsRead: 4,
+      rowsOut: 3,
+    });
+    expect(result.queries[0]).toMatchObject({ rowsProcessed: 4, rowsFailed: 0 });
+    expect(processor.metrics()).toEqual(processor.metrics());
+  });
+
+  it('counts a poison record as failed: processed + failed = read', async () => {
+    const { processor, sink } = await setup('SELECT 10 / i AS x FROM g', [
+      { values: [1, 0, 2], costMs: 1 },
+    ]);
+    const result = await processor.start();
+    expect(sink.values).toEqual([10, 5]);
+    expect(result.queries[0]).toMatchObject({ rowsRead: 3, rowsProcessed: 2, rowsFailed: 1 });
+  });
+
+  it('stops without flushing open windows', async () => {
+    const { processor, sink, split } = await setup(
+      'SELECT COUNT(*) AS n FROM g WINDOW TUMBLING(i, 1s) EMIT FINAL',
+      [
+        { values: [1, 2], costMs: 1 },
+        { values: [3, 4], costMs: 1 },
+        { values: [5], costMs: 1 },
+      ],
+    );
+    split.onStep = (at) => {
+      if (at === 2) void processor.stop();
+    };
+    const result = await processor.start();
+    expect(result).toMatchObject({ end: 'stopped', rowsRead: 2, rowsOut: 0 });
+    expect(sink.values).toEqual([]);
+  });
+
+  it('reads nothing while paused and goes on after resume', async () => {
+    const { processor, sink, split } = await setup('SELECT i FROM g', [
+      { values: [1], costMs: 1 },
+      { values: [2], costMs: 1 },
+    ]);
+    split.onStep = (at) => {
+      if (at === 1) processor.pause();
+    };
+    const running = processor.start();
+    for (let turns = 0; turns < 20; turns += 1)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(processor.state).toBe('paused');
+    expect(sink.values).toEqual([1]);
+    processor.resume();
+    await running;
+    expect(sink.values).toEqual([1, 2]);
+  });
+
+  it('ends with the sink error, the sink closed, the state failed', async () => {
+    const { processor, sink } = await setup('SELECT i FROM g', [{ values: [1, 2, 3], costMs: 1 }]);
+    sink.failAfter = 1;
+    await expect(processor.start()).rejects.toMatchObject({ code: 'VELO_SINK_WRITE' });
+    expect(processor.state).toBe('failed');
+    expect(sink.closed).toBe(1);
+  });
+
+  it('has one partition', async () => {
+    const { processor } = await setup('SELECT i FROM g', []);
+    expect(processor.numberOfPartitions()).toBe(1);
+    expect((await processor.start()).rowsRead).toBe(0);
+  });
+});
