@@ -64,7 +64,7 @@ export interface SelectStatement extends Node {
   readonly annotations: readonly Annotation[];
 }
 
-/** `name type`, `name type AS expression`, `name AS expression`, `name type METADATA [FROM 'key']`. */
+/** `name type`, `name [type] AS expression`, `name type METADATA [FROM 'key']`. */
 export interface ColumnDefinition extends Node {
   readonly name: Identifier;
   readonly type: TypeName | null;

@@ -3,7 +3,7 @@
  * of faults that no grammar rule can express. The layers stand on each other as classes, because
  * chevrotain's rules are methods of one parser:
  *
- *   parser-base ← -types ← -primaries ← -expressions ← -windows ← -relations ← -query ← -statements
+ *   base ← types ← calls ← primaries ← expressions ← windows ← relations ← query ← statements
  *
  * Chevrotain first runs every rule once with placeholder tokens to learn the grammar
  * (RECORDING_PHASE). An action must survive that; `report` is silent then.

@@ -201,7 +201,8 @@ function windowClause({ window, timeColumn, durations }: Ast.WindowClause): stri
 function orderBy(items: readonly Ast.OrderItem[]): string {
   const printed = items.map(({ expression, descending, nulls }) => {
     const direction = descending ? ' DESC' : '';
-    return `${printExpression(expression)}${direction}${nulls ? ` NULLS ${nulls.toUpperCase()}` : ''}`;
+    const place = nulls === null ? '' : ` NULLS ${nulls.toUpperCase()}`;
+    return printExpression(expression) + direction + place;
   });
   return `ORDER BY ${printed.join(', ')}`;
 }
@@ -242,9 +243,9 @@ function windowTable({
 }
 
 function join({ type, left, right, on, using }: Ast.Join): string {
-  const operand = printRelation(right);
+  const operand = right.kind === 'join' ? `(${printRelation(right)})` : printRelation(right);
   const words = type === 'inner' ? 'JOIN' : `${type.toUpperCase()} JOIN`;
-  const joined = `${printRelation(left)} ${words} ${right.kind === 'join' ? `(${operand})` : operand}`;
+  const joined = `${printRelation(left)} ${words} ${operand}`;
   if (using !== null) return `${joined} USING ${printNames(using)}`;
   return on === null ? joined : `${joined} ON ${printExpression(on)}`;
 }
@@ -281,7 +282,7 @@ export function printExpression(expression: Ast.Expression): string {
     case 'call':
       return call(expression);
     case 'extract':
-      return `EXTRACT(${printIdentifier(expression.unit)} FROM ${printExpression(expression.operand)})`;
+      return extract(expression);
     case 'floor-to': {
       const { direction, operand, unit } = expression;
       return `${direction.toUpperCase()}(${printExpression(operand)} TO ${printIdentifier(unit)})`;
@@ -363,6 +364,10 @@ function predicate(
     default:
       return assertNever(expression);
   }
+}
+
+function extract({ unit, operand }: Ast.Extract): string {
+  return `EXTRACT(${printIdentifier(unit)} FROM ${printExpression(operand)})`;
 }
 
 function caseExpression({ operand, branches, otherwise }: Ast.Case): string {

@@ -122,7 +122,7 @@ export const StringText = createToken({
   line_breaks: true,
   label: 'a string',
 });
-/** A quote that nothing closes ends at `;` or the line's end, so that what follows is still read. */
+/** A quote that nothing closes ends at `;` or the line's end: what follows is still read. */
 export const UnclosedText = createToken({ name: 'UnclosedText', pattern: /['"`][^;\n]*/ });
 
 /** `${NAME}` outside a string, where it means nothing. */

@@ -9,11 +9,11 @@ import type * as Ast from './ast.js';
 
 /** Hooks, called before a node's children; 'skip' leaves the children out. */
 export interface Visitor {
-  readonly statement?: (statement: Ast.Statement) => 'skip' | void;
-  readonly query?: (query: Ast.Query) => 'skip' | void;
-  readonly select?: (select: Ast.Select) => 'skip' | void;
-  readonly relation?: (relation: Ast.Relation) => 'skip' | void;
-  readonly expression?: (expression: Ast.Expression) => 'skip' | void;
+  readonly statement?: (statement: Ast.Statement) => 'skip' | undefined;
+  readonly query?: (query: Ast.Query) => 'skip' | undefined;
+  readonly select?: (select: Ast.Select) => 'skip' | undefined;
+  readonly relation?: (relation: Ast.Relation) => 'skip' | undefined;
+  readonly expression?: (expression: Ast.Expression) => 'skip' | undefined;
 }
 
 export function walkScript(script: Ast.Script, visitor: Visitor): void {

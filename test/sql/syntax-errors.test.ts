@@ -1,4 +1,4 @@
-/** What the parser says about texts that are wrong: wording, place, hint, and what it goes on with. */
+/** What the parser says about wrong texts: wording, place, hint, and what it goes on with. */
 import { describe, expect, it } from 'vitest';
 import { parseScript } from '../../src/sql/parser.js';
 import { StatementParser } from '../../src/sql/parser-statements.js';
