@@ -54,9 +54,9 @@ export class SimpleJobProcessor implements JobProcessor {
       this.runs = await this.options.open();
       if (this.state === 'created') this.state = 'running';
       await this.drive();
+      const drivenNs = this.options.clock.monotonicNs();
       for (const run of this.runs) await run.complete();
-      if (this.runs.some((run) => run.rowsOut > 0))
-        this.lastOutNs = this.options.clock.monotonicNs();
+      this.lastOutNs += this.options.clock.monotonicNs() - drivenNs;
       this.state = 'finished';
       return this.result(process.cpuUsage(cpuBefore));
     } catch (error) {
@@ -163,8 +163,10 @@ export class SimpleJobProcessor implements JobProcessor {
       const rows = run.step(at);
       if (rows < 0) continue;
       progressed = true;
-      if (rows === 0) continue;
       const afterNs = this.options.clock.monotonicNs();
+      // The end of a split: what it flushed counts, the wait for the end does not.
+      if (rows === 0) this.lastOutNs += afterNs - beforeNs;
+      if (rows === 0) continue;
       if (Number.isNaN(this.firstReadNs)) this.firstReadNs = beforeNs;
       this.lastOutNs = afterNs;
       this.latencyUs.record((afterNs - beforeNs) / 1e3, rows);
