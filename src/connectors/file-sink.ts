@@ -3,7 +3,15 @@
  * that a reader never sees half a result; and AppendingFile, which adds lines to what is there.
  * Encoding is formats/, what to write is the caller's.
  */
-import { closeSync, fdatasyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { ConnectorError } from '../base/errors.js';
@@ -31,8 +39,8 @@ export class FileSink implements Sink {
 
   /** Opens the staging file at once, so that a path that cannot be written fails before reading. */
   static async open(path: string, encoder: RowEncoder): Promise<FileSink> {
-    const stagedPath = `${path}.${process.pid}.part`;
     try {
+      const stagedPath = isDevice(path) ? path : `${path}.${process.pid}.part`;
       return new FileSink({ path, stagedPath, file: await open(stagedPath, 'w'), encoder });
     } catch (error) {
       throw writeFailure(path, error);
@@ -66,26 +74,31 @@ export class FileSink implements Sink {
 
   async flush(): Promise<void> {
     await this.drain();
-    await this.guard(this.file.datasync());
+    if (this.staged()) await this.guard(this.file.datasync());
     this.throwFailure();
   }
 
   async close(): Promise<void> {
     this.encoder.finish(this.buffer);
+    await this.drain();
+    await this.guard(this.staged() ? this.file.datasync() : Promise.resolve());
+    await this.guard(this.file.close());
+    if (!this.staged()) return this.throwFailure();
     try {
-      await this.flush();
-    } finally {
-      await this.file.close();
-    }
-    try {
+      this.throwFailure();
       renameSync(this.stagedPath, this.path);
     } catch (error) {
-      throw writeFailure(this.path, error);
+      rmSync(this.stagedPath, { force: true });
+      throw error instanceof ConnectorError ? error : writeFailure(this.path, error);
     }
   }
 
   rowsWritten(): number {
     return this.rows;
+  }
+
+  private staged(): boolean {
+    return this.stagedPath !== this.path;
   }
 
   private async drain(): Promise<void> {
@@ -161,6 +174,12 @@ export class AppendingFile {
     }
     return Promise.resolve();
   }
+}
+
+/** A pipe or device cannot be replaced by a rename: rows go to it as they come. */
+function isDevice(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && !stats.isFile() && !stats.isDirectory();
 }
 
 function writeFailure(path: string, error: unknown): ConnectorError {
