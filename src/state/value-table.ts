@@ -64,7 +64,7 @@ export class ValueTable {
     }
   }
 
-  /** The values of a slot and their counts as they are now: the visitor may change the table. */
+  /** The values of a slot and their counts, oldest first; the caller may change the table. */
   entriesOf(slot: number): { readonly cells: number[]; readonly counts: number[] } {
     const cells: number[] = [];
     const counts: number[] = [];
@@ -72,7 +72,7 @@ export class ValueTable {
       cells.push(cell);
       counts.push(count);
     });
-    return { cells, counts };
+    return { cells: cells.reverse(), counts: counts.reverse() };
   }
 
   clearSlot(slot: number): void {
@@ -96,12 +96,11 @@ export class ValueTable {
   }
 
   snapshot(writer: StateWriter, slot: number): void {
-    let count = 0;
-    this.forEach(slot, () => (count += 1));
-    writer.writeU32(count);
-    this.forEach(slot, (cell, times) => {
+    const { cells, counts } = this.entriesOf(slot);
+    writer.writeU32(cells.length);
+    cells.forEach((cell, at) => {
       this.codec.store(writer, cell);
-      writer.writeF64(times);
+      writer.writeF64(counts[at]!);
     });
   }
 
