@@ -14,18 +14,27 @@ const WINDOWS: Record<string, WindowSpec> = {
   'hopping with gaps': { kind: 'hopping', sizeMs: 300, advanceMs: 1000 },
   cumulate: { kind: 'cumulate', sizeMs: 1500, stepMs: 500 },
   'cumulate with a remainder': { kind: 'cumulate', sizeMs: 1000, stepMs: 300 },
-  session: { kind: 'session', gapMs: 120 },
+  session: { kind: 'session', gapMs: 200 },
 };
 /** Bursts of one split among several are short, so their batches are. */
-const CUTS = [
+const CUTS: { splits: number[]; batchRows: number; unitMs?: number }[] = [
   { splits: [0], batchRows: 100 },
   { splits: [0], batchRows: 4096 },
+  { splits: [0], batchRows: 50, unitMs: 100 },
   { splits: [0, 1, 2], batchRows: 1 },
   { splits: [0, 1, 2], batchRows: 7 },
 ];
 
-/** Out of order by up to `disorderMs`, from before 1970, splits in bursts with their own pace. */
-function randomStream(seed: number, count: number, splits: number): StreamRecord[] {
+/**
+ * Out of order, from before 1970, splits in bursts with their own pace. A coarse unit puts many
+ * records and watermarks exactly on the edges of windows.
+ */
+function randomStream(
+  seed: number,
+  count: number,
+  splits: number,
+  unitMs = splits === 1 ? 1 : 100,
+): StreamRecord[] {
   const random = seededRandom(seed);
   const records: StreamRecord[] = [];
   const clocks = Array.from({ length: splits }, (_, split) => -3000 - split * 700);
@@ -38,7 +47,7 @@ function randomStream(seed: number, count: number, splits: number): StreamRecord
       const disorder = random() < 0.3 ? Math.floor(random() * 3000) : 0;
       records.push({
         split,
-        time: (clocks[split] as number) - disorder,
+        time: Math.round(((clocks[split] as number) - disorder) / unitMs) * unitMs + 0,
         key: `k${Math.floor(random() * 5)}`,
         value: records.length + 1,
       });
@@ -74,8 +83,9 @@ describe.each(Object.entries(WINDOWS))('%s', (name, window) => {
       ['process-all', 800],
       ['process-with-warning', 5000],
     ] as const)('gives the rows of one record at a time under %s', (strategy, latenessMs) => {
-      for (const { splits, batchRows } of CUTS) {
-        const records = randomStream(name.length * 31 + splits.length, 220, splits.length);
+      for (const { splits, batchRows, unitMs } of CUTS) {
+        const seed = name.length * 31 + splits.length;
+        const records = randomStream(seed, 220, splits.length, unitMs);
         const options = optionsOf({ window, emission, strategy, latenessMs, splits, batchRows });
         const oracle = new WindowOracle(options).run(records);
         const result = run(records, options);

@@ -480,6 +480,30 @@ describe('input that is not a source', () => {
     expect(context.counters.lateDropped).toBe(1);
   });
 
+  it('counts a batch of nothing but late rows, too', () => {
+    const { context, operator } = setUp();
+    operator.process(0, recordBatch(timed([100])));
+    operator.watermark(0, 1000);
+    operator.process(0, recordBatch(timed([200, 300])));
+    operator.end(0, true);
+    expect(context.rows).toHaveLength(1);
+    expect(context.counters.lateDropped).toBe(2);
+  });
+
+  it('corrects held windows without row watermarks', () => {
+    const context = new RecordingContext([TIMESTAMP, TIMESTAMP, DOUBLE, DOUBLE]);
+    const held = windowNode(options({ strategy: 'process-all', latenessMs: 500 }));
+    const operator = new WindowAggregateOperator(held, context);
+    operator.process(0, recordBatch(timed([100])));
+    operator.watermark(0, 1499);
+    operator.process(0, recordBatch(timed([200, 300])));
+    operator.watermark(0, 1500);
+    operator.process(0, recordBatch(timed([400])));
+    operator.end(0, true);
+    expect(context.rows.map((row) => row[2])).toEqual([1, 2, 3]);
+    expect(context.counters).toEqual({ late: 0, lateDropped: 0, lateExpired: 1 });
+  });
+
   it('fails rows without event time and names the record they came from', () => {
     const { context, operator } = setUp();
     const batch = batchOf([
