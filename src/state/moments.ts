@@ -99,7 +99,10 @@ export function pairStatistic(
     return y.minus(slope.times(x)).dividedBy(new DoubleDouble(count, 0)).value();
   }
   if (yy === 0) return name === 'REGR_R2' ? 1 : Number.NaN;
-  const correlation = yx.value() / (Math.sqrt(xx) * Math.sqrt(yy));
-  const bounded = Math.min(1, Math.max(-1, correlation));
-  return name === 'CORR' ? bounded : bounded * bounded;
+  const product = xx * yy;
+  const isSafe = product > Number.MIN_VALUE * 2 ** 53 && product < Number.MAX_VALUE;
+  const root = isSafe ? Math.sqrt(product) : Math.sqrt(xx) * Math.sqrt(yy);
+  const correlation = Math.min(1, Math.max(-1, yx.value() / root));
+  if (name === 'CORR') return correlation;
+  return isSafe ? Math.min(1, (yx.value() / xx) * (yx.value() / yy)) : correlation * correlation;
 }

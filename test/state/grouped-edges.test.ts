@@ -1,0 +1,519 @@
+/**
+ * Grouped state at its edges: exactness beyond 2^53 and 2^63, rows that fail, batches that fill up,
+ * very many groups, texts that are forgotten, memory and allocation.
+ */
+import { describe, expect, test } from 'vitest';
+import { emptyHeader, newBatch } from '../../src/columnar/batch.js';
+import type { Batch } from '../../src/columnar/batch.js';
+import type { Column } from '../../src/columnar/column.js';
+import { Dictionary } from '../../src/columnar/dictionary.js';
+import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
+import type { SqlType } from '../../src/columnar/types.js';
+import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
+import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import type { GroupSpec } from '../../src/state/grouped-state.js';
+import { StateReader, StateWriter } from '../../src/state/snapshot.js';
+import { Collector, Random } from './grouping-harness.js';
+
+function aggregate(name: string, column: number | null, type: SqlType): AggregateCall {
+  return {
+    function: name,
+    args: column === null ? [] : [column],
+    argTypes: [],
+    literals: [],
+    filter: null,
+    distinct: false,
+    orderBy: [],
+    type,
+  };
+}
+
+function spec(inputTypes: readonly SqlType[], aggregates: readonly AggregateCall[]): GroupSpec {
+  return { id: 'edges', inputTypes, keys: [0], aggregates, windowColumns: false };
+}
+
+function batch(...columns: Column[]): Batch {
+  const result = newBatch(columns, emptyHeader('edges'));
+  const first = columns[0] as Column;
+  result.rowCount = first.kind === 'dict' ? first.codes.length : lengthOf(first);
+  result.selectedCount = result.rowCount;
+  return result;
+}
+function lengthOf(column: Column): number {
+  if (column.kind === 'utf8') return column.offsets.length;
+  return 'values' in column ? column.values.length : 0;
+}
+function f64(...values: number[]): Column {
+  return { kind: 'f64', values: Float64Array.from(values), nulls: null };
+}
+function i64(...values: bigint[]): Column {
+  return { kind: 'i64', values: BigInt64Array.from(values), nulls: null };
+}
+function texts(dictionary: Dictionary, ...values: string[]): Column {
+  const codes = Int32Array.from(values, (value) => dictionary.internText(value));
+  return { kind: 'dict', codes, dictionary, nulls: null };
+}
+const valuesOf = (collector: Collector) => collector.drain().map(({ values }) => values);
+
+describe('sums', () => {
+  const sumOf = (type: SqlType) => spec([BIGINT, type], [aggregate('SUM', 1, type)]);
+
+  test('cross 2^53 and 2^63 and come back exactly', () => {
+    const factory = new GroupedStateFactory(sumOf(BIGINT));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    const max = 2n ** 63n - 1n;
+    const changes = [2n ** 53n - 1n, 2n, max, max, -max, -max, -(2n ** 53n), -1n];
+    const keys = f64(...changes.map(() => 1));
+    state.updateEmitChanged(batch(keys, i64(...changes)), null, changes.length, collector.results);
+    let sum = 0n;
+    const wanted = changes.map((change) => (sum += change)).filter((each) => each <= max);
+    expect(valuesOf(collector)).toEqual(wanted.map((each) => [1n, each]));
+    expect(collector.failures.map((failure) => failure.row)).toEqual([2, 3, 4]);
+    expect(collector.failures[0]?.message).toBe('SUM is out of range of BIGINT');
+    expect(sum).toBe(0n);
+  });
+
+  test('of narrow columns leave the safe range without a wide row', () => {
+    const factory = new GroupedStateFactory(sumOf(BIGINT));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    const most = Number.MAX_SAFE_INTEGER;
+    const values = [most, most, most, -most, 1, -most, -most];
+    state.updateEmitChanged(
+      batch(f64(...values.map(() => 1)), f64(...values)),
+      null,
+      values.length,
+      collector.results,
+    );
+    let sum = 0n;
+    expect(valuesOf(collector)).toEqual(values.map((value) => [1n, (sum += BigInt(value))]));
+  });
+
+  test('of doubles lose nothing beside a great value', () => {
+    const factory = new GroupedStateFactory(sumOf(DOUBLE));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    const values = [1e17, 1, 1, 1, -1e17];
+    state.update(batch(f64(1, 1, 1, 1, 1), f64(...values)), null, 5);
+    state.emitAll(collector.results);
+    expect(valuesOf(collector)).toEqual([[1n, 3]]);
+  });
+
+  test('of doubles are the same to 1e-12 in any order', () => {
+    const factory = new GroupedStateFactory(sumOf(DOUBLE));
+    const collector = new Collector(factory);
+    const random = new Random(3);
+    const values = Array.from(
+      { length: 4000 },
+      () => (random.next() - 0.5) * 10 ** random.below(17),
+    );
+    const magnitude = values.reduce((sum, value) => sum + Math.abs(value), 0);
+    const sums = [values, [...values].reverse(), [...values].sort((a, b) => a - b)].map((order) => {
+      const state = factory.create();
+      state.update(batch(f64(...order.map(() => 1)), f64(...order)), null, order.length);
+      state.emitAll(collector.results);
+      return valuesOf(collector)[0]?.[1] as number;
+    });
+    for (const sum of sums)
+      expect(Math.abs(sum - (sums[0] as number))).toBeLessThan(1e-16 * magnitude);
+  });
+
+  test('of doubles that are not finite fail their row', () => {
+    const factory = new GroupedStateFactory(sumOf(DOUBLE));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    const input = batch(f64(1, 2, 1), f64(1e308, 5, 1e308));
+    state.updateEmitChanged(input, null, 3, collector.results);
+    expect(valuesOf(collector)).toEqual([
+      [1n, 1e308],
+      [2n, 5],
+    ]);
+    expect(collector.failures).toEqual([{ row: 2, message: 'SUM is out of range of DOUBLE' }]);
+    state.emitAll(collector.results);
+    expect(valuesOf(collector)).toEqual([[2n, 5]]);
+    expect(collector.failures.at(-1)?.row).toBe(-1);
+  });
+
+  test('that fail are reported once in snapshots, and left out of each', () => {
+    const factory = new GroupedStateFactory(sumOf(DOUBLE));
+    const collector = new Collector(factory);
+    const input = batch(f64(1, 1, 2, 2, 1), f64(1e308, 1e308, 5, 5, 0));
+    factory.create().updateEmitAll(input, null, 5, collector.results);
+    expect(valuesOf(collector)).toEqual([
+      [1n, 1e308],
+      [2n, 5],
+      [2n, 10],
+      [2n, 10],
+    ]);
+    expect(collector.failures.map((failure) => failure.row)).toEqual([1, 4]);
+  });
+
+  test('of a group that failed before are reported for the records that change it only', () => {
+    const factory = new GroupedStateFactory({
+      ...spec([BIGINT, DOUBLE], [aggregate('SUM', 1, DOUBLE)]),
+      inputRetracts: true,
+    });
+    const collector = new Collector(factory);
+    const input = batch(f64(1, 1, 1), f64(1e308, 1e308, 1));
+    factory.create().updateEmitRetract(input, null, 3, collector.results);
+    expect(collector.drain().map(({ op, values }) => [op, values[1]])).toEqual([
+      ['+I', 1e308],
+      ['-U', 1e308],
+    ]);
+    expect(collector.failures.map((failure) => failure.row)).toEqual([1, 2]);
+  });
+});
+
+describe('statistics', () => {
+  const statistic = (name: string, values: readonly number[]): unknown => {
+    const factory = new GroupedStateFactory(spec([BIGINT, DOUBLE], [aggregate(name, 1, DOUBLE)]));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    state.update(batch(f64(...values.map(() => 1)), f64(...values)), null, values.length);
+    state.emitAll(collector.results);
+    return valuesOf(collector)[0]?.[1];
+  };
+
+  test('of values far from zero keep their digits', () => {
+    expect(statistic('VAR_SAMP', [1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16])).toBeCloseTo(30, 10);
+    expect(statistic('VAR_POP', [1e15, 1e15 + 1, 1e15 + 2])).toBeCloseTo(2 / 3, 10);
+  });
+
+  test('of one value are 0 for a population and NULL for a sample', () => {
+    expect(statistic('VAR_POP', [0.1])).toBe(0);
+    expect(statistic('STDDEV_POP', [0.1])).toBe(0);
+    expect(statistic('VAR_SAMP', [0.1])).toBeNull();
+    expect(statistic('STDDEV_SAMP', [0.1])).toBeNull();
+  });
+
+  test('of equal values are exactly 0', () => {
+    expect(statistic('VAR_POP', new Array<number>(1000).fill(0.1))).toBe(0);
+  });
+
+  test('of the median lie between the middle values however great', () => {
+    expect(statistic('MEDIAN', [-1.7e308, 1.7e308])).toBe(0);
+  });
+});
+
+describe('regression', () => {
+  const names = ['CORR', 'COVAR_POP', 'REGR_SLOPE', 'REGR_INTERCEPT', 'REGR_R2'];
+  const results = (ys: readonly number[], xs: readonly number[]): unknown[] => {
+    const calls = names.map((name) => ({ ...aggregate(name, 1, DOUBLE), args: [1, 2] }));
+    const factory = new GroupedStateFactory(spec([BIGINT, DOUBLE, DOUBLE], calls));
+    const collector = new Collector(factory);
+    const state = factory.create();
+    state.update(batch(f64(...ys.map(() => 1)), f64(...ys), f64(...xs)), null, ys.length);
+    state.emitAll(collector.results);
+    return valuesOf(collector)[0]?.slice(1) as unknown[];
+  };
+
+  test('of points on a line is that line', () => {
+    const [corr, , slope, intercept, r2] = results([5, 7, 9], [1, 2, 3]);
+    expect([corr, slope, intercept, r2]).toEqual([1, 2, 3, 1]);
+  });
+
+  test('of points above one another has no slope', () => {
+    expect(results([1, 2, 3], [0.1, 0.1, 0.1])).toEqual([
+      null,
+      expect.closeTo(0),
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  test('of points beside one another is flat and fits', () => {
+    expect(results([4, 4, 4], [1, 2, 3])).toEqual([null, 0, 0, 4, 1]);
+  });
+});
+
+test('result batches hold at most 4,096 rows and answer to the rows they come from', () => {
+  const factory = new GroupedStateFactory(spec([BIGINT], [aggregate('COUNT', null, BIGINT)]));
+  const origins: number[] = [];
+  const sizes: number[] = [];
+  const results = factory.results(
+    {
+      emit: (emitted) => {
+        sizes.push(emitted.rowCount);
+        for (let row = 0; row < emitted.rowCount; row += 1) {
+          origins.push((emitted.origins as Int32Array)[row] as number);
+        }
+      },
+    },
+    { recordFailed: () => undefined },
+  );
+  const input = batch(f64(...Array.from({ length: 300 }, (_, row) => row % 30)));
+  factory.create().updateEmitAll(input, null, 300, results);
+  results.flush();
+  const wanted = Array.from({ length: 300 }, (_, row) =>
+    new Array<number>(Math.min(row + 1, 30)).fill(row),
+  ).flat();
+  expect(origins).toEqual(wanted);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
+  expect(sizes.length).toBe(3);
+});
+
+test('a snapshot of more groups than a batch holds is emitted whole for every record', () => {
+  const factory = new GroupedStateFactory(spec([BIGINT], [aggregate('COUNT', null, BIGINT)]));
+  const collector = new Collector(factory);
+  const state = factory.create();
+  const keys = Array.from({ length: 5000 }, (_, row) => row);
+  state.update(batch(f64(...keys)), null, 5000);
+  state.updateEmitAll(batch(f64(7, 4999, 5000)), null, 3, collector.results);
+  const counts = collector.drain().map(({ values }) => values[1] as bigint);
+  expect(counts.length).toBe(5000 + 5000 + 5001);
+  expect(counts.reduce((sum, count) => sum + count, 0n)).toBe(5001n + 5002n + 5003n);
+});
+
+describe('very many groups', () => {
+  const count = 200_000;
+  const many = spec(
+    [BIGINT, DOUBLE],
+    [aggregate('COUNT', null, BIGINT), aggregate('SUM', 1, DOUBLE), aggregate('AVG', 1, DOUBLE)],
+  );
+  const parts = Array.from({ length: Math.ceil(count / 4096) }, (_, part) => {
+    const keys = Array.from({ length: Math.min(4096, count - part * 4096) }, (_, row) => {
+      return (part * 4096 + row) * 1_000_003;
+    });
+    return batch(f64(...keys), f64(...keys.map((key) => key % 7)));
+  });
+
+  test('are found again, emitted in order, and cost less than 160 bytes each', () => {
+    const factory = new GroupedStateFactory(many);
+    const state = factory.create();
+    for (const part of parts) state.update(part, null, part.rowCount);
+    for (const part of parts) state.update(part, null, part.rowCount);
+    expect(state.groupCount).toBe(count);
+    let next = 0;
+    const results = factory.results(
+      {
+        emit: (emitted) => {
+          const [keys, counts] = emitted.columns as [Column, Column];
+          if (keys.kind !== 'f64' || counts.kind !== 'f64') throw new Error('narrow columns');
+          for (let row = 0; row < emitted.rowCount; row += 1) {
+            if (keys.values[row] !== next * 1_000_003) throw new Error(`group ${next} is missing`);
+            if (counts.values[row] !== 2) throw new Error(`group ${next} is split`);
+            next += 1;
+          }
+        },
+      },
+      { recordFailed: () => undefined },
+    );
+    state.emitAll(results);
+    results.flush();
+    expect(next).toBe(count);
+    expect(state.byteSize() / count).toBeLessThan(160);
+  });
+
+  test('are restored from a part of the key groups each', () => {
+    const factory = new GroupedStateFactory(many);
+    const state = factory.create();
+    for (const part of parts.slice(0, 20)) state.update(part, null, part.rowCount);
+    const writer = new StateWriter();
+    state.snapshot(writer);
+    const bytes = writer.finish();
+    const groups = [0, 1, 2].map((owner) => {
+      const restored = new GroupedStateFactory(many).create();
+      restored.restore(new StateReader(bytes, (keyGroup) => keyGroup % 3 === owner));
+      return restored.groupCount;
+    });
+    expect(groups.reduce((sum, each) => sum + each, 0)).toBe(20 * 4096);
+    for (const each of groups) expect(each).toBeGreaterThan(20_000);
+  });
+});
+
+describe('slots', () => {
+  const counting = spec([BIGINT], [aggregate('COUNT', null, BIGINT)]);
+
+  test('that are freed are forgotten by look-ups and used again', () => {
+    const factory = new GroupedStateFactory(counting);
+    const state = factory.create();
+    const random = new Random(5);
+    const live = new Map<number, number>();
+    for (let round = 0; round < 400; round += 1) {
+      const key = random.below(60);
+      const slot = state.resolve(batch(f64(key)), null, 1)[0] as number;
+      if (live.has(key)) expect(slot).toBe(live.get(key));
+      else expect([...live.values()]).not.toContain(slot);
+      live.set(key, slot);
+      if (random.below(2) === 0) continue;
+      state.freeSlot(slot);
+      live.delete(key);
+    }
+    expect(state.groupCount).toBeLessThanOrEqual(60);
+    expect(state.liveCount).toBe(live.size);
+  });
+
+  test('added beside the table are found by nobody and merge within their state', () => {
+    const factory = new GroupedStateFactory(counting);
+    const collector = new Collector(factory);
+    const state = factory.create();
+    const input = batch(f64(1, 1, 1));
+    const [one, two] = [state.addSlot(input, 0), state.addSlot(input, 1)] as const;
+    state.updateSlots(input, null, Int32Array.of(one, two, two), 3);
+    state.merge(state, two, one);
+    state.freeSlot(two);
+    state.emitGroup(one, collector.results);
+    expect(valuesOf(collector)).toEqual([[1n, 3n]]);
+    expect(state.resolve(input, null, 1)[0]).toBe(two);
+  });
+});
+
+describe('texts', () => {
+  const byText = spec(
+    [VARCHAR, VARCHAR],
+    [aggregate('COUNT', null, BIGINT), aggregate('MAX', 1, VARCHAR)],
+  );
+
+  test('that no pane needs any more are forgotten, those of open panes stay', () => {
+    const factory = new GroupedStateFactory(byText);
+    const collector = new Collector(factory);
+    const kept = factory.create();
+    const source = new Dictionary();
+    kept.update(batch(texts(source, 'stay', 'stay too'), texts(source, 'x', 'y')), null, 2);
+    let most = 0;
+    for (let pane = 0; pane < 150; pane += 1) {
+      const state = factory.create();
+      const own = new Dictionary();
+      const names = Array.from({ length: 2000 }, (_, row) => `key ${pane}-${row}`);
+      state.update(batch(texts(own, ...names), texts(own, ...names)), null, 2000);
+      state.emitGroup(1999, collector.results);
+      expect(collector.drain()[0]?.values).toEqual([`key ${pane}-1999`, 1n, `key ${pane}-1999`]);
+      factory.release(state);
+      most = Math.max(most, factory.interner.dictionary.size);
+    }
+    expect(most).toBeLessThan(80_000);
+    kept.update(batch(texts(source, 'stay', 'new'), texts(source, 'z', 'z')), null, 2);
+    kept.emitAll(collector.results);
+    expect(valuesOf(collector)).toEqual([
+      ['stay', 2n, 'z'],
+      ['stay too', 1n, 'y'],
+      ['new', 1n, 'z'],
+    ]);
+  });
+
+  test('of result rows on their way keep their dictionary through a compaction', () => {
+    const factory = new GroupedStateFactory(byText);
+    const collector = new Collector(factory);
+    const [kept, other] = [factory.create(), factory.create()];
+    const source = new Dictionary();
+    const wide = Array.from({ length: 4000 }, (_, row) => `filler ${row}`);
+    for (let round = 0; round < 40; round += 1) {
+      const own = new Dictionary();
+      const names = wide.map((name) => `${name} ${round}`);
+      other.update(batch(texts(own, ...names), texts(own, ...names)), null, 4000);
+      other.clear();
+    }
+    kept.updateEmitChanged(
+      batch(texts(source, 'a'), texts(source, 'b')),
+      null,
+      1,
+      collector.results,
+    );
+    const generation = factory.interner.generation;
+    for (let round = 0; round < 40; round += 1) {
+      const own = new Dictionary();
+      const names = wide.map((name) => `${name} again ${round}`);
+      other.update(batch(texts(own, ...names), texts(own, ...names)), null, 4000);
+      other.clear();
+    }
+    expect(factory.interner.generation).toBeGreaterThan(generation);
+    kept.updateEmitChanged(
+      batch(texts(source, 'a'), texts(source, 'c')),
+      null,
+      1,
+      collector.results,
+    );
+    expect(valuesOf(collector)).toEqual([
+      ['a', 1n, 'b'],
+      ['a', 2n, 'c'],
+    ]);
+  });
+
+  test('of lists, distinct values and wide integers survive a compaction', () => {
+    const factory = new GroupedStateFactory({
+      ...spec(
+        [VARCHAR, BIGINT],
+        [
+          aggregate('LISTAGG', 0, VARCHAR),
+          { ...aggregate('COUNT', 0, BIGINT), distinct: true },
+          aggregate('COUNT_DISTINCT', 1, BIGINT),
+          aggregate('MIN', 1, BIGINT),
+        ],
+      ),
+      keys: [1],
+    });
+    const collector = new Collector(factory);
+    const [kept, other] = [factory.create(), factory.create()];
+    const source = new Dictionary();
+    const far = 2n ** 60n + 1n;
+    kept.update(batch(texts(source, 'p', 'q', 'p'), i64(far, far, 1n)), null, 3);
+    for (let round = 0; round < 60; round += 1) {
+      const names = Array.from({ length: 3000 }, (_, row) => `${round} ${row}`);
+      other.update(
+        batch(texts(new Dictionary(), ...names), f64(...names.map((_, row) => row % 5))),
+        null,
+        3000,
+      );
+      other.clear();
+    }
+    expect(factory.interner.generation).toBeGreaterThan(0);
+    kept.update(batch(texts(source, 'q', 'r'), i64(far, far)), null, 2);
+    kept.emitAll(collector.results);
+    expect(valuesOf(collector)).toEqual([
+      [far, 'p,q,q,r', 3n, 1n, far],
+      [1n, 'p', 1n, 1n, 1n],
+    ]);
+  });
+});
+
+test('approximate counts of distinct values are within 2 % and do not depend on merging', () => {
+  const factory = new GroupedStateFactory(
+    spec([BIGINT, BIGINT], [aggregate('APPROX_COUNT_DISTINCT', 1, BIGINT)]),
+  );
+  const collector = new Collector(factory);
+  const [one, left, right] = [factory.create(), factory.create(), factory.create()];
+  const values = Array.from({ length: 50_000 }, (_, at) => at * 17);
+  for (let from = 0; from < values.length; from += 4000) {
+    const part = values.slice(from, from + 4000);
+    const input = batch(f64(...part.map(() => 1)), f64(...part));
+    one.update(input, null, part.length);
+    (from % 8000 === 0 ? left : right).update(input, null, part.length);
+  }
+  left.merge(right, 0, 0);
+  one.emitAll(collector.results);
+  left.emitAll(collector.results);
+  const [[, direct], [, merged]] = valuesOf(collector) as [[bigint, bigint], [bigint, bigint]];
+  expect(Math.abs(Number(direct) - 50_000)).toBeLessThan(1000);
+  expect(merged).toBe(direct);
+});
+
+test.each(['update', 'changed', 'all'] as const)('%s allocates nothing per row', (mode) => {
+  const source = new Dictionary();
+  const names = Array.from({ length: 4096 }, (_, row) => `k${row % 20}`);
+  const input = batch(texts(source, ...names), f64(...names.map((_, row) => row / 3)));
+  const factory = new GroupedStateFactory(
+    spec(
+      [VARCHAR, DOUBLE],
+      [aggregate('COUNT', null, BIGINT), aggregate('SUM', 1, DOUBLE), aggregate('MIN', 1, DOUBLE)],
+    ),
+  );
+  const state = factory.create();
+  const sink = { emit: () => undefined };
+  const results = factory.results(sink, { recordFailed: () => undefined });
+  const once = (): void => {
+    if (mode === 'update') state.update(input, null, 4096);
+    else if (mode === 'changed') state.updateEmitChanged(input, null, 4096, results);
+    else state.updateEmitAll(input, null, 4096, results);
+  };
+  for (let round = 0; round < 60; round += 1) once();
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 10; round += 1) {
+    const before = process.memoryUsage().heapUsed;
+    for (let each = 0; each < 10; each += 1) once();
+    const grown = process.memoryUsage().heapUsed - before;
+    if (grown >= 0) least = Math.min(least, grown);
+  }
+  expect(least / 40_960).toBeLessThan(1);
+});
