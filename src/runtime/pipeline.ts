@@ -18,6 +18,7 @@ import type {
 } from './operator.js';
 import { AggregateOperator } from './operators/aggregate.js';
 import { CalcOperator } from './operators/calc.js';
+import { JoinOperator } from './operators/join.js';
 import { LimitOperator } from './operators/limit.js';
 import { RowsWindowOperator } from './operators/rows-window.js';
 import { SortOperator } from './operators/sort.js';
@@ -137,9 +138,10 @@ class PipelineBuilder {
         return new SortOperator(node, context);
       case 'union':
         return new UnionOperator(node, context);
+      case 'join':
+        return new JoinOperator(node, context);
       case 'over':
       case 'top-n':
-      case 'join':
         throw new SqlError('NOT_SUPPORTED', {
           message: `velo has no ${node.kind} operator yet`,
         });
