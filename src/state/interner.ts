@@ -86,6 +86,11 @@ export class Interner {
     );
   }
 
+  /** Approximate bytes held: the texts, their entries and places. */
+  byteSize(): number {
+    return this.dictionary.bytes.length + this.dictionary.offsets.length * 28;
+  }
+
   /** Whether compaction may pay; asked once per batch. */
   isFull(): boolean {
     const { dictionary } = this;

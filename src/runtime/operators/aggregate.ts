@@ -17,6 +17,7 @@ export class AggregateOperator implements Operator {
   readonly id: string;
   private readonly node: AggregateNode;
   private readonly context: OperatorContext;
+  private readonly factory: GroupedStateFactory;
   private readonly state: GroupedState;
   private readonly results: ResultRows;
 
@@ -24,7 +25,7 @@ export class AggregateOperator implements Operator {
     this.id = node.id;
     this.node = node;
     this.context = context;
-    const factory = new GroupedStateFactory({
+    this.factory = new GroupedStateFactory({
       id: node.id,
       inputTypes: node.input.schema.map((column) => column.type),
       keys: node.keys,
@@ -32,8 +33,8 @@ export class AggregateOperator implements Operator {
       windowColumns: false,
       inputRetracts: node.input.mode === 'retract',
     });
-    this.state = factory.create();
-    this.results = factory.results(context.output, context.errors, {
+    this.state = this.factory.create();
+    this.results = this.factory.results(context.output, context.errors, {
       ops: node.emission !== 'final',
     });
   }
@@ -73,6 +74,7 @@ export class AggregateOperator implements Operator {
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
-    return { rows: this.state.groupCount, bytes: this.state.byteSize() };
+    const bytes = this.state.byteSize() + this.factory.interner.byteSize();
+    return { rows: this.state.liveCount, bytes };
   }
 }
