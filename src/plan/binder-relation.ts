@@ -16,7 +16,7 @@ import type { BoundColumn, BoundExpression } from './expression.js';
 import { columnIndexes } from './expression-walk.js';
 import type { LogicalJoin, LogicalScan } from './logical-plan.js';
 import { Poisoned } from './faults.js';
-import { GENERATOR_COLUMN } from './table-definition.js';
+import { GENERATOR_COLUMN, canRead } from './table-definition.js';
 import { SYSTEM_COLUMNS } from './schema.js';
 import type { Schema, TableDefinition } from './schema.js';
 import { columnsNamed, findColumn, missingColumn, nameMatches, requalify } from './scope.js';
@@ -57,6 +57,13 @@ function bindTableReference(environment: BinderEnvironment, node: ast.TableRefer
   if (entry.kind === 'view') {
     return { ...entry.relation, columns: requalify(entry.relation.columns, alias) };
   }
+  if (!canRead(entry.table)) {
+    return faults.fail('STATEMENT_INVALID', {
+      message: `"${entry.name}" cannot be read: "${entry.table.connector}" only takes rows`,
+      span: node.span,
+      hint: 'read a table of connector file, kafka or generator',
+    });
+  }
   return tableRelation(entry.table, node.alias?.name ?? entry.table.name, node.span);
 }
 
@@ -86,18 +93,6 @@ function bindQuotedSource(environment: BinderEnvironment, node: ast.QuotedSource
 /** Output of a scan: physical columns, then the system columns. */
 export function scanSchema(table: TableDefinition): Schema {
   return [...table.physical, ...SYSTEM_COLUMNS];
-}
-
-/** The columns of a scan's output, as names of the table's computed expressions see them. */
-export function scanColumns(table: TableDefinition, qualifier: string | null): ScopeColumn[] {
-  return scanSchema(table).map(({ name, type }, index) => ({
-    name,
-    qualifier,
-    type,
-    index,
-    hidden: index >= table.physical.length,
-    reads: null,
-  }));
 }
 
 interface OfferedColumn {

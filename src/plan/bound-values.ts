@@ -12,7 +12,6 @@ import { DataFault } from '../functions/registry-types.js';
 import type { ArgumentInfo, ScalarFunction, SignatureFault } from '../functions/registry-types.js';
 import { isFault } from '../functions/signature.js';
 import { assert } from '../base/assert.js';
-import { canCastImplicitly } from '../functions/type-rules.js';
 import type { BoundExpression, BoundLiteral } from './expression.js';
 import type { FaultCollector } from './faults.js';
 
@@ -37,22 +36,6 @@ export function castTo(expression: BoundExpression, type: SqlType, safe = false)
     if (safe) return literal(null, type, span);
   }
   return { kind: 'cast', operand: expression, type, safe, span };
-}
-
-/** Converts without a written CAST, or reports that the types do not fit. */
-export function coerceTo(
-  faults: FaultCollector,
-  expression: BoundExpression,
-  wanted: { readonly type: SqlType; readonly what: string },
-): BoundExpression {
-  if (!canCastImplicitly(expression.type, wanted.type)) {
-    return faults.fail('TYPE_MISMATCH', {
-      message: `${wanted.what} is ${typeText(wanted.type)}, not ${typeText(expression.type)}`,
-      span: expression.span,
-      hint: `convert it with CAST(… AS ${typeText(wanted.type)})`,
-    });
-  }
-  return castTo(expression, wanted.type);
 }
 
 /** A condition: BOOLEAN or NULL. */

@@ -81,10 +81,6 @@ export function substitute(
   return mapColumns(expression, (column) => columns[column.index] ?? column);
 }
 
-export function shiftColumns(expression: BoundExpression, by: number): BoundExpression {
-  return mapColumns(expression, (column) => ({ ...column, index: column.index + by }));
-}
-
 export function visitColumns(
   expression: BoundExpression,
   visit: (column: BoundColumn) => void,
@@ -129,10 +125,6 @@ function valueKey(value: SqlValue): string {
   return JSON.stringify(value, (_key, part: unknown) =>
     typeof part === 'bigint' ? part.toString() : part,
   );
-}
-
-export function sameExpression(a: BoundExpression, b: BoundExpression): boolean {
-  return a === b || expressionKey(a) === expressionKey(b);
 }
 
 /** The operands of a conjunction, flattened; one element when it is none. */

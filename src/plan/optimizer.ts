@@ -23,7 +23,20 @@ import { pruneColumns } from './prune.js';
 import { recognizeTopN } from './top-n.js';
 
 export function optimize(faults: FaultCollector, root: LogicalNode): LogicalNode {
-  return pruneColumns(rewrite(faults, root, true));
+  return mergeProjects(pruneColumns(rewrite(faults, root, true)));
+}
+
+/** A project that only picks columns of another project becomes one with it. */
+function mergeProjects(node: LogicalNode): LogicalNode {
+  const merged = mapInputs(node, mergeProjects);
+  if (merged.kind !== 'project' || merged.input.kind !== 'project') return merged;
+  const { input } = merged;
+  const picksOnly = merged.expressions.every((expression) => expression.kind === 'column');
+  if (!picksOnly) return merged;
+  const expressions = merged.expressions.map((expression) =>
+    substitute(expression, input.expressions),
+  );
+  return { ...merged, input: input.input, expressions };
 }
 
 /** Bottom-up; `isOutermost` until an operator is passed that needs no order from below. */

@@ -30,8 +30,8 @@ import type { BuildContext, BuildServices, TimeDemand } from './pipeline-build.j
 import type { ChangelogMode, PipelineNode } from './pipeline-plan.js';
 import { buildCalc, buildScan, buildWatermark, watermarkBound } from './pipeline-scan.js';
 import type { Built, ColumnShape } from './pipeline-scan.js';
+import { buildJoin } from './pipeline-join.js';
 import {
-  buildJoin,
   buildOver,
   buildRowsWindow,
   buildSort,

@@ -3,8 +3,6 @@
  * unless quoted), qualifiers, hidden system columns and the wording of "does not exist" and
  * "is ambiguous". A relation is a logical node with the names of its output columns.
  */
-import { joinSpans } from '../base/span.js';
-import type { Span } from '../base/span.js';
 import type { SqlType } from '../columnar/types.js';
 import type { ColumnReference, Identifier } from '../sql/ast.js';
 import { didYouMean } from './faults.js';
@@ -152,10 +150,4 @@ export function requalify(
   qualifier: string | null,
 ): readonly ScopeColumn[] {
   return columns.map((column) => ({ ...column, qualifier }));
-}
-
-export function spanOfAll(parts: readonly { readonly span: Span }[], otherwise: Span): Span {
-  const [first] = parts;
-  const last = parts[parts.length - 1];
-  return first === undefined || last === undefined ? otherwise : joinSpans(first.span, last.span);
 }

@@ -5,7 +5,7 @@
  */
 import { typeText } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
-import { valueText } from './expression-text.js';
+import type { valueText } from './expression-text.js';
 import type { BoundExpression } from './expression.js';
 import type { LogicalSortKey } from './logical-plan.js';
 import type { FrameSpec, WindowSpec } from './pipeline-plan.js';

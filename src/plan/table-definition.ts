@@ -6,6 +6,7 @@
 import { BIGINT, typeText } from '../columnar/types.js';
 import { canCast } from '../functions/cast.js';
 import type { ColumnDefinition, CreateTable, Identifier, Option, Watermark } from '../sql/ast.js';
+import { parseDurationMs } from '../sql/durations.js';
 import { bindExpression } from './binder-expression.js';
 import type { BindContext } from './binder-expression.js';
 import { castTo, settled } from './bound-values.js';
@@ -26,6 +27,7 @@ import { resolveTypeName } from './type-names.js';
 
 export const GENERATOR_COLUMN: PhysicalColumn = { name: 'i', type: BIGINT };
 const CONNECTORS = ['file', 'generator', 'kafka', 'stdout', 'blackhole'];
+const IDLE_TIMEOUT = 'source.idle-timeout';
 const SINKS_ONLY = new Set(['stdout', 'blackhole']);
 
 /** METADATA keys, Flink's and velo's own, to system columns. */
@@ -51,16 +53,30 @@ export function defineTable(faults: FaultCollector, statement: CreateTable): Tab
   const bound = new ColumnBinder(faults, name.name, columns, physical).bindAll();
   const watermark =
     statement.watermark === null ? null : bindWatermark(faults, statement.watermark, bound);
+  const { [IDLE_TIMEOUT]: idleTimeout, ...connectorOptions } = options.rest;
   return {
     name: name.name,
     connector,
-    options: options.rest,
+    options: connectorOptions,
+    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeoutOf(faults, statement) }),
     physical,
     columns: bound,
     watermark,
     primaryKey: primaryKey(faults, statement.primaryKey ?? [], bound),
     bounded: isBoundedSource(connector, options.rest),
   };
+}
+
+/** 'source.idle-timeout' of a table: the planner's, not the connector's. */
+function idleTimeoutOf(faults: FaultCollector, statement: CreateTable): number {
+  const option = statement.options.find(({ key }) => key === IDLE_TIMEOUT);
+  const ms = option === undefined ? 0 : parseDurationMs(option.value);
+  if (ms !== undefined && ms >= 0) return ms;
+  return faults.fail('SETTING_INVALID', {
+    message: `"${option?.value}" is no duration for '${IDLE_TIMEOUT}'`,
+    span: option?.valueSpan ?? statement.name.span,
+    hint: "write '30s', '1m' or '500ms'",
+  });
 }
 
 export interface TableOptions {
