@@ -7,16 +7,15 @@ import type { Code } from '../base/js-code.js';
 import { sameType, typeText } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import { MS_PER_DAY } from '../functions/calendar.js';
-import { decimalToDouble } from '../functions/decimal.js';
 import type { BoundCast } from '../plan/expression.js';
 import type { KernelFailure } from './calc-runtime.js';
-import { dropDigits, exactFromNumber, fitted } from './emit-exact.js';
+import { asBigInt, dropDigits, exactFromNumber, fitted } from './emit-exact.js';
 import { emitCastSite, nullOf, numberBounds } from './emit-generic.js';
 import { textValue } from './emit-text.js';
 import { scaleOfType } from './emitted.js';
 import type { BooleanValue, DoubleValue, Emitted, ExactValue } from './emitted.js';
 import type { KernelEmitter } from './kernel-emitter.js';
-import { roundHalfAway } from './kernel-support.js';
+import { decimalAsDouble, roundHalfAway } from './kernel-support.js';
 
 /** Whether the cast has an inline form (which may still be left for TRY_CAST). */
 export function hasInlineCast(from: SqlType, to: SqlType): boolean {
@@ -120,8 +119,8 @@ function toDouble(e: KernelEmitter, operand: ExactValue, to: SqlType): DoubleVal
     return result(operand.wide ? code`Number(${operand.code})` : operand.code);
   }
   if (!operand.wide && operand.scale <= 22) return result(code`(${operand.code} / ${unit})`);
-  const convert = e.constant('decimalToDouble', decimalToDouble);
-  return result(code`${convert}(${operand.code}, ${operand.scale})`);
+  const convert = e.constant('decimalAsDouble', decimalAsDouble);
+  return result(code`${convert}(${asBigInt(e, operand)}, ${operand.scale})`);
 }
 
 function toTimestamp(e: KernelEmitter, operand: ExactValue, to: SqlType): DoubleValue {

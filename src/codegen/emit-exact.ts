@@ -282,7 +282,8 @@ export function emitDecimalQuotient(
   const reach = hull([n.low, n.high, -n.low, -n.high]);
   if (n.wide || d.wide) {
     const divide = e.constant('divideRounded', divideRounded);
-    const quotient = code`${divide}(${asBigInt(e, n)}, ${asBigInt(e, d)})`;
+    // A statement, so that it is not reached at NULL rows, where a bigint 0 would throw.
+    const quotient = e.temp('quotient', code`${divide}(${asBigInt(e, n)}, ${asBigInt(e, d)})`);
     return settled(e, exactResult(quotient, type, { ...reach, wide: true, scale }), what);
   }
   const divide = e.constant('roundQuotient', roundQuotient);
@@ -324,7 +325,9 @@ export function emitRemainder(
     high: x.high > 0n ? bounds.high : 0n,
   };
   const wide = x.wide || y.wide;
-  const result = wide ? code`(${asBigInt(e, x)} % ${asBigInt(e, y)})` : narrowRemainder(e, x, y);
+  const result = wide
+    ? e.temp('rest', code`${asBigInt(e, x)} % ${asBigInt(e, y)}`)
+    : narrowRemainder(e, x, y);
   return settled(e, exactResult(result, type, { ...range, wide, scale }), 'operator "%"');
 }
 

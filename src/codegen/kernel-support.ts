@@ -3,6 +3,8 @@
  * enough for the compiler to inline, no state. @hot
  */
 
+import { decimalToDouble } from '../functions/decimal.js';
+
 /** A narrow value as a bigint; the value at a NULL row may be anything and gives 0. */
 export function bigOf(value: number): bigint {
   return Number.isInteger(value) ? BigInt(value) : 0n;
@@ -70,4 +72,13 @@ export function floorQuotient(n: number, d: number): number {
 export function floorDivide(n: bigint, d: bigint): bigint {
   const quotient = n / d;
   return n < 0n && quotient * d !== n ? quotient - 1n : quotient;
+}
+
+const EXACT_POWER_MAX = 22;
+
+/** unscaled / 10^scale as the nearest double: one division where both sides are exact doubles. */
+export function decimalAsDouble(unscaled: bigint, scale: number): number {
+  const number = Number(unscaled);
+  if (scale <= EXACT_POWER_MAX && Number.isSafeInteger(number)) return number / 10 ** scale;
+  return decimalToDouble(unscaled, scale);
 }

@@ -56,6 +56,7 @@ const DECIMALS = [
   decimalType(18, 6),
   decimalType(38, 10),
   decimalType(38, 0),
+  decimalType(38, 30),
 ];
 
 /** Types of columns and of expressions asked for. */
