@@ -22,6 +22,7 @@ import { JoinOperator } from './operators/join.js';
 import { LimitOperator } from './operators/limit.js';
 import { RowsWindowOperator } from './operators/rows-window.js';
 import { SortOperator } from './operators/sort.js';
+import { TopNOperator } from './operators/top-n.js';
 import { UnionOperator } from './operators/union.js';
 import { WatermarkOperator } from './operators/watermark.js';
 import { WindowAggregateOperator } from './operators/window-aggregate.js';
@@ -140,8 +141,9 @@ class PipelineBuilder {
         return new UnionOperator(node, context);
       case 'join':
         return new JoinOperator(node, context);
-      case 'over':
       case 'top-n':
+        return new TopNOperator(node, context);
+      case 'over':
         throw new SqlError('NOT_SUPPORTED', {
           message: `velo has no ${node.kind} operator yet`,
         });

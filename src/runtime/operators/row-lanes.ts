@@ -13,6 +13,7 @@ import type { Column, ColumnKind } from '../../columnar/column.js';
 import { columnValue, NARROW_MAX } from '../../columnar/column.js';
 import { ColumnBuilder } from '../../columnar/column-builder.js';
 import type { SqlType, SqlValue } from '../../columnar/types.js';
+import { compareDoubles, compareText, compareValues } from '../../functions/compare.js';
 
 export abstract class RowLane {
   protected capacity = 0;
@@ -64,6 +65,8 @@ export abstract class RowLane {
     return builder.finish(kind, hasNulls === 1);
   }
 
+  /** Order of two rows whose values are not NULL, as functions/compare has it. */
+  abstract compare(a: number, b: number): number;
   /** Lets go of what a row held. */
   abstract clear(at: number): void;
   abstract byteSize(): number;
@@ -114,7 +117,7 @@ export function newLane(type: SqlType): RowLane {
     case 'array':
     case 'map':
     case 'row':
-      return new ValueLane();
+      return new ValueLane(type);
     default:
       return new NumberLane();
   }
@@ -125,6 +128,9 @@ class NumberLane extends RowLane {
 
   clear(): void {
     // A number holds no memory.
+  }
+  compare(a: number, b: number): number {
+    return compareDoubles(this.cells[a]!, this.cells[b]!);
   }
   byteSize(): number {
     return this.cells.byteLength;
@@ -159,6 +165,9 @@ class BooleanLane extends RowLane {
 
   clear(): void {
     // A boolean holds no memory.
+  }
+  compare(a: number, b: number): number {
+    return this.cells[a]! - this.cells[b]!;
   }
   byteSize(): number {
     return this.cells.byteLength;
@@ -206,6 +215,11 @@ class ExactLane extends RowLane {
 
   clear(at: number): void {
     if (this.wide !== null) this.wide[at] = 0n;
+  }
+  compare(a: number, b: number): number {
+    const { wide } = this;
+    if (wide === null) return this.cells[a]! - this.cells[b]!;
+    return wide[a]! < wide[b]! ? -1 : wide[a]! > wide[b]! ? 1 : 0;
   }
   byteSize(): number {
     return this.wide === null ? this.cells.byteLength : this.wide.length * 24;
@@ -275,6 +289,9 @@ class TextLane extends RowLane {
   clear(at: number): void {
     this.cells[at] = '';
   }
+  compare(a: number, b: number): number {
+    return compareText(this.cells[a]!, this.cells[b]!);
+  }
   byteSize(): number {
     return this.cells.length * 32;
   }
@@ -334,10 +351,19 @@ class TextLane extends RowLane {
 const TEXT: SqlType = { kind: 'varchar' };
 
 class ValueLane extends RowLane {
+  private readonly type: SqlType;
   private readonly cells: SqlValue[] = [];
+
+  constructor(type: SqlType) {
+    super();
+    this.type = type;
+  }
 
   clear(at: number): void {
     this.cells[at] = null;
+  }
+  compare(a: number, b: number): number {
+    return compareValues(this.cells[a]!, this.cells[b]!, this.type);
   }
   byteSize(): number {
     return this.cells.length * 64;

@@ -8,6 +8,7 @@ import type { Batch } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { Column } from '../../columnar/column.js';
 import type { SqlType, SqlValue } from '../../columnar/types.js';
+import type { SortKey } from '../../plan/pipeline-plan.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import { newLane } from './row-lanes.js';
 import type { RowLane } from './row-lanes.js';
@@ -69,6 +70,22 @@ export class RowStore {
 
   value(column: number, at: number): SqlValue {
     return this.lanes[column]!.value(at);
+  }
+
+  /** Negative when row `a` comes first under the keys; 0 for peers. */
+  compare(a: number, b: number, keys: readonly SortKey[]): number {
+    for (let at = 0; at < keys.length; at += 1) {
+      const { column, descending, nullsFirst } = keys[at]!;
+      const lane = this.lanes[column]!;
+      const isNull = lane.isNull(a);
+      if (isNull || lane.isNull(b)) {
+        if (isNull === lane.isNull(b)) continue;
+        return isNull === nullsFirst ? -1 : 1;
+      }
+      const order = lane.compare(a, b);
+      if (order !== 0) return descending ? -order : order;
+    }
+    return 0;
   }
 
   /** The rows `places` as columns, valid until the next gather. */
