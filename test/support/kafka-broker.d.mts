@@ -2,7 +2,7 @@
 export interface KafkaBrokerOptions {
   /** Further lines of server.properties, or other values for the ones set. */
   readonly properties?: Readonly<Record<string, string | number>>;
-  /** JVM options; a heap of at most 512 MB by default. */
+  /** JVM options. Default: a heap of at most 512 MB, quick to start; slow under load. */
   readonly jvmOptions?: readonly string[];
 }
 

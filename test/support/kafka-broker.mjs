@@ -19,6 +19,8 @@ import { JAVA_FOLDER, resolveClassPath } from './java.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
+/** For short lives: little memory, and no second compiler. Benchmarks pass their own. */
+const QUICK_JVM = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 /** Process ids to end when this process ends without stopping its brokers. */
 const running = new Set();
@@ -42,7 +44,7 @@ export class KafkaBroker {
     this.port = port;
     this.brokers = `localhost:${port}`;
     this.folder = mkdtempSync(join(tmpdir(), 'velo-kafka-'));
-    this.jvmOptions = options.jvmOptions ?? ['-Xmx512m', '-Xms256m'];
+    this.jvmOptions = options.jvmOptions ?? QUICK_JVM;
     this.classPath = classPath;
     this.child = null;
     this.propertiesFile = join(this.folder, 'server.properties');

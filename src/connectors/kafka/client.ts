@@ -9,7 +9,15 @@ import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { closest } from '../../sql/suggest.js';
 import type { KafkaEndpoint } from './options.js';
 import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
-import type { RdClient, RdConfig, RdConsumer, RdError, RdMetadata, RdProducer } from './rdkafka.js';
+import type {
+  RdClient,
+  RdConfig,
+  RdConsumer,
+  RdError,
+  RdLogLine,
+  RdMetadata,
+  RdProducer,
+} from './rdkafka.js';
 
 /** How many names of other topics an error shows at most. */
 const TOPICS_SHOWN_MAX = 5;
@@ -243,12 +251,12 @@ function construct<T>(endpoint: KafkaEndpoint, make: () => T): T {
 async function connect<T extends RdClient>(endpoint: KafkaEndpoint, client: T): Promise<T> {
   const timeout = endpoint.connectTimeoutMs;
   let reason: string | undefined;
-  const events = client as unknown as NodeJS.EventEmitter;
-  // Lower bound of severity 3 is an error; the last one says why no broker answers.
-  const remember = (line: { readonly message?: string }): void => {
-    reason = line.message?.replace(/^(\[[^\]]*\]: )?([^ ]*: )?/, '') ?? reason;
+  // The last failure to connect says why no broker answers.
+  const remember = ({ fac, message }: RdLogLine): void => {
+    if (fac !== 'FAIL') return;
+    reason = message.replace(/^(\[[^\]]*\]: )?([^ ]*: )?/, '').replace(/ \(after .*\)$/, '');
   };
-  events.on('event.log', remember);
+  client.on('event.log', remember);
   client.on('event.error', () => undefined);
   try {
     await promised((done) => client.connect({ timeout }, done));
@@ -256,7 +264,7 @@ async function connect<T extends RdClient>(endpoint: KafkaEndpoint, client: T): 
   } catch (cause) {
     throw brokerUnreachable(endpoint, reason, cause);
   } finally {
-    events.off('event.log', remember);
+    client.off('event.log', remember);
   }
 }
 

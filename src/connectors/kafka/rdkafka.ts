@@ -66,6 +66,12 @@ export interface Watermarks {
   readonly highOffset: number;
 }
 
+/** A line that librdkafka would log; `fac` says what it is about, FAIL for a connection. */
+export interface RdLogLine {
+  readonly fac: string;
+  readonly message: string;
+}
+
 /** What consumers and producers share. */
 export interface RdClient {
   connect(options: { readonly timeout: number }, done: RdCallback<unknown>): unknown;
@@ -74,6 +80,8 @@ export interface RdClient {
     done: RdCallback<RdMetadata>,
   ): unknown;
   on(event: 'event.error', listener: (error: RdError) => void): unknown;
+  on(event: 'event.log', listener: (line: RdLogLine) => void): unknown;
+  off(event: 'event.log', listener: (line: RdLogLine) => void): unknown;
 }
 
 export interface RdConsumer extends RdClient {
@@ -102,6 +110,7 @@ export interface RdConsumer extends RdClient {
     done: RdCallback<Watermarks>,
   ): unknown;
   on(event: 'event.error', listener: (error: RdError) => void): unknown;
+  on(event: 'event.log', listener: (line: RdLogLine) => void): unknown;
   on(event: 'partition.eof', listener: (end: TopicPartitionOffset) => void): unknown;
   on(event: 'offset.commit', listener: (error: RdError | null | undefined) => void): unknown;
 }
@@ -118,6 +127,7 @@ export interface RdProducer extends RdClient {
   poll(): unknown;
   flush(timeoutMs: number, done: RdCallback<unknown>): unknown;
   on(event: 'event.error', listener: (error: RdError) => void): unknown;
+  on(event: 'event.log', listener: (line: RdLogLine) => void): unknown;
   on(
     event: 'delivery-report',
     listener: (error: RdError | null | undefined, report: { readonly size: number }) => void,

@@ -23,6 +23,8 @@ import type { RdConsumer, RdError, RdMessage, TopicPartitionOffset } from './rdk
 
 /** Messages per call: enough to pay for the call, few enough to keep the event loop alive. */
 const MESSAGES_MAX = 1_000;
+/** Bytes per call, judged by the size of the messages before: each is a buffer of its own. */
+const MESSAGE_BYTES_MAX = 4 << 20;
 const IDLE_WAIT_MS = 50;
 /** A partition that is behind and gets nothing for so long is looked at. */
 const STALLED_MS = 2_000;
@@ -77,6 +79,7 @@ export class TopicReader {
   /** A consume() call or a recovery is under way. */
   private busy = false;
   private hot = false;
+  private messagesMax = MESSAGES_MAX;
   private progressAtMs = 0;
   private beyondEndSinceMs = Number.NaN;
   private idleDone: (() => void) | null = null;
@@ -187,7 +190,7 @@ export class TopicReader {
     }
     this.busy = true;
     this.consumer.setDefaultConsumeTimeout(this.hot ? 0 : IDLE_WAIT_MS);
-    this.consumer.consume(this.hot ? MESSAGES_MAX : 1, (error, messages) => {
+    this.consumer.consume(this.hot ? this.messagesMax : 1, (error, messages) => {
       if (error === null || error === undefined) this.received(messages);
       else this.failed(error);
     });
@@ -233,7 +236,11 @@ export class TopicReader {
   private received(messages: readonly RdMessage[]): void {
     const ends = this.ends.splice(0);
     const nowMs = messages.length > 0 ? this.request.clock.nowMs() : 0;
+    const bytesBefore = this.budget.bytes;
     for (const message of messages) this.byPartition[message.partition]?.add(message, nowMs);
+    const messageBytes = (this.budget.bytes - bytesBefore) / Math.max(1, messages.length);
+    const affordable = Math.ceil(MESSAGE_BYTES_MAX / Math.max(1, messageBytes));
+    this.messagesMax = Math.min(MESSAGES_MAX, affordable);
     for (const { partition, offset } of ends) this.byPartition[partition]?.reachedEnd(offset);
     if (messages.length > 0) this.watch.alive();
     for (const queue of this.queues) {
