@@ -28,6 +28,7 @@ const node: WatermarkNode = {
   column: 0,
   boundMs: BOUND,
   idleTimeoutMs: 0,
+  assumed: false,
 };
 
 function setUp(splits: readonly number[] = [0], everyRow = false) {

@@ -70,6 +70,7 @@ export function watermarkNode(boundMs: number): WatermarkNode {
     column: 0,
     boundMs,
     idleTimeoutMs: 0,
+    assumed: false,
   };
 }
 

@@ -46,7 +46,7 @@ export class SessionStore {
     return keySlot < this.first.length ? Math.max(this.first[keySlot]!, NONE) : NONE;
   }
 
-  /** Whether the slot of a key without sessions is to be given back: true once, until it is used. */
+  /** Whether a key has lost its last session: true once, its slot is then given back. */
   givesBack(keySlot: number): boolean {
     if (this.first[keySlot] !== NONE) return false;
     this.first[keySlot] = GIVEN_BACK;

@@ -2,8 +2,9 @@
  * Which slice of time each row of a batch falls into, and which rows are too late for all of their
  * windows. Owns these two loops' worth of per-row work; what happens to the rows is
  * window-fixed.ts. Two ways to the same answer: by table where slices have one length and the batch
- * spans few of them (no branch that a processor could guess wrong on out-of-order data: 6 ns a row
- * where following the rows from slice to slice took 19), and from slice to slice otherwise. @hot
+ * spans few of them, and from slice to slice otherwise. The table has no branch that out-of-order
+ * data makes hard to guess: measured 14 ns a row against 31, everything but the groups included.
+ * @hot
  */
 import type { Batch } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
