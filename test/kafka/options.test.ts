@@ -1,6 +1,6 @@
 /** The WITH options of Kafka tables, and what is said without node-rdkafka. No broker needed. */
 import { describe, expect, it } from 'vitest';
-import { kafkaIsBounded, readOptions, writeOptions } from '../../src/connectors/kafka/options.js';
+import { readOptions, writeOptions } from '../../src/connectors/kafka/options.js';
 import { loadRdkafka } from '../../src/connectors/kafka/rdkafka.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 
@@ -92,12 +92,6 @@ describe('options of a Kafka table', () => {
       }),
     );
     expect(properties).toEqual({ 'isolation.level': 'read_uncommitted' });
-  });
-
-  it('say whether a read ends', () => {
-    expect(kafkaIsBounded(BASE)).toBe(false);
-    expect(kafkaIsBounded({ ...BASE, 'scan.bounded.mode': 'unbounded' })).toBe(false);
-    expect(kafkaIsBounded({ ...BASE, 'scan.bounded.mode': 'latest-offset' })).toBe(true);
   });
 
   it('of a sink name key columns and a delivery guarantee', () => {

@@ -121,11 +121,6 @@ const OWN_PROPERTIES = new Set([
   'enable.partition.eof',
 ]);
 
-/** Whether a table with these options ends by itself. */
-export function kafkaIsBounded(options: Readonly<Record<string, string>>): boolean {
-  return (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded';
-}
-
 /** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
 export function readOptions(table: TableDefinition): KafkaReadOptions {
   const options = new TableOptions(table);
