@@ -5,6 +5,8 @@
 const encoder = new TextEncoder();
 
 const CODE_0 = 48;
+const HALF = 100_000_000;
+const HALF_DIGITS = 8;
 
 export class ByteBuffer {
   bytes: Uint8Array;
@@ -76,46 +78,44 @@ export class ByteBuffer {
   /** A safe integer in decimal. */
   appendInteger(value: number): void {
     this.reserve(17);
-    const { bytes } = this;
-    let rest = value;
-    let to = this.length;
-    if (rest < 0) {
-      bytes[to] = 45;
-      to += 1;
-      rest = -rest;
+    let size = value;
+    if (value < 0) {
+      this.bytes[this.length] = 45;
+      this.length += 1;
+      size = -value;
     }
-    const digits = digitCount(rest);
-    let at = to + digits;
-    // Above 2^31 the division is one of doubles: take four digits with each.
-    while (rest > 0x7fffffff) {
-      const quotient = Math.floor(rest / 10_000);
-      at = writeFourDigits(bytes, at, rest - quotient * 10_000);
+    if (size < HALF) {
+      this.appendSmall(size | 0, digitCount(size | 0));
+      return;
+    }
+    // 2^53 has 16 digits: both halves fit an int32.
+    const high = Math.floor(size / HALF) | 0;
+    this.appendSmall(high, digitCount(high));
+    this.appendSmall((size - high * HALF) | 0, HALF_DIGITS);
+  }
+
+  /** A whole number below 10^8 with at least `width` digits, zeros in front. */
+  appendPadded(value: number, width: number): void {
+    this.reserve(8);
+    this.appendSmall(value | 0, width);
+  }
+
+  private appendSmall(value: number, digits: number): void {
+    const { bytes } = this;
+    const start = this.length;
+    let rest = value;
+    for (let at = start + digits - 1; at >= start; at -= 1) {
+      const quotient = (rest / 10) | 0;
+      bytes[at] = CODE_0 + rest - quotient * 10;
       rest = quotient;
     }
-    let small = rest | 0;
-    do {
-      const quotient = (small / 10) | 0;
-      at -= 1;
-      bytes[at] = CODE_0 + small - quotient * 10;
-      small = quotient;
-    } while (at > to);
-    this.length = to + digits;
+    this.length = start + digits;
   }
 }
 
-/** Writes the four digits of `value` in front of `end`; the position of the first. */
-function writeFourDigits(bytes: Uint8Array, end: number, value: number): number {
-  let rest = value | 0;
-  for (let at = end - 1; at >= end - 4; at -= 1) {
-    const quotient = (rest / 10) | 0;
-    bytes[at] = CODE_0 + rest - quotient * 10;
-    rest = quotient;
-  }
-  return end - 4;
-}
-
+/** Digits of a whole number below 10^8. */
 function digitCount(value: number): number {
-  let digits = 1;
-  for (let bound = 10; bound <= value; bound *= 10) digits += 1;
-  return digits;
+  if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6;
+  return value < 10_000_000 ? 7 : 8;
 }

@@ -22,18 +22,18 @@ import type { SqlType, SqlValue } from '../columnar/types.js';
 import { decimalText } from '../functions/decimal.js';
 import { ByteBuffer } from './byte-buffer.js';
 import { appendDecimal, appendDouble } from './number-output.js';
-import { dateText, timestampText } from '../functions/time-format.js';
+import { appendDate, appendTimestamp } from './time-output.js';
 
 /** How a format writes what is not a number. */
 export interface TextStyle {
   /** Appends the UTF-8 text `bytes[start, end)`, quoted and escaped. */
   text(out: ByteBuffer, bytes: Uint8Array, start: number, end: number): void;
-  /** Appends ASCII text that needs no escapes: dates and times. */
-  plain(out: ByteBuffer, text: string): void;
   /** Appends an ARRAY, MAP or ROW. */
   nested(out: ByteBuffer, value: SqlValue, type: SqlType): void;
   /** TIMESTAMP as a number of milliseconds instead of text. */
   readonly timestampAsNumber: boolean;
+  /** Dates and times in double quotes. */
+  readonly quotesTimes: boolean;
 }
 
 /** Writes the values of one column; bound to each batch's column before its rows. */
@@ -95,14 +95,15 @@ function newF64Writer(type: SqlType, style: TextStyle): CellWriter {
     case 'decimal':
       return type.scale === 0 ? new IntegerWriter() : new DecimalWriter(type.scale);
     case 'date':
-      return new TimeWriter(dateText, style);
+      return new TimeWriter(appendDate, style);
     case 'timestamp':
-      return style.timestampAsNumber ? new IntegerWriter() : new TimeWriter(timestampText, style);
+      return style.timestampAsNumber ? new IntegerWriter() : new TimeWriter(appendTimestamp, style);
     default:
       return new IntegerWriter();
   }
 }
 
+const QUOTE = 34;
 const NO_DOUBLES = new Float64Array(0);
 
 class IntegerWriter implements CellWriter {
@@ -208,12 +209,12 @@ class BooleanWriter implements CellWriter {
 class TimeWriter implements CellWriter {
   nulls: Nulls = null;
   private values: Float64Array = NO_DOUBLES;
-  private readonly textOf: (value: number) => string;
-  private readonly style: TextStyle;
+  private readonly append: (out: ByteBuffer, value: number) => void;
+  private readonly quoted: boolean;
 
-  constructor(textOf: (value: number) => string, style: TextStyle) {
-    this.textOf = textOf;
-    this.style = style;
+  constructor(append: (out: ByteBuffer, value: number) => void, style: TextStyle) {
+    this.append = append;
+    this.quoted = style.quotesTimes;
   }
 
   bind(column: Column): void {
@@ -222,7 +223,9 @@ class TimeWriter implements CellWriter {
   }
 
   write(row: number, out: ByteBuffer): void {
-    this.style.plain(out, this.textOf(this.values[row]!));
+    if (this.quoted) out.appendByte(QUOTE);
+    this.append(out, this.values[row]!);
+    if (this.quoted) out.appendByte(QUOTE);
   }
 }
 

@@ -44,13 +44,13 @@ function csvStyle(delimiter: number): TextStyle {
   };
   return {
     text,
-    plain: (out, ascii) => out.appendAscii(ascii),
     nested(out, value: SqlValue, type: SqlType) {
       json.clear();
       appendJsonValue(json, value, type);
       text(out, json.bytes, 0, json.length);
     },
     timestampAsNumber: false,
+    quotesTimes: false,
   };
 }
 

@@ -27,13 +27,9 @@ const ESCAPED: (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, byte
 
 export const JSON_STYLE: TextStyle = {
   text: appendJsonText,
-  plain(out, text) {
-    out.appendByte(QUOTE);
-    out.appendAscii(text);
-    out.appendByte(QUOTE);
-  },
   nested: appendJsonValue,
   timestampAsNumber: true,
+  quotesTimes: true,
 };
 
 export function createJsonEncoder(schema: Schema, options: EncoderOptions): RowEncoder {
@@ -80,7 +76,7 @@ export function appendJsonValue(out: ByteBuffer, value: SqlValue, type: SqlType)
   } else if (typeof value === 'bigint') {
     out.appendAscii(decimalText(value, type.kind === 'decimal' ? type.scale : 0));
   } else if (typeof value === 'number') {
-    if (type.kind === 'date') JSON_STYLE.plain(out, dateText(value));
+    if (type.kind === 'date') out.appendAscii(`"${dateText(value)}"`);
     else appendDouble(out, value);
   } else if (isSqlMap(value)) {
     appendMap(out, value.keys, value.values, type);

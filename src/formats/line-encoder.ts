@@ -5,6 +5,7 @@
  */
 import type { Batch } from '../columnar/batch.js';
 import { OP_DELETE, OP_UPDATE_BEFORE, ROW_OPS } from '../columnar/batch.js';
+import type { Nulls } from '../columnar/column.js';
 import type { Schema } from '../plan/schema.js';
 import type { ByteBuffer } from './byte-buffer.js';
 import { ColumnWriter } from './cell-writer.js';
@@ -37,6 +38,8 @@ export class LineEncoder implements RowEncoder {
   private readonly header: string;
   private readonly columns: readonly ColumnWriter[];
   private readonly writers: CellWriter[] = [];
+  /** The NULL masks of the bound columns: loads from here have one shape, from writers many. */
+  private readonly nullMasks: Nulls[] = [];
 
   constructor(schema: Schema, options: EncoderOptions, layout: LineLayout) {
     this.changelog = options.changelog;
@@ -77,13 +80,15 @@ export class LineEncoder implements RowEncoder {
 
   private bind(batch: Batch): void {
     for (let index = 0; index < this.columns.length; index += 1) {
-      this.writers[index] = this.columns[index]!.bind(batch.columns[index]!);
+      const column = batch.columns[index]!;
+      this.nullMasks[index] = column.nulls;
+      this.writers[index] = this.columns[index]!.bind(column);
     }
   }
 
   private appendRow(batch: Batch, row: number, out: ByteBuffer): boolean {
     const op = batch.ops === null ? 0 : batch.ops[row]!;
-    const { writers, prefixes, nullText, suffix } = this;
+    const { writers, nullMasks, prefixes, nullText, suffix } = this;
     if (this.changelog) {
       out.appendBytes(this.ops[op]!, 0, this.ops[op]!.length);
     } else if (op === OP_UPDATE_BEFORE || op === OP_DELETE) {
@@ -92,11 +97,11 @@ export class LineEncoder implements RowEncoder {
     for (let index = 0; index < writers.length; index += 1) {
       const prefix = prefixes[index]!;
       out.appendBytes(prefix, 0, prefix.length);
-      const writer = writers[index]!;
-      if (writer.nulls !== null && writer.nulls[row] === 1) {
+      const nulls = nullMasks[index]!;
+      if (nulls !== null && nulls[row] === 1) {
         out.appendBytes(nullText, 0, nullText.length);
       } else {
-        writer.write(row, out);
+        writers[index]!.write(row, out);
       }
     }
     out.appendBytes(suffix, 0, suffix.length);

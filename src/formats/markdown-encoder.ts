@@ -38,13 +38,13 @@ function headerLines(schema: Schema, options: EncoderOptions): string {
 
 const MARKDOWN_STYLE: TextStyle = {
   text: appendEscaped,
-  plain: (out, ascii) => out.appendAscii(ascii),
   nested(out, value: SqlValue, type: SqlType) {
     const json = new ByteBuffer(256);
     appendJsonValue(json, value, type);
     appendEscaped(out, json.bytes, 0, json.length);
   },
   timestampAsNumber: false,
+  quotesTimes: false,
 };
 
 function appendEscaped(out: ByteBuffer, bytes: Uint8Array, start: number, end: number): void {

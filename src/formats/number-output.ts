@@ -9,6 +9,8 @@ import { POWERS_OF_TEN } from './number-text.js';
 const FRACTION_DIGITS_MAX = 6;
 /** Below 10^15 no two decimals of so many digits are the same double. */
 const SHORTEST_MAX = 1e15;
+/** Digits that appendPadded writes. */
+const PADDED_DIGITS = 8;
 
 /**
  * Appends a finite double in the shortest form that reads back as itself. If m / 10^k is the value
@@ -36,8 +38,8 @@ export function appendDecimal(out: ByteBuffer, value: number, scale: number): vo
     out.appendInteger(value);
     return;
   }
-  if (scale > 15) {
-    appendSmall(out, value, scale);
+  if (scale > PADDED_DIGITS) {
+    appendLong(out, value, scale);
     return;
   }
   const size = Math.abs(value);
@@ -46,19 +48,12 @@ export function appendDecimal(out: ByteBuffer, value: number, scale: number): vo
   if (value < 0) out.appendByte(45);
   out.appendInteger(whole);
   out.appendByte(46);
-  appendPadded(out, size - whole * power, scale);
+  out.appendPadded(size - whole * power, scale);
 }
 
-/** Scales beyond 15 digits: the fraction of a safe integer no longer splits in doubles. */
-function appendSmall(out: ByteBuffer, value: number, scale: number): void {
+/** Large scales, by way of a string. */
+function appendLong(out: ByteBuffer, value: number, scale: number): void {
   const digits = String(Math.abs(value)).padStart(scale + 1, '0');
   const point = digits.length - scale;
   out.appendAscii(`${value < 0 ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}`);
-}
-
-function appendPadded(out: ByteBuffer, value: number, width: number): void {
-  for (let bound = POWERS_OF_TEN[width - 1]!; bound > value && bound > 1; bound /= 10) {
-    out.appendByte(48);
-  }
-  out.appendInteger(value);
 }

@@ -119,13 +119,11 @@ const PLAIN_STYLE: TextStyle = {
   text: (out, bytes, start, end) => {
     out.appendBytes(bytes, start, end);
   },
-  plain: (out, text) => {
-    out.appendAscii(text);
-  },
   nested: (out, value, type) => {
     JSON_STYLE.nested(out, value, type);
   },
   timestampAsNumber: true,
+  quotesTimes: false,
 };
 
 /** One column's value, as text ('raw') or as a JSON value. */
