@@ -18,8 +18,8 @@ export interface SplitMetrics {
 }
 
 /**
- * Counters of one query since its start. rowsRead = rowsProcessed + rowsFailed + rowsLateDropped
- * at any time (law 11); rows that WHERE rejects are processed.
+ * Counters of one query since its start. rowsRead = rowsProcessed + rowsFailed + rowsLateDropped +
+ * rowsLateExpired at any time (law 11); rows that WHERE rejects are processed.
  */
 export interface QueryMetrics {
   readonly query: string;

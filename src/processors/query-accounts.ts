@@ -47,7 +47,8 @@ export class QueryAccounts implements RecordErrors, LateRecords {
   }
 
   get rowsProcessed(): number {
-    return this.rowsRead - this.rowsFailed - this.counters.lateDropped;
+    const { lateDropped, lateExpired } = this.counters;
+    return this.rowsRead - this.rowsFailed - lateDropped - lateExpired;
   }
 
   recordFailed(header: BatchHeader, row: number, failure: RecordFailure): void {

@@ -24,7 +24,7 @@ import { RowsWindowOperator } from './operators/rows-window.js';
 import { SortOperator } from './operators/sort.js';
 import { TopNOperator } from './operators/top-n.js';
 import { UnionOperator } from './operators/union.js';
-import { WatermarkOperator } from './operators/watermark.js';
+import { needsEveryRowWatermark, WatermarkOperator } from './operators/watermark.js';
 import { WindowAggregateOperator } from './operators/window-aggregate.js';
 import { WindowColumnsOperator } from './operators/window-columns.js';
 
@@ -79,7 +79,7 @@ function extendPath(path: Path, node: PipelineNode): Path {
 }
 
 export function buildPipeline(root: PipelineNode, environment: PipelineEnvironment): Pipeline {
-  const builder = new PipelineBuilder(environment);
+  const builder = new PipelineBuilder(environment, needsEveryRowWatermark(root));
   builder.build(root, { operator: null, input: 0, output: environment.sink });
   return { scans: builder.scans, operators: builder.operators };
 }
@@ -88,11 +88,13 @@ class PipelineBuilder {
   readonly scans: ScanPort[] = [];
   readonly operators: Operator[] = [];
   private readonly environment: PipelineEnvironment;
+  private readonly everyRowWatermark: boolean;
   private readonly downstream = new Map<Operator, Target>();
   private readonly openInputs = new Map<Operator, number>();
 
-  constructor(environment: PipelineEnvironment) {
+  constructor(environment: PipelineEnvironment, everyRowWatermark: boolean) {
     this.environment = environment;
+    this.everyRowWatermark = everyRowWatermark;
   }
 
   build(node: PipelineNode, target: Target, path: Path = SINK_PATH): void {
@@ -124,7 +126,7 @@ class PipelineBuilder {
           context,
         );
       case 'watermark':
-        return new WatermarkOperator(node, context);
+        return new WatermarkOperator(node, context, { everyRow: this.everyRowWatermark });
       case 'aggregate':
         return new AggregateOperator(node, context);
       case 'window-aggregate':

@@ -163,6 +163,10 @@ export class MinimumWatermark {
     return this.reached;
   }
 
+  watermarkOf(input: number): number {
+    return this.inputs[input] as number;
+  }
+
   /**
    * Minimum over the other inputs. An operator that forwards batches of one input caps
    * header.watermarkOthers with it, so that no window behind it closes too early.
