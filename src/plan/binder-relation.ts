@@ -86,6 +86,7 @@ function bindQuotedSource(environment: BinderEnvironment, node: ast.QuotedSource
     watermark: null,
     primaryKey: [],
     bounded,
+    inferred: true,
   };
   return tableRelation(table, node.alias?.name ?? node.uri, node.span);
 }

@@ -71,6 +71,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
         names('by ', node.input.schema, node.keys),
         ...node.aggregates.map((call) => callText(call, node.input.schema)),
         `emit ${node.emission}${node.distinct ? ', new groups only' : ''}`,
+        exchange(node.input.schema, node.keys),
         `state ${node.signature}`,
       ];
     case 'window-aggregate':
@@ -86,6 +87,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
           ? 'buffers do not expire'
           : `expires after ${node.expiry.inactivityMs} ms of ${nameOf(node.input.schema, node.expiry.column)}`,
         ...node.calls.map((call) => callText(call, node.input.schema)),
+        exchange(node.input.schema, node.partitionBy),
         `state ${node.signature}`,
       ];
     case 'over':
@@ -94,6 +96,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
         `order by ${nameOf(node.input.schema, node.timeColumn)}`,
         ...node.calls.map((call) => callText(call, node.input.schema)),
         lateText(node.late),
+        exchange(node.input.schema, node.partitionBy),
         `state ${node.signature}`,
       ];
     case 'top-n':
@@ -101,6 +104,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
         `first ${node.limit}${node.rankColumn ? ', with row number' : ''}`,
         names('partition by ', node.input.schema, node.partitionBy),
         sortText('order by ', node.orderBy, node.input.schema),
+        exchange(node.input.schema, node.partitionBy),
         `state ${node.signature}`,
       ];
     case 'join':
@@ -111,6 +115,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
           return `on ${nameOf(node.left.schema, key)} = ${other}`;
         }),
         node.condition === null ? '' : `and ${shown(node.condition, node.schema)}`,
+        exchange(node.left.schema, node.leftKeys),
         `state ${node.signature}`,
       ];
     case 'sort':
@@ -118,6 +123,7 @@ function detailsOf(node: PipelineNode): readonly string[] {
         sortText('by ', node.keys, node.schema),
         node.limit === null ? '' : `first ${node.limit} rows`,
         node.windowEnd === null ? 'at the end of input' : 'when a window ends',
+        exchange(node.schema, []),
         `state ${node.signature}`,
       ];
     case 'limit':
@@ -138,7 +144,8 @@ function scanDetails(node: ScanNode): readonly string[] {
       ...options,
       table.bounded ? 'bounded' : 'unbounded',
     ].join(', '),
-    node.schema.length === 0 ? 'no columns' : schemaText(node.schema),
+    `reads ${node.schema.length === 0 ? 'no columns' : schemaText(node.schema)}`,
+    table.inferred === true ? `inferred schema ${schemaText(table.physical)}` : '',
   ];
 }
 
@@ -150,8 +157,16 @@ function windowDetails(node: WindowAggregateNode): readonly string[] {
     ...node.aggregates.map((call) => callText(call, schema)),
     `emit ${node.emission}${node.flush ? '' : ', no flush at the end of input'}`,
     lateText(node.late),
+    exchange(schema, node.keys),
     `state ${node.signature}`,
   ];
+}
+
+/** Where V2 moves rows to the partition of their key; V1 has one partition. */
+function exchange(schema: Schema, keys: readonly number[]): string {
+  return keys.length === 0
+    ? 'exchange on v2: all rows to one partition'
+    : names('exchange on v2: by ', schema, keys);
 }
 
 function lateText(late: LatePolicy): string {

@@ -11,7 +11,8 @@ import { closest } from '../sql/suggest.js';
 
 export interface FaultFields {
   readonly message: string;
-  readonly span: Span;
+  /** undefined: not in the text at all, but on the command line. */
+  readonly span: Span | undefined;
   readonly hint?: string | undefined;
   readonly detail?: string | undefined;
 }
@@ -30,15 +31,16 @@ export class FaultCollector {
   }
 
   report(key: ErrorKey, fields: FaultFields): void {
-    const { start, end } = fields.span;
+    const { message, span } = fields;
     const known = this.faults.some(
       (fault) =>
         fault.key === key &&
-        fault.message === fields.message &&
-        fault.span?.start === start &&
-        fault.span.end === end,
+        fault.message === message &&
+        fault.span?.start === span?.start &&
+        fault.span?.end === span?.end,
     );
-    if (!known) this.faults.push(new SqlError(key, { ...fields, source: this.source }));
+    const source = span === undefined ? undefined : this.source;
+    if (!known) this.faults.push(new SqlError(key, { ...fields, source }));
   }
 
   /** Reports and gives up on the part at hand. */

@@ -58,6 +58,8 @@ export interface TableDefinition {
   readonly bounded: boolean;
   /** 'source.idle-timeout' of the table in ms; absent: the SET of the query counts. */
   readonly idleTimeoutMs?: number;
+  /** The schema was inferred from the first records of FROM '…'. */
+  readonly inferred?: boolean;
 }
 export type TableColumn =
   | {

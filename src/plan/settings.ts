@@ -3,7 +3,6 @@
  * and defaults; SET holds from its line on, an annotation for the next query, and what the command
  * line sets wins over both. An unknown SET key is a fault, an unknown annotation a warning.
  */
-import { NO_SPAN } from '../base/span.js';
 import type { Span } from '../base/span.js';
 import type { Annotation, SetStatement } from '../sql/ast.js';
 import { parseDurationMs } from '../sql/durations.js';
@@ -75,7 +74,7 @@ export class SettingsBinder {
 
   private take(target: Map<string, string>, values: Readonly<Record<string, string>>): void {
     for (const [key, value] of Object.entries(values)) {
-      const known = this.checked({ key, value, span: NO_SPAN });
+      const known = this.checked({ key, value, span: undefined });
       if (known !== null) target.set(known, value.toLowerCase());
     }
   }
@@ -89,7 +88,7 @@ export class SettingsBinder {
   private checked(setting: {
     readonly key: string;
     readonly value: string;
-    readonly span: Span;
+    readonly span: Span | undefined;
   }): string | null {
     const { span, value } = setting;
     const key = FLINK_NAMES[setting.key] ?? setting.key;
@@ -110,13 +109,13 @@ export class SettingsBinder {
     return null;
   }
 
-  private reportUnknown(key: string, span: Span): void {
+  private reportUnknown(key: string, span: Span | undefined): void {
     const known = Object.keys(SETTINGS);
     const hint = didYouMean(key, known) ?? `settings are ${known.join(', ')}`;
     this.report(`setting "${key}" does not exist`, span, hint);
   }
 
-  private report(message: string, span: Span, hint: string | undefined): void {
+  private report(message: string, span: Span | undefined, hint: string | undefined): void {
     this.faults.report('SETTING_INVALID', { message, span, hint });
   }
 

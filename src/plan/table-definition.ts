@@ -27,6 +27,8 @@ import { resolveTypeName } from './type-names.js';
 
 export const GENERATOR_COLUMN: PhysicalColumn = { name: 'i', type: BIGINT };
 const CONNECTORS = ['file', 'generator', 'kafka', 'stdout', 'blackhole'];
+/** Flink's names for the same connectors. */
+const FLINK_CONNECTORS: Readonly<Record<string, string>> = { filesystem: 'file', print: 'stdout' };
 const IDLE_TIMEOUT = 'source.idle-timeout';
 const SINKS_ONLY = new Set(['stdout', 'blackhole']);
 
@@ -110,7 +112,8 @@ export function bindOptions(
           : "the option is spelled 'connector'",
     });
   }
-  if (!CONNECTORS.includes(option.value)) {
+  const connector = FLINK_CONNECTORS[option.value] ?? option.value;
+  if (!CONNECTORS.includes(connector)) {
     faults.fail('SETTING_INVALID', {
       message: `connector "${option.value}" does not exist`,
       span: option.valueSpan,
@@ -118,7 +121,7 @@ export function bindOptions(
     });
   }
   delete rest['connector'];
-  return { connector: option.value, rest };
+  return { connector, rest };
 }
 
 function refuseTwice(faults: FaultCollector, columns: readonly ColumnDefinition[]): void {

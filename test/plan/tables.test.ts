@@ -214,6 +214,11 @@ describe('settings', () => {
     expect(plan.warnings).toHaveLength(1);
   });
 
+  it('of the command line that are unknown have no place in the text', () => {
+    const { faults } = planSql('', { settings: { nope: '1' } });
+    expect(faults.map(({ key, span }) => [key, span])).toEqual([['SETTING_INVALID', undefined]]);
+  });
+
   it.each([
     ["SET 'nope' = '1'", "SETTING_INVALID SET 'nope' = '1'"],
     ["SET 'allowed.lateness' = 'long'", "SETTING_INVALID SET 'allowed.lateness' = 'long'"],
