@@ -35,12 +35,15 @@ export function quoted(text: string): Code {
   );
 }
 
+/** What is longer is cut: whoever adds a suffix leaves room for it. */
+export const IDENTIFIER_LENGTH = 40;
+
 /**
  * An identifier that reads like `wish`: letters, digits and underscores are kept. The prefix `_`
  * keeps it apart from reserved words and leading digits; uniqueness is the caller's business.
  */
 export function identifier(wish: string): Code {
-  const cleaned = wish.replace(/[^A-Za-z0-9_]/g, '_').slice(0, 40);
+  const cleaned = wish.replace(/[^A-Za-z0-9_]/g, '_').slice(0, IDENTIFIER_LENGTH);
   return new Code(/^[A-Za-z_]/.test(cleaned) && !RESERVED.has(cleaned) ? cleaned : `_${cleaned}`);
 }
 

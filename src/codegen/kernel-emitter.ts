@@ -6,7 +6,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { ErrorKey } from '../base/error-codes.js';
-import { Code, CodeWriter, code, identifier } from '../base/js-code.js';
+import { Code, CodeWriter, IDENTIFIER_LENGTH, code, identifier } from '../base/js-code.js';
 import type { CodePart } from '../base/js-code.js';
 import type { ColumnKind } from '../columnar/column.js';
 import type { SqlType } from '../columnar/types.js';
@@ -239,7 +239,8 @@ export class KernelEmitter {
     const count = this.taken.get(name) ?? 0;
     this.taken.set(name, count + 1);
     if (count === 0) return new Code(name);
-    return this.unique(`${name}_${count + 1}`);
+    const suffix = `_${count + 1}`;
+    return this.unique(name.slice(0, IDENTIFIER_LENGTH - suffix.length) + suffix);
   }
 }
 
