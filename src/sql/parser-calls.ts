@@ -19,6 +19,15 @@ const ROUNDING: ReadonlyMap<string, Ast.FloorTo['direction']> = new Map([
   ['CEILING', 'ceil'],
 ]);
 
+/** Functions whose second argument may stand behind FROM. */
+const FROM_FORMS: ReadonlySet<string> = new Set(['SUBSTRING', 'SUBSTR', 'TRIM']);
+
+const TRIM_SIDES: ReadonlyMap<string, string> = new Map([
+  ['LEADING', 'LTRIM'],
+  ['TRAILING', 'RTRIM'],
+  ['BOTH', 'TRIM'],
+]);
+
 export abstract class CallParser extends TypeParser {
   abstract readonly expression: Rule<Ast.Expression>;
   abstract readonly concatenation: Rule<Ast.Expression>;
@@ -103,12 +112,66 @@ export abstract class CallParser extends TypeParser {
     };
   });
 
+  /** A function may be called JOIN, which is no name anywhere else. */
+  private readonly functionName: Rule<Ast.Identifier> = this.rule(
+    'functionName',
+    () =>
+      this.OR<Ast.Identifier>([
+        { ALT: () => this.SUBRULE(this.name) },
+        { ALT: () => this.identifier(this.CONSUME(Keyword.JOIN)) },
+      ]),
+    () => this.missingName(),
+  );
+
+  /** What follows the first argument of SUBSTRING(s FROM start FOR length) and TRIM(set FROM s). */
+  private fromArguments(name: Ast.Identifier, args: Ast.Expression[]): Ast.Expression[] {
+    this.CONSUME(Keyword.FROM);
+    const operand = this.SUBRULE4(this.expression);
+    const length = this.OPTION5({
+      GATE: () => name.name.toUpperCase() !== 'TRIM',
+      DEF: () => {
+        this.CONSUME(Keyword.FOR);
+        return this.SUBRULE5(this.expression);
+      },
+    });
+    return this.ACTION(() => {
+      if (name.name.toUpperCase() === 'TRIM') return [operand, ...args];
+      return length === undefined ? [...args, operand] : [...args, operand, length];
+    });
+  }
+
+  /** TRIM(LEADING|TRAILING|BOTH [set] FROM s): a call of LTRIM, RTRIM or TRIM. */
+  readonly trim = this.expressionRule('trim', () => {
+    const start = this.startHere();
+    const word = this.SUBRULE(this.name);
+    this.CONSUME(Token.LeftParen);
+    const side = this.SUBRULE2(this.name);
+    const set = this.OPTION(() => this.SUBRULE(this.expression));
+    this.CONSUME(Keyword.FROM);
+    const operand = this.SUBRULE2(this.expression);
+    this.CONSUME(Token.RightParen);
+    return this.ACTION(() => {
+      const name = TRIM_SIDES.get(side.name.toUpperCase()) ?? 'TRIM';
+      const args = set === undefined ? [operand] : [operand, set];
+      return this.callOf({ ...word, name }, args, this.spanFrom(start));
+    });
+  });
+
+  protected startsTrim(): boolean {
+    return (
+      this.LA(1).image.toUpperCase() === 'TRIM' &&
+      this.nextIs(2, Token.LeftParen) &&
+      TRIM_SIDES.has(this.LA(3).image.toUpperCase()) &&
+      !this.nextIs(4, Token.RightParen, Token.Comma, Token.Dot)
+    );
+  }
+
   /** name(…), and FLOOR(x TO unit). */
   private readonly plainCall: Rule<PlainCall | Ast.FloorTo> = this.RULE(
     'plainCall',
     (): PlainCall | Ast.FloorTo => {
       const start = this.startHere();
-      const name = this.SUBRULE(this.name);
+      const name = this.SUBRULE(this.functionName);
       let args: Ast.Expression[] = [];
       let star = false;
       let distinct = false;
@@ -129,6 +192,11 @@ export abstract class CallParser extends TypeParser {
             ALT: () => {
               distinct = this.OPTION(() => this.CONSUME(Keyword.DISTINCT)) !== undefined;
               args = this.SUBRULE(this.expressionList);
+              args =
+                this.OPTION4({
+                  GATE: () => FROM_FORMS.has(name.name.toUpperCase()) && args.length === 1,
+                  DEF: () => this.fromArguments(name, args),
+                }) ?? args;
               orderBy = this.OPTION2(() => this.SUBRULE(this.orderItems));
               unit = this.OPTION3({
                 GATE: () => ROUNDING.has(name.name.toUpperCase()) && args.length === 1,

@@ -59,6 +59,7 @@ export abstract class PrimaryParser extends CallParser {
         { GATE: () => this.nextIs(2, Token.LeftBracket), ALT: () => this.SUBRULE(this.map) },
         { GATE: () => this.nextIs(2, Token.LeftParen), ALT: () => this.SUBRULE(this.row) },
         { GATE: () => this.opensQuery(2), ALT: () => this.SUBRULE(this.exists) },
+        { GATE: () => this.startsTrim(), ALT: () => this.SUBRULE(this.trim) },
         { GATE: () => this.nextIs(2, Token.LeftParen), ALT: () => this.SUBRULE(this.call) },
         { ALT: () => this.SUBRULE(this.column) },
         { GATE: () => this.opensQuery(1), ALT: () => this.SUBRULE(this.scalarSubquery) },
