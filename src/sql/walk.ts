@@ -1,7 +1,7 @@
 /**
- * Walking and rewriting the AST. `walk*` calls a visitor for every statement, query, relation and
- * expression in the order of the text, parents first; `rewrite*` (rewrite.ts) builds a changed
- * copy. Both list every field of every node, so that a new node or field breaks the build here.
+ * Walking the AST. `walk*` calls a visitor for every statement, query, relation and expression in
+ * the order of the text, parents first. It lists every kind of node, so that a new one breaks the
+ * build here.
  * Also `stripSpans` and `sameSyntax`, which compare trees whatever their place in a text.
  */
 import { assertNever } from '../base/assert.js';

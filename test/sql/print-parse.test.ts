@@ -17,7 +17,7 @@ describe('generated trees', () => {
       const printed = printExpression(expression);
       expect(stripSpans(parseExpression(printed)), printed).toEqual(stripSpans(expression));
     });
-    fc.assert(property, { seed: SEED, numRuns: 250 });
+    fc.assert(property, { seed: SEED, numRuns: 80 });
   });
 
   it('a statement prints to a text that parses to it', () => {
@@ -31,7 +31,7 @@ describe('generated trees', () => {
       ).toEqual([]);
       expect(stripSpans(script.statements), printed).toEqual(stripSpans(statements));
     });
-    fc.assert(property, { seed: SEED, numRuns: 250 });
+    fc.assert(property, { seed: SEED, numRuns: 80 });
   });
 });
 
@@ -59,7 +59,7 @@ describe('damaged texts', () => {
         expectAnswer(text.slice(Math.floor(text.length * at)));
       },
     );
-    fc.assert(property, { seed: SEED, numRuns: 200 });
+    fc.assert(property, { seed: SEED, numRuns: 80 });
   });
 
   it('tokens removed, doubled or swapped give faults, never an exception', () => {
@@ -84,12 +84,12 @@ describe('damaged texts', () => {
         expectAnswer(tokens.join(''));
       },
     );
-    fc.assert(property, { seed: SEED, numRuns: 250 });
+    fc.assert(property, { seed: SEED, numRuns: 80 });
   });
 
   it('any characters give faults, never an exception', () => {
     const property = fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), expectAnswer);
-    fc.assert(property, { seed: SEED, numRuns: 300 });
+    fc.assert(property, { seed: SEED, numRuns: 80 });
   });
 
   it('nesting beyond the stack is a fault', () => {

@@ -1,11 +1,9 @@
-/** Walking sees every node in the order of the text; rewriting changes what it is told to. */
+/** Walking sees every node in the order of the text; comparing sees neither place nor layout. */
 import { describe, expect, it } from 'vitest';
 import { parseExpression } from '../../src/sql/parser.js';
-import { printExpression, printQuery, printScript } from '../../src/sql/printer.js';
-import { rewriteExpression, rewriteQuery, rewriteStatement } from '../../src/sql/rewrite.js';
+import { printExpression } from '../../src/sql/printer.js';
 import { sameSyntax, someExpression, stripSpans, walkScript } from '../../src/sql/walk.js';
-import { checkQuery, parsed } from './check-tree.js';
-import { EXPRESSIONS, SCRIPTS } from './corpus.js';
+import { parsed } from './check-tree.js';
 
 const EVERYWHERE = `
   CREATE TABLE t (a1 AS a2, WATERMARK FOR a AS a3) WITH ('a' = 'b');
@@ -42,41 +40,6 @@ describe('walkScript', () => {
     const isCall = (node: { kind: string }) => node.kind === 'call';
     expect(someExpression(parseExpression('1 + (SELECT f(x))'), isCall)).toBe(true);
     expect(someExpression(parseExpression('1 + a'), isCall)).toBe(false);
-  });
-});
-
-describe('rewriting', () => {
-  it('with no hook gives an equal tree', () => {
-    for (const text of EXPRESSIONS) {
-      const expression = parseExpression(text);
-      expect(rewriteExpression(expression, {})).toEqual(expression);
-    }
-    for (const statement of SCRIPTS.flatMap((text) => parsed(text).statements)) {
-      expect(rewriteStatement(statement, {})).toEqual(statement);
-    }
-  });
-
-  it('reaches every column but that of a time window', () => {
-    const script = parsed(EVERYWHERE);
-    const statements = script.statements.map((statement) =>
-      rewriteStatement(statement, {
-        expression: (node) =>
-          node.kind === 'column' ? { ...node, kind: 'row', elements: [] } : node,
-      }),
-    );
-    expect(printScript({ ...script, statements }).match(/\b[a-f][1-9]\b/g)).toEqual(['a1', 'd6']);
-  });
-
-  it('replaces relations and queries, children first', () => {
-    const query = checkQuery('SELECT * FROM (SELECT 1 FROM a) JOIN b ON TRUE');
-    const copy = rewriteQuery(query, {
-      relation: (one) =>
-        one.kind === 'table' ? { ...one, name: { ...one.name, name: `x_${one.name.name}` } } : one,
-      query: (one) => ({ ...one, emit: { mode: 'changes', span: one.span } }),
-    });
-    expect(printQuery(copy)).toBe(
-      'SELECT *\nFROM (SELECT 1 FROM x_a EMIT CHANGES) JOIN x_b ON TRUE\nEMIT CHANGES',
-    );
   });
 });
 
