@@ -53,7 +53,13 @@ export class FileLines {
     return this.fileAt - (this.filled - this.from);
   }
 
+  /** Goes on at a place in the file; in a pipe only within what is buffered. */
   seek(position: number): void {
+    if (!this.seekable) {
+      this.from = Math.max(0, position - (this.fileAt - this.filled));
+      this.to = Math.max(this.to, this.from);
+      return;
+    }
     this.from = 0;
     this.to = 0;
     this.filled = 0;

@@ -119,10 +119,11 @@ export class TimestampTarget implements TargetColumn {
 
   /** ISO 8601, or text that is such a number. */
   text(bytes: Uint8Array, start: number, end: number, row: number): boolean {
+    // A date has a dash behind its year; a number is no date, and trying both costs a string.
+    if (bytes[start + 4] !== 45 && this.number(bytes, start, end, row)) return true;
     const value = parseTimestampText(bytes, start, end);
-    if (value !== value) return this.number(bytes, start, end, row);
     this.column.values[row] = value;
-    return true;
+    return value === value;
   }
 
   boolean(): boolean {

@@ -1,4 +1,5 @@
 /** Reading files: blocks, lines, positions, bad records, followed files, options. */
+import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { columnValue } from '../../src/columnar/column.js';
@@ -294,6 +295,15 @@ describe('CSV and raw files', () => {
     expect(file.failures.map(({ line, raw }) => [line, raw])).toEqual([[3, '2,"b,2']]);
   });
 
+  test('a quote that never closes costs its line when the record grows too large', () => {
+    const lines = Array.from({ length: 200 }, (_, i) => (i === 50 ? `${i},"x,1` : `${i},y,1`));
+    const path = writeInput('runaway.csv', `id,name,price\n${lines.join('\n')}\n`);
+    const file = new OpenFile({ path, 'record.max-bytes': '300' }, { physical });
+    expect(file.rows()).toHaveLength(199);
+    expect(file.failures.map(({ key, line }) => [key, line])).toEqual([['RECORD_TOO_LARGE', 52]]);
+    expect(file.lines.at(-1)).toBe(201);
+  });
+
   test('a column that the header lacks is an error that lists the header', () => {
     const path = writeInput('lacks.csv', 'id,price\n1,2\n');
     expect(() => new OpenFile({ path }, { physical })).toThrow(
@@ -309,6 +319,19 @@ describe('CSV and raw files', () => {
       { physical: [{ name: 'line', type: VARCHAR }] },
     );
     expect(file.rows()).toEqual([['first line'], [''], ['  third  ']]);
+  });
+});
+
+describe('pipes', () => {
+  test.runIf(process.platform !== 'win32')('are read once, from the start, to their end', () => {
+    const path = pathOf('pipe.csv');
+    execFileSync('mkfifo', [path]);
+    const lines = Array.from({ length: 200_000 }, (_, i) => `${i}\n`).join('');
+    const content = writeInput('pipe-content.csv', `id\n${lines}`);
+    const writer = spawn('sh', ['-c', `cat "${content}" > "${path}"`]);
+    const rows = new OpenFile({ path }).rows();
+    writer.kill();
+    expect(rows).toEqual(ids(0, 200_000));
   });
 });
 
