@@ -55,6 +55,9 @@ export function kernelSource(layout: AggregateLayout, shape: KernelShape): strin
 /** Row kinds (columnar/batch.ts). */
 const [INSERT, BEFORE, AFTER, DELETE] = [0, 1, 2, 3];
 
+/** From so many rows on a call of copyWithin per column beats a loop over all of them. */
+const LOOPED_ROWS_MAX = 40;
+
 class KernelWriter {
   private readonly writer = new CodeWriter();
   private readonly layout: AggregateLayout;
@@ -315,6 +318,7 @@ class KernelWriter {
   private writeAllLoop(): void {
     const { writer, layout, shape } = this;
     writer.line(code`let present = state.present;`);
+    writer.line(code`let fixed = results.fixedUntil(state, present, at);`);
     this.openLoop();
     writer.line(code`const size = slot < present ? present : slot + 1;`);
     writer.open(code`if (at + size > ${BATCH_ROWS_MAX})`);
@@ -353,21 +357,46 @@ class KernelWriter {
     writer.line(code`results.rowCount = at;`);
   }
 
-  /** Copies the `present` rows in front of `at`; new rows behind them are written by the caller. */
+  /**
+   * Copies the `present` rows in front of `at`; a new row behind them is written by the caller.
+   * Keys and window bounds are not copied where the batch's arrays hold them already, from the
+   * snapshots of the batch before (ResultRows.pattern): most of the time only aggregates move.
+   */
   private writeCopy(): void {
-    const { writer, shape } = this;
+    const { writer, layout, shape } = this;
+    const plain = shape.results.map((kind, column) => ({ kind, column }));
+    const arrays = plain
+      .filter(({ kind }) => kind === 'f64' || kind === 'bool' || kind === 'dict')
+      .map(({ column }) => ({ name: named('result', column), fixed: column < layout.firstResult }));
     writer.line(code`const source = at - present;`);
-    writer.open(code`for (let j = 0; j < present; j += 1)`);
-    shape.results.forEach((kind, column) => {
-      if (kind === 'f64' || kind === 'bool' || kind === 'dict') {
-        const array = named('result', column);
-        writer.line(code`${array}[at + j] = ${array}[source + j];`);
-      }
-    });
-    writer.line(code`origins[at + j] = row;`);
-    if (shape.ops) writer.line(code`opsOut[at + j] = ${AFTER};`);
-    writer.close();
+    writer.open(code`if (at + size <= fixed && results.rest === 0)`);
+    this.writeMoves(
+      arrays.filter(({ fixed }) => !fixed).map(({ name }) => name),
+      false,
+    );
+    writer.between(code`else`);
+    this.writeMoves(
+      arrays.map(({ name }) => name),
+      shape.ops,
+    );
     writer.line(code`if (results.rest !== 0) results.copyRest(source, at, present);`);
+    writer.line(code`fixed = results.extend(state, present, size, at);`);
+    writer.close();
     writer.line(code`if (slot >= present) origins[at + slot] = row;`);
+  }
+
+  private writeMoves(arrays: readonly Code[], ops: boolean): void {
+    const { writer } = this;
+    writer.open(code`if (present < ${LOOPED_ROWS_MAX})`);
+    writer.open(code`for (let to = at, from = source; from < at; from += 1, to += 1)`);
+    for (const array of arrays) writer.line(code`${array}[to] = ${array}[from];`);
+    writer.line(code`origins[to] = row;`);
+    if (ops) writer.line(code`opsOut[to] = ${AFTER};`);
+    writer.close();
+    writer.between(code`else`);
+    for (const array of arrays) writer.line(code`${array}.copyWithin(at, source, at);`);
+    writer.line(code`origins.fill(row, at, at + present);`);
+    if (ops) writer.line(code`opsOut.fill(${AFTER}, at, at + present);`);
+    writer.close();
   }
 }

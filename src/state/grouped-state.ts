@@ -60,6 +60,7 @@ export class GroupedStateFactory {
   readonly records: GroupRecords;
   private readonly states = new Set<GroupedState>();
   private readonly recycled: GroupedState[] = [];
+  private versions = 0;
 
   constructor(spec: GroupSpec) {
     this.spec = spec;
@@ -85,6 +86,12 @@ export class GroupedStateFactory {
     if (this.recycled.length < RECYCLED_MAX) this.recycled.push(state);
   }
 
+  /** A number no state of this factory has had. */
+  nextVersion(): number {
+    this.versions += 1;
+    return this.versions;
+  }
+
   /** A builder of result rows for states of this factory. */
   results(output: RowOutput, errors: RowErrors, options: ResultRowsOptions = {}): ResultRows {
     const { spec } = this;
@@ -106,6 +113,8 @@ export class GroupedState implements IdHolder {
   readonly objects: readonly GroupObject[];
   /** For kernel 'all': groups in the snapshot in front. */
   present = 0;
+  /** Unique among states; a new one whenever a slot may mean another group. */
+  version: number;
   private readonly factory: GroupedStateFactory;
   private readonly combinations: CodeCombinations;
   /** Slots whose group may have lost its last row in the call at work. */
@@ -115,6 +124,7 @@ export class GroupedState implements IdHolder {
   constructor(factory: GroupedStateFactory) {
     const { layout, codecs, interner } = factory;
     this.factory = factory;
+    this.version = factory.nextVersion();
     this.table = new GroupTable(layout.spec.keys.length, layout.rowsCell, layout.template);
     this.tables = layout.tables.map(({ column }) => new ValueTable(codecs.get(column)!));
     this.objects = layout.items
@@ -213,19 +223,22 @@ export class GroupedState implements IdHolder {
     const slots = this.resolve(batch, rows, count);
     const { interner, spec } = this.factory;
     const takesBack = batch.ops !== null && spec.inputRetracts === true;
-    results.begin(batch.header, true, interner.dictionary);
+    results.begin(batch.header, true, interner.dictionary, true);
     for (let at = 0; at < count;) {
       const slot = slots[at]!;
       this.runUpdate(batch, rows, slots, at, at + 1, count);
       present = Math.max(present, slot + 1);
       if (results.rowCount + present > results.capacity) results.flush();
+      const start = results.rowCount;
       results.op = OP_UPDATE_AFTER;
       results.origin = rows === null ? at : rows[at]!;
       results.reportedSlot = slot;
       this.emitRange(0, present, results);
       at += 1;
-      const isWhole = this.table.liveCount === this.groupCount;
-      if (takesBack || !isWhole || at === count || present > results.rowCount) continue;
+      const isWhole = this.table.liveCount === this.groupCount && present <= results.capacity;
+      if (isWhole) results.extend(this, present, present, start);
+      else results.forgetPattern();
+      if (takesBack || !isWhole || at === count) continue;
       this.present = present;
       const form = { selected: rows !== null, chunked: this.table.isChunked };
       const kernel = this.factory.kernels.aggregate('all', batch, results, form);
@@ -262,6 +275,7 @@ export class GroupedState implements IdHolder {
 
   /** Forgets a group; its slot is used again by a later one. */
   freeSlot(slot: number): void {
+    this.version = this.factory.nextVersion();
     this.clearParts(slot);
     if (this.table.free(slot)) this.combinations.clear();
   }
@@ -279,6 +293,7 @@ export class GroupedState implements IdHolder {
 
   /** Forgets all groups. */
   clear(): void {
+    this.version = this.factory.nextVersion();
     this.table.clear();
     this.combinations.clear();
     for (const table of this.tables) table.clear();

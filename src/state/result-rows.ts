@@ -24,6 +24,11 @@ export interface RowErrors {
   ): void;
 }
 
+/** A state whose snapshots are appended; `version` changes when its groups do but for new ones. */
+export interface SnapshotOwner {
+  readonly version: number;
+}
+
 export interface ResultRowsOptions {
   /** Whether batches carry row kinds. Default false: all rows are +I. */
   readonly ops?: boolean;
@@ -63,6 +68,8 @@ export class ResultRows {
   private readonly output: RowOutput;
   private readonly batch: Batch;
   private dictionary = NO_TEXTS;
+  /** Rows whose keys and window bounds repeat every `size` rows: see fixedUntil. */
+  private readonly pattern = { version: -1, size: 0, from: 0, to: 0, windowStart: 0, windowEnd: 0 };
 
   constructor(
     types: readonly SqlType[],
@@ -89,13 +96,20 @@ export class ResultRows {
 
   /**
    * Header, origins and dictionary of the rows that follow; rows of others are emitted first.
+   * `keepsPattern`: only snapshots follow.
    */
-  begin(header: BatchHeader, withOrigins: boolean, dictionary = this.dictionary): void {
+  begin(
+    header: BatchHeader,
+    withOrigins: boolean,
+    dictionary = this.dictionary,
+    keepsPattern = false,
+  ): void {
     if (this.rowCount > 0 && (this.header !== header || this.hasOrigins !== withOrigins)) {
       this.flush();
     }
     this.header = header;
     this.hasOrigins = withOrigins;
+    if (!keepsPattern) this.forgetPattern();
     if (this.dictionary !== dictionary) this.useDictionary(dictionary);
   }
 
@@ -140,6 +154,41 @@ export class ResultRows {
     if (this.failed[row] === 0) return;
     this.failed[row] = 0;
     this.failedCount -= 1;
+  }
+
+  /**
+   * Row up to which keys and window bounds of further snapshots of that many groups stand already,
+   * written `at` and on; -1 if none do.
+   */
+  fixedUntil(state: SnapshotOwner, size: number, at: number): number {
+    const { pattern } = this;
+    const fits =
+      pattern.version === state.version &&
+      pattern.size === size &&
+      pattern.windowStart === this.windowStart &&
+      pattern.windowEnd === this.windowEnd &&
+      at >= pattern.from &&
+      (at - pattern.from) % size === 0;
+    return fits ? pattern.to : -1;
+  }
+
+  /** A snapshot was written whole at `at`: `size` groups, `before` of them in the one in front. */
+  extend(state: SnapshotOwner, before: number, size: number, at: number): number {
+    const { pattern } = this;
+    const until = before === size ? this.fixedUntil(state, size, at) : -1;
+    if (this.rest !== 0 || until < at) {
+      pattern.version = this.rest === 0 ? state.version : -1;
+      pattern.size = size;
+      pattern.windowStart = this.windowStart;
+      pattern.windowEnd = this.windowEnd;
+      pattern.from = at;
+      pattern.to = at + size;
+    } else if (until < at + size) pattern.to = at + size;
+    return pattern.version < 0 ? -1 : pattern.to;
+  }
+
+  forgetPattern(): void {
+    this.pattern.version = -1;
   }
 
   /** Emits what is there. */
@@ -189,6 +238,7 @@ export class ResultRows {
   private useDictionary(dictionary: Dictionary): void {
     this.flush();
     this.dictionary = dictionary;
+    this.pattern.version = -1;
     for (const column of this.columns) if (column.kind === 'dict') column.dictionary = dictionary;
   }
 
@@ -204,6 +254,7 @@ export class ResultRows {
     this.columns[index] = to;
     this.rest = 1;
     this.variant = -1;
+    this.pattern.version = -1;
     return to;
   }
 

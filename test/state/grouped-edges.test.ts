@@ -266,6 +266,64 @@ test('a snapshot of more groups than a batch holds is emitted whole for every re
   expect(counts.reduce((sum, count) => sum + count, 0n)).toBe(5001n + 5002n + 5003n);
 });
 
+test('snapshots of panes that take turns hold their own groups, in whatever batches', () => {
+  const random = new Random(21);
+  const factory = new GroupedStateFactory({
+    id: 'panes',
+    inputTypes: [VARCHAR, DOUBLE],
+    keys: [0],
+    aggregates: [aggregate('COUNT', null, BIGINT), aggregate('SUM', 1, DOUBLE)],
+    windowColumns: true,
+  });
+  const collector = new Collector(factory);
+  const source = new Dictionary();
+  const panes = [60, 3, 25].map((keys) => ({
+    keys,
+    state: factory.create(),
+    groups: new Map<string, [bigint, number]>(),
+  }));
+  const wanted: unknown[][] = [];
+  for (let round = 0; round < 120; round += 1) {
+    const number = random.below(4) === 0 ? random.below(3) : Math.floor(round / 40);
+    const pane = panes[number] as (typeof panes)[number];
+    const count = 1 + random.below(60);
+    const keys = Array.from({ length: count }, () => `k${random.below(pane.keys)}`);
+    // Some values are NULL, so that NULLs come and go within a snapshot.
+    const nulls = Uint8Array.from(keys, () => (random.below(5) === 0 ? 1 : 0));
+    const values = Float64Array.from(keys, () => random.below(100));
+    const input = batch(texts(source, ...keys), {
+      kind: 'f64',
+      values,
+      nulls: round % 3 === 0 ? nulls : null,
+    });
+    collector.results.setWindow(number * 10, number * 10 + 10);
+    pane.state.updateEmitAll(input, null, count, collector.results);
+    keys.forEach((key, row) => {
+      const [rows, sum] = pane.groups.get(key) ?? [0n, Number.NaN];
+      const isNull = round % 3 === 0 && nulls[row] === 1;
+      const next = isNull ? sum : (Number.isNaN(sum) ? 0 : sum) + (values[row] as number);
+      pane.groups.set(key, [rows + 1n, next]);
+      for (const [each, [n, total]] of pane.groups) {
+        wanted.push([each, number * 10, number * 10 + 10, n, Number.isNaN(total) ? null : total]);
+      }
+    });
+    if (random.below(10) > 0) continue;
+    pane.state.emitGroup(0, collector.results);
+    const [first] = pane.groups as Iterable<[string, [bigint, number]]>;
+    const [key, [n, total]] = first as [string, [bigint, number]];
+    wanted.push([key, number * 10, number * 10 + 10, n, Number.isNaN(total) ? null : total]);
+    if (random.below(2) > 0) continue;
+    factory.release(pane.state);
+    pane.state = factory.create();
+    pane.groups.clear();
+  }
+  const actual = valuesOf(collector);
+  expect(actual.length).toBe(wanted.length);
+  for (const [at, row] of actual.entries()) {
+    if (row.join() !== (wanted[at] as unknown[]).join()) expect(row).toEqual(wanted[at]);
+  }
+});
+
 describe('very many groups', () => {
   const count = 200_000;
   const many = spec(
