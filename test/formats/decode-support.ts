@@ -1,4 +1,5 @@
 /** Helpers of the decoder tests: decode texts and read the rows back as values. */
+import fc from 'fast-check';
 import type { RecordFailure } from '../../src/runtime/operator.js';
 import { columnValue } from '../../src/columnar/column.js';
 import type { SqlValue } from '../../src/columnar/types.js';
@@ -6,6 +7,13 @@ import { DECODED } from '../../src/formats/decoder.js';
 import type { DecoderColumn, LineBlock, RecordDecoder } from '../../src/formats/decoder.js';
 
 const encoder = new TextEncoder();
+
+/** Texts of any code points, lone surrogates included, half of them ASCII. */
+export const anyText = fc.string({
+  unit: fc
+    .oneof(fc.integer({ min: 0, max: 127 }), fc.integer({ min: 0, max: 0x10ffff }))
+    .map((point) => String.fromCodePoint(point)),
+});
 
 export interface DecodedRow {
   readonly values: readonly SqlValue[] | null;

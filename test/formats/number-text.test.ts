@@ -34,7 +34,7 @@ describe('doubles', () => {
         expect(read(text)).toBe(true);
         expect(numberText.toDouble()).toBe(Number(text));
       }),
-      { seed: SEED, numRuns: 10_000 },
+      { seed: SEED, numRuns: 6000 },
     );
   });
 
@@ -66,7 +66,7 @@ describe('doubles', () => {
         expect(read(middle + more)).toBe(true);
         expect(numberText.toDouble()).toBe(Number(middle + more));
       }),
-      { seed: SEED, numRuns: 5000 },
+      { seed: SEED, numRuns: 2000 },
     );
   });
 
@@ -100,7 +100,7 @@ describe('words', () => {
         const { wordHigh, wordLow } = numberText;
         expect((BigInt(wordHigh) << 32n) | BigInt(wordLow)).toBe(value);
       }),
-      { seed: SEED, numRuns: 5000 },
+      { seed: SEED, numRuns: 2000 },
     );
   });
 
