@@ -1,8 +1,10 @@
 /** Code fragments: nothing but fragments gets into source, and every part reads back as itself. */
 import { describe, expect, test } from 'vitest';
+import { compileFunction } from '../../src/codegen/compile.js';
 import { Code, CodeWriter, code, identifier, joined, quoted } from '../../src/base/js-code.js';
 
-const evaluate = (fragment: Code): unknown => new Function(`return ${fragment.text};`)();
+const run = (body: string): unknown => compileFunction('test', [], body, []);
+const evaluate = (fragment: Code): unknown => run(`return ${fragment.text};`);
 
 describe('code', () => {
   test.each([
@@ -51,7 +53,7 @@ describe('identifier', () => {
     '%j becomes a name',
     (wish) => {
       const { text } = identifier(wish);
-      expect(new Function(`'use strict'; const ${text} = 1; return ${text};`)()).toBe(1);
+      expect(run(`const ${text} = 1; return ${text};`)).toBe(1);
     },
   );
 });
