@@ -69,10 +69,6 @@ export class DataError extends VeloError {
 export class ConnectorError extends VeloError {
   override readonly name = 'ConnectorError';
 }
-/** State that cannot be written, read or restored. Exit 1. */
-export class StateError extends VeloError {
-  override readonly name = 'StateError';
-}
 
 /** Every fault of a text at once. */
 export class SqlFaults extends Error {

@@ -37,13 +37,6 @@ export interface PhysicalColumn {
   readonly name: string;
   readonly type: SqlType;
 }
-/** A computed column, bound over [physical columns…, system columns…] of its table. */
-export interface ComputedColumn {
-  readonly name: string;
-  readonly type: SqlType;
-  readonly expression: BoundExpression;
-}
-
 export interface TableDefinition {
   readonly name: string;
   /** 'file' | 'generator' | 'kafka' | 'stdout' | 'blackhole' */

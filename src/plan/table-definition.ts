@@ -363,7 +363,7 @@ export function isBoundedSource(
     case 'file':
       return options['follow'] !== 'true';
     case 'kafka':
-      return options['scan.bounded.mode'] !== undefined;
+      return (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded';
     default:
       return true;
   }

@@ -3,8 +3,8 @@
  * the top ten bits of its value hash (columnar/hash.ts combined over the key columns, finalised).
  */
 
-export const KEY_GROUPS = 1024;
+const KEY_GROUP_BITS = 10;
 
 export function keyGroupOf(hash: number): number {
-  return hash >>> 22;
+  return hash >>> (32 - KEY_GROUP_BITS);
 }

@@ -4,7 +4,14 @@
  * cut back whenever it holds twice the limit. NULLs sort as the plan says (largest by default).
  */
 import type { Batch } from '../../columnar/batch.js';
-import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
+import {
+  BATCH_ROWS_MAX,
+  emptyHeader,
+  newBatch,
+  OP_DELETE,
+  OP_INSERT,
+  OP_UPDATE_BEFORE,
+} from '../../columnar/batch.js';
 import { columnValue } from '../../columnar/column.js';
 import type { Column } from '../../columnar/column.js';
 import type { SqlType, SqlValue } from '../../columnar/types.js';
@@ -23,6 +30,8 @@ export class SortOperator implements Operator {
   private readonly types: readonly SqlType[];
   private readonly allColumns: readonly number[];
   private rows: SqlValue[][] = [];
+  /** Rows that a later −U or −D took back out, with how often; settled before rows are sorted. */
+  private takenBack = new Map<string, number>();
 
   constructor(node: SortNode, context: OperatorContext) {
     this.id = node.id;
@@ -35,20 +44,45 @@ export class SortOperator implements Operator {
   process(_input: number, batch: Batch): void {
     for (let k = 0; k < batch.selectedCount; k += 1) {
       const row = batch.selection === null ? k : (batch.selection[k] as number);
-      this.rows.push(
-        this.types.map((type, at) => columnValue(batch.columns[at] as Column, type, row)),
+      const values = this.types.map((type, at) =>
+        columnValue(batch.columns[at] as Column, type, row),
       );
+      const op = batch.ops === null ? OP_INSERT : (batch.ops[row] as number);
+      if (op === OP_UPDATE_BEFORE || op === OP_DELETE) this.takeBack(values);
+      else this.rows.push(values);
     }
-    const { limit } = this.node;
-    if (limit !== null && this.node.windowEnd === null && this.rows.length > 2 * limit + 1024) {
-      this.rows = this.sorted(this.rows).slice(0, limit);
-    }
+    this.cutToLimit();
+  }
+
+  private takeBack(values: readonly SqlValue[]): void {
+    const text = rowText(values);
+    this.takenBack.set(text, (this.takenBack.get(text) ?? 0) + 1);
+  }
+
+  /** With append input a row behind the limit never comes back: forget it. */
+  private cutToLimit(): void {
+    const { limit, windowEnd, input } = this.node;
+    if (limit === null || windowEnd !== null || input.mode !== 'append') return;
+    if (this.rows.length > 2 * limit + 1024) this.rows = this.sorted(this.rows);
+  }
+
+  /** Drops the rows that were taken back. */
+  private settle(): void {
+    if (this.takenBack.size === 0) return;
+    this.rows = this.rows.filter((row) => {
+      const text = rowText(row);
+      const left = this.takenBack.get(text) ?? 0;
+      if (left > 0) this.takenBack.set(text, left - 1);
+      return left === 0;
+    });
+    this.takenBack = new Map();
   }
 
   /** Windows whose end the watermark reached are complete: their rows go out in order. */
   watermark(_input: number, watermarkMs: number): void {
     const { windowEnd } = this.node;
     if (windowEnd !== null) {
+      this.settle();
       const isDue = (row: readonly SqlValue[]): boolean => Number(row[windowEnd]) <= watermarkMs;
       const due = this.rows.filter(isDue);
       if (due.length > 0) {
@@ -61,6 +95,7 @@ export class SortOperator implements Operator {
 
   end(_input: number, flush: boolean): void {
     if (!flush) return;
+    this.settle();
     const { windowEnd } = this.node;
     const rows = this.rows;
     this.rows = [];
@@ -100,6 +135,7 @@ export class SortOperator implements Operator {
   }
 
   snapshot(writer: StateWriter): void {
+    this.settle();
     for (const row of this.rows) {
       writer.beginEntry(GLOBAL_ENTRY);
       writeRow(writer, row, this.allColumns, this.types);
@@ -114,4 +150,11 @@ export class SortOperator implements Operator {
   stateSize(): { readonly rows: number; readonly bytes: number } {
     return { rows: this.rows.length, bytes: this.rows.length * this.types.length * 24 };
   }
+}
+
+/** Equal rows have equal texts; NULL, text and numbers do not meet. */
+function rowText(row: readonly SqlValue[]): string {
+  return JSON.stringify(row, (_key, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
 }
