@@ -1,10 +1,9 @@
 /**
  * Instantiates a query's pipeline plan: operators wired by outputs, one port per scan for the
- * processor to push into. Owns wiring and the order in which inputs end; knows no connector and
- * no thread. What has a plan but no operator yet is refused here with NOT_SUPPORTED.
+ * processor to push into. Owns wiring and the order in which inputs end; knows no connector, no
+ * thread.
  */
 import { assert, assertNever } from '../base/assert.js';
-import { SqlError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import { pipelineInputs } from '../plan/pipeline-plan.js';
 import type { PipelineNode, ScanNode } from '../plan/pipeline-plan.js';
@@ -20,6 +19,7 @@ import { AggregateOperator } from './operators/aggregate.js';
 import { CalcOperator } from './operators/calc.js';
 import { JoinOperator } from './operators/join.js';
 import { LimitOperator } from './operators/limit.js';
+import { OverOperator } from './operators/over.js';
 import { RowsWindowOperator } from './operators/rows-window.js';
 import { SortOperator } from './operators/sort.js';
 import { TopNOperator } from './operators/top-n.js';
@@ -146,9 +146,7 @@ class PipelineBuilder {
       case 'top-n':
         return new TopNOperator(node, context);
       case 'over':
-        throw new SqlError('NOT_SUPPORTED', {
-          message: `velo has no ${node.kind} operator yet`,
-        });
+        return new OverOperator(node, context);
       default:
         return assertNever(node);
     }

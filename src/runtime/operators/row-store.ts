@@ -72,6 +72,10 @@ export class RowStore {
     return this.lanes[column]!.value(at);
   }
 
+  isNull(column: number, at: number): boolean {
+    return this.lanes[column]!.isNull(at);
+  }
+
   /** Negative when row `a` comes first under the keys; 0 for peers. */
   compare(a: number, b: number, keys: readonly SortKey[]): number {
     for (let at = 0; at < keys.length; at += 1) {
