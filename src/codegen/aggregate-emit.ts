@@ -10,7 +10,7 @@ import type { Code, CodeWriter } from '../base/js-code.js';
 import { code } from '../base/js-code.js';
 import { NARROW_MAX } from '../columnar/column.js';
 import type { ColumnKind } from '../columnar/column.js';
-import { isExact } from '../columnar/types.js';
+import { isExact, NULL_TYPE } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import type { AggregateItem, AggregateLayout, Lane } from './aggregate-layout.js';
 import { named } from './key-cell.js';
@@ -48,7 +48,7 @@ export function writeKeys(
   options: EmitOptions,
 ): void {
   layout.spec.keys.forEach((key, column) => {
-    const type = layout.spec.inputTypes[key]!;
+    const type = layout.spec.inputTypes[key] ?? NULL_TYPE;
     writer.open(code``);
     writer.line(code`const cell = cells[base + ${column}];`);
     writer.open(code`if (cell === Infinity)`);
@@ -78,7 +78,7 @@ function writeCell(
   shape: EmitShape,
   options: EmitOptions,
 ): void {
-  const kind = shape.results[target.column]!;
+  const kind = shape.results[target.column];
   const direct = code`${named('result', target.column)}[${options.at}] = ${cell};`;
   if (kind === 'dict' || kind === 'bool' || (kind === 'f64' && !isExact(target.type))) {
     writer.line(direct);
@@ -90,9 +90,8 @@ function writeCell(
     writer.open(code`else`);
   }
   writer.line(code`results.rowCount = ${options.valid};`);
-  writer.line(
-    code`if (${target.codec}.write(results, ${target.column}, ${options.at}, ${cell})) widened = true;`,
-  );
+  const written = code`${target.codec}.write(results, ${target.column}, ${options.at}, ${cell})`;
+  writer.line(code`if (${written}) widened = true;`);
   if (kind === 'f64') writer.close();
 }
 
@@ -208,9 +207,8 @@ function writeDouble(writer: CodeWriter, item: AggregateItem, value: Code, resul
   writer.line(code`const value = ${value};`);
   writer.line(code`${result} = value;`);
   // NaN compares false, too.
-  writer.line(
-    code`if (!(value >= ${-Number.MAX_VALUE} && value <= ${Number.MAX_VALUE})) failed = ${item.index + 1};`,
-  );
+  const isFinite = code`value >= ${-Number.MAX_VALUE} && value <= ${Number.MAX_VALUE}`;
+  writer.line(code`if (!(${isFinite})) failed = ${item.index + 1};`);
 }
 
 /** A result written by a function that says WRITTEN, WIDENED or FAILED. */
@@ -235,7 +233,8 @@ function writeExactSum(
 ): void {
   const at = code`base + ${item.at}`;
   const result = code`${named('result', column)}[${options.at}]`;
-  const call = code`${named('sum', item.index)}(results, ${column}, ${options.at}, cells, ${at}, count)`;
+  const write = named('sum', item.index);
+  const call = code`${write}(results, ${column}, ${options.at}, cells, ${at}, count)`;
   const decimalAverage = item.average && item.call.type.kind === 'decimal';
   if (decimalAverage || shape.results[column] !== 'f64') {
     writeCall(writer, item, options, call);

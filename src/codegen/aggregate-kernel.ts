@@ -25,7 +25,7 @@ import { bindResults, writeItems, writeKeys } from './aggregate-emit.js';
 import type { AggregateItem, AggregateLayout } from './aggregate-layout.js';
 import type { UpdateShape } from './aggregate-update.js';
 import { isCertain, writeUpdate } from './aggregate-update.js';
-import { bindColumn, bindWords, named } from './key-cell.js';
+import { bindColumn, bindWords, named, shapeOf } from './key-cell.js';
 
 export type KernelMode = 'update' | 'changed' | 'retract' | 'all' | 'emit';
 
@@ -130,7 +130,7 @@ class KernelWriter {
     }
     const summed = layout.items.filter((item) => item.kind === 'sum-exact');
     for (const column of new Set(summed.map((item) => item.column))) {
-      if (shape.inputs[column]!.kind === 'i64') bindWords(writer, column);
+      if (shapeOf(shape.inputs, column).kind === 'i64') bindWords(writer, column);
     }
     if (shape.signed) writer.line(code`const opsIn = batch.ops;`);
   }
@@ -168,11 +168,13 @@ class KernelWriter {
     writer.close();
     const next = row(code`i + 1`);
     const previous = row(code`i - 1`);
+    const sameNext = code`i + 1 < end && slots[i + 1] === slot`;
+    const samePrevious = code`i > 0 && slots[i - 1] === slot`;
     writer.line(
-      code`const joined = op === ${BEFORE} && i + 1 < end && slots[i + 1] === slot && opsIn[${next}] === ${AFTER};`,
+      code`const joined = op === ${BEFORE} && ${sameNext} && opsIn[${next}] === ${AFTER};`,
     );
     writer.line(
-      code`const second = op === ${AFTER} && i > 0 && slots[i - 1] === slot && opsIn[${previous}] === ${BEFORE};`,
+      code`const second = op === ${AFTER} && ${samePrevious} && opsIn[${previous}] === ${BEFORE};`,
     );
   }
 

@@ -10,6 +10,7 @@
  * a lane counts is mostly `rows - skipped`, so that columns without NULLs cost nothing.
  */
 import { assert } from '../base/assert.js';
+import { NULL_TYPE } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import type { AggregateCall } from '../plan/pipeline-plan.js';
 
@@ -109,7 +110,7 @@ class LayoutPlanner {
 
   plan(): AggregateLayout {
     const { spec, initial } = this;
-    for (const _ of spec.keys) initial.push(0);
+    initial.push(...zeros(spec.keys.length));
     const rowsCell = this.cells(0);
     const bornCell = spec.keys.length === 0 && spec.inputRetracts ? this.cells(0) : -1;
     const items = spec.aggregates.map((call, index) => this.item(call, index));
@@ -136,7 +137,7 @@ class LayoutPlanner {
 
   private item(call: AggregateCall, index: number): AggregateItem {
     const column = call.args[0] ?? call.orderBy[0]?.column ?? -1;
-    const columnType = this.spec.inputTypes[column] ?? { kind: 'null' };
+    const columnType = this.spec.inputTypes[column] ?? NULL_TYPE;
     const lane = this.lane(call, column, columnType);
     const base = { index, call, lane, column, columnType, at: -1 };
     if (this.needsObject(call)) {
@@ -204,7 +205,7 @@ class LayoutPlanner {
       /^(CORR|COVAR_|REGR_)/.test(call.function) && other !== undefined,
       `${call.function} is an aggregate that state knows`,
     );
-    const otherType = this.spec.inputTypes[other]!;
+    const otherType = this.spec.inputTypes[other] ?? NULL_TYPE;
     return { ...base, at: this.cells(...zeros(PAIR_CELLS)), kind: 'pairs', other, otherType };
   }
 

@@ -8,7 +8,7 @@ import { code, joined } from '../base/js-code.js';
 import { NARROW_MAX } from '../columnar/column.js';
 import type { AggregateItem, AggregateLayout, Lane } from './aggregate-layout.js';
 import type { ColumnShape, InputShapes } from './key-cell.js';
-import { cellOf, doubleOf, isNullAt, named } from './key-cell.js';
+import { cellOf, doubleOf, isNullAt, named, shapeOf } from './key-cell.js';
 
 export interface UpdateShape {
   readonly inputs: InputShapes;
@@ -23,13 +23,13 @@ const WIDE_CELL = 2 ** 60;
 export function laneCondition(lane: Lane, inputs: InputShapes): Code | null {
   const conditions: Code[] = [];
   if (lane.filter !== null) {
-    const shape = inputs[lane.filter]!;
+    const shape = shapeOf(inputs, lane.filter);
     const isNull = isNullAt(lane.filter, shape);
     if (isNull !== null) conditions.push(code`!(${isNull})`);
     conditions.push(code`${named('values', lane.filter)}[row] === 1`);
   }
   for (const arg of lane.args) {
-    const isNull = isNullAt(arg, inputs[arg]!);
+    const isNull = isNullAt(arg, shapeOf(inputs, arg));
     if (isNull !== null) conditions.push(code`!(${isNull})`);
   }
   return conditions.length === 0 ? null : joined(conditions, ' && ');
@@ -68,7 +68,7 @@ function writeDistinct(
 ): void {
   const [column] = lane.args;
   if (column === undefined || lane.table === null) return;
-  cellOf(writer, code`value`, column, shape.inputs[column]!, false);
+  cellOf(writer, code`value`, column, shapeOf(shape.inputs, column), false);
   const sign = shape.signed ? code`sign` : 1;
   writer.line(code`const change = ${named('table', lane.table)}.add(slot, value, ${sign});`);
   writer.open(code`if (change !== 0)`);
@@ -87,7 +87,7 @@ function writeItems(
   for (const item of items) {
     if (item.kind === 'count') continue;
     writer.open(code``);
-    writeItem(writer, item, shape.inputs[item.column]!, shape, sign);
+    writeItem(writer, item, shapeOf(shape.inputs, item.column), shape, sign);
     writer.close();
   }
 }
@@ -131,7 +131,7 @@ function writeItem(
     }
     case 'pairs': {
       const y = doubleOf(item.column, item.columnType, input);
-      const x = doubleOf(item.other, item.otherType, shape.inputs[item.other]!);
+      const x = doubleOf(item.other, item.otherType, shapeOf(shape.inputs, item.other));
       writer.line(code`addPairMoments(cells, ${at}, ${y}, ${x}, ${sign ?? 1});`);
       return;
     }

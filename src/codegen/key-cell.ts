@@ -3,6 +3,7 @@
  * and the fragment that turns a row into a value cell (state/value-cells.ts). Owns the names of
  * those arrays; loops are key-resolve and aggregate-kernel.
  */
+import { assert } from '../base/assert.js';
 import type { Code } from '../base/js-code.js';
 import { code, identifier } from '../base/js-code.js';
 import type { CodeWriter } from '../base/js-code.js';
@@ -17,6 +18,13 @@ export interface ColumnShape {
 
 /** Shapes of the input columns by column number; columns that are not used have none. */
 export type InputShapes = readonly (ColumnShape | undefined)[];
+
+/** The shape of a column that the kernel reads. */
+export function shapeOf(inputs: InputShapes, column: number): ColumnShape {
+  const shape = inputs[column];
+  assert(shape !== undefined, 'a kernel reads columns of its layout only');
+  return shape;
+}
 
 export function named(prefix: string, column: number): Code {
   return identifier(`${prefix}${column}`);
@@ -68,9 +76,8 @@ export function cellOf(
     writer.line(
       code`let ${name} = ${isNull === null ? ids : code`${isNull} ? Infinity : ${ids}`}[${at}];`,
     );
-    writer.line(
-      code`if (${name} < 0) ${name} = interner.internCode(${named('column', column)}.dictionary, ${ids}, ${at});`,
-    );
+    const source = code`${named('column', column)}.dictionary`;
+    writer.line(code`if (${name} < 0) ${name} = interner.internCode(${source}, ${ids}, ${at});`);
     return;
   }
   // Adding zero turns -0 into 0, which is one value with it.

@@ -14,7 +14,7 @@ import type { CodeCombinations } from '../state/code-combinations.js';
 import type { Batch } from '../columnar/batch.js';
 import { compileFunction } from './compile.js';
 import type { InputShapes } from './key-cell.js';
-import { bindColumn, cellOf, isNullAt, named } from './key-cell.js';
+import { bindColumn, cellOf, isNullAt, named, shapeOf } from './key-cell.js';
 
 export type ResolveKernel = (
   table: GroupTable,
@@ -35,10 +35,16 @@ export interface ResolveShape {
   readonly combined: boolean;
 }
 
-export interface ResolveContext {
-  readonly id: string;
+export interface ResolveKeys {
+  /** Input columns. */
   readonly keys: readonly number[];
+  /** Cells per group. */
   readonly stride: number;
+}
+
+/** What is bound into the kernel. */
+export interface ResolveContext extends ResolveKeys {
+  readonly id: string;
   readonly interner: Interner;
   /** Codec of each input column that is a key. */
   readonly codecs: ReadonlyMap<number, CellCodec>;
@@ -47,10 +53,10 @@ export interface ResolveContext {
   readonly words: Int32Array;
 }
 
-export function resolveSource(context: ResolveContext, shape: ResolveShape): string {
+export function resolveSource(context: ResolveKeys, shape: ResolveShape): string {
   const writer = new CodeWriter();
   writer.open(code`return function resolve(table, combinations, batch, rows, from, to, slots)`);
-  for (const key of new Set(context.keys)) bindColumn(writer, key, shape.inputs[key]!);
+  for (const key of new Set(context.keys)) bindColumn(writer, key, shapeOf(shape.inputs, key));
   writer.line(code`const keys = table.keyCells;`);
   if (shape.combined) writeCombined(writer, context, shape);
   else writeGeneral(writer, context, shape);
@@ -75,18 +81,18 @@ function openLoop(writer: CodeWriter, shape: ResolveShape): void {
   writer.line(shape.selected ? code`const row = rows[i];` : code`const row = i;`);
 }
 
-function writeCombined(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+function writeCombined(writer: CodeWriter, context: ResolveKeys, shape: ResolveShape): void {
   writer.line(code`const known = combinations.slots;`);
   context.keys.forEach((key, at) => {
     writer.line(code`const shift${at} = combinations.shifts[${at}];`);
-    if (shape.inputs[key]!.nullable) {
+    if (shapeOf(shape.inputs, key).nullable) {
       writer.line(code`const none${at} = combinations.nullCodes[${at}];`);
     }
   });
   openLoop(writer, shape);
   let place = code`0`;
   context.keys.forEach((key, at) => {
-    const isNull = isNullAt(key, shape.inputs[key]!);
+    const isNull = isNullAt(key, shapeOf(shape.inputs, key));
     const own = code`${named('codes', key)}[row]`;
     const each = isNull === null ? own : code`(${isNull} ? none${at} : ${own})`;
     place = at === 0 ? each : code`((${place} << shift${at}) | ${each})`;
@@ -103,13 +109,13 @@ function writeCombined(writer: CodeWriter, context: ResolveContext, shape: Resol
   writer.close();
 }
 
-function writeKeyCells(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+function writeKeyCells(writer: CodeWriter, context: ResolveKeys, shape: ResolveShape): void {
   context.keys.forEach((key, at) => {
-    cellOf(writer, code`key${at}`, key, shape.inputs[key]!, true);
+    cellOf(writer, code`key${at}`, key, shapeOf(shape.inputs, key), true);
   });
 }
 
-function writeGeneral(writer: CodeWriter, context: ResolveContext, shape: ResolveShape): void {
+function writeGeneral(writer: CodeWriter, context: ResolveKeys, shape: ResolveShape): void {
   writer.line(code`let places = table.places;`);
   writer.line(code`let mask = places.length - 1;`);
   writer.line(shape.chunked ? code`const chunks = table.chunks;` : code`let cells = table.first;`);

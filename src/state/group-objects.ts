@@ -24,9 +24,14 @@ export function newGroupObject(
   interner: Interner,
 ): GroupObject {
   const { call } = item;
-  const codec = codecs.get(item.column)!;
+  const codecAt = (column: number): CellCodec => {
+    const found = codecs.get(column);
+    assert(found !== undefined, 'every column of the layout has a codec');
+    return found;
+  };
+  const codec = codecAt(item.column);
   const list = (result: ListOptions['result']): GroupObject => {
-    const orderCodecs = call.orderBy.map((key) => codecs.get(key.column)!);
+    const orderCodecs = call.orderBy.map((key) => codecAt(key.column));
     const separator = new TextEncoder().encode(separatorOf(call));
     const { distinct, orderBy } = call;
     const retracts = spec.inputRetracts;

@@ -1,7 +1,7 @@
 /**
  * What is done with a group's record outside the kernels: merging two groups, writing and reading
  * snapshots, and following the interner's compaction. Walks the layout (codegen/aggregate-layout)
- * cell by cell; nothing here runs per input row.
+ * cell by cell, once per group and never per input row. @hot
  *
  * A group in a snapshot := key values, cells behind the keys, value tables, objects
  */

@@ -1,7 +1,8 @@
 /**
  * The kernels of one operator: generated when first needed for a combination of input column
  * kinds, way of emitting and result column kinds, and kept. Owns that choice and what is bound
- * into a kernel; the text comes from codegen/aggregate-kernel and codegen/key-resolve.
+ * into a kernel; the text comes from codegen/aggregate-kernel and codegen/key-resolve. Asked once
+ * per batch and pane, so that looking a kernel up must not allocate. @hot
  */
 import type { Batch } from '../columnar/batch.js';
 import type { Column } from '../columnar/column.js';

@@ -1,8 +1,11 @@
 /**
- * The oracle of aggregates: evaluates an aggregate call from scratch over the values of a group's
- * rows, in exact or brute-force arithmetic. Slow and obvious; knows nothing of columns or state.
+ * Aggregates over a list of rows as values, from scratch each time and exact: what results mean,
+ * without columns or state. For ROWS windows that keep their rows anyway, and the reference that
+ * grouped state is tested against. O(n) and more per call: never on a path that is run per record
+ * of an unbounded group.
  */
 import type { SqlType, SqlValue } from '../columnar/types.js';
+import { compareText } from '../functions/compare.js';
 import type { AggregateCall, SortKey } from '../plan/pipeline-plan.js';
 
 export const OVERFLOW = Symbol('overflow');
@@ -10,7 +13,7 @@ type Row = readonly SqlValue[];
 
 export function compareValues(a: SqlValue, b: SqlValue): number {
   if (typeof a === 'string' && typeof b === 'string') {
-    return Buffer.compare(Buffer.from(a), Buffer.from(b));
+    return compareText(a, b);
   }
   if (a === b) return 0;
   return (a as number) < (b as number) ? -1 : 1;

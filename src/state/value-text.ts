@@ -1,7 +1,8 @@
 /**
  * ARRAY, MAP and ROW values as canonical JSON text, so that state can keep and compare them like
- * texts. Owns the encoding: integers are JSON strings, a MAP is [keys, values] in its own order.
- * Inside the operator and its snapshots only; no format of the outside.
+ * texts. Owns the encoding: integers are JSON strings, a MAP is [keys, values] in order of the keys'
+ * text, since two MAPs are equal whatever the order of their entries. Inside the operator and its
+ * snapshots only; no format of the outside.
  */
 import { isSqlMap } from '../columnar/types.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
@@ -25,10 +26,12 @@ function toJson(value: SqlValue, type: SqlType): Json {
   if (typeof value !== 'object') return value;
   if (isSqlMap(value)) {
     if (type.kind !== 'map') return null;
-    return [
-      value.keys.map((key) => toJson(key, type.key)),
-      value.values.map((each) => toJson(each, type.value)),
-    ];
+    const entries = value.keys.map((key, at) => {
+      const each = toJson(value.values[at] ?? null, type.value);
+      return { text: JSON.stringify(toJson(key, type.key)), key: toJson(key, type.key), each };
+    });
+    entries.sort((a, b) => (a.text < b.text ? -1 : 1));
+    return [entries.map((entry) => entry.key), entries.map((entry) => entry.each)];
   }
   return value.map((each, at) => toJson(each, elementType(type, at)));
 }

@@ -15,7 +15,7 @@ import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
 import { GroupedStateFactory } from '../../src/state/grouped-state.js';
 import type { GroupedState, GroupSpec } from '../../src/state/grouped-state.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
-import { keyText } from './aggregate-oracle.js';
+import { keyText } from '../../src/state/naive-aggregates.js';
 import type { Change, Collected, Row } from './grouping-harness.js';
 import {
   batchesOf,

@@ -4,7 +4,7 @@
  */
 import type { SqlValue } from '../../src/columnar/types.js';
 import type { GroupSpec } from '../../src/state/grouped-state.js';
-import { evaluateAggregate, keyText, OVERFLOW } from './aggregate-oracle.js';
+import { evaluateAggregate, keyText, OVERFLOW } from '../../src/state/naive-aggregates.js';
 import type { Change, Collected, Row } from './grouping-harness.js';
 
 interface Group {
