@@ -151,6 +151,16 @@ describe('lines and messages', () => {
     expect([block.line, block.lineNumbers[1]]).toEqual([4, 2]);
   });
 
+  test('bytes behind the lines at hand are not looked at', () => {
+    const decoder = createDecoder('csv', ab);
+    const bytes = new TextEncoder().encode('c,"d\n"\n');
+    const block = newLineBlock();
+    block.final = false;
+    decoder.begin();
+    expect(decoder.decodeLines(bytes, 0, 5, block)).toBe(0);
+    expect(block.rowCount).toBe(0);
+  });
+
   test('a message is one record, with or without a line end', () => {
     const decoder = createDecoder('csv', ab);
     const rows = decodeMessages(decoder, ab, [

@@ -71,10 +71,13 @@ describe('widening', () => {
     const columns = [column('a', BIGINT), column('v', BIGINT)];
     const decoder = createJsonDecoder(columns);
     const usual = Array.from({ length: 40 }, (_, i) => `{"v":${i},"a":1}`);
-    const records = [...usual, '{"v":9007199254740993,"a":"x"}', ...usual];
+    const failing = '{"v":9007199254740993,"a":"x"}';
+    const records = [...usual, failing, ...usual, '{"v":9007199254740995,"a":1}'];
     const rows = decodeMessages(decoder, columns, records);
     rows.forEach(({ values }, row) => {
-      if (row !== 40) expect(values).toEqual([1n, BigInt(row < 40 ? row : row - 41)]);
+      if (row === 40) expect(values).toBeNull();
+      else if (row === 81) expect(values).toEqual([1n, 9007199254740995n]);
+      else expect(values).toEqual([1n, BigInt(row < 40 ? row : row - 41)]);
     });
   });
 });
@@ -97,9 +100,15 @@ describe('NULL masks', () => {
   test('rows that are NULL or refused hold a valid dictionary code', () => {
     const columns = [column('v', VARCHAR)];
     const decoder = createJsonDecoder(columns);
-    decodeMessages(decoder, columns, ['{"v":', '{}', '{"v":"a"}', '{"v":null}']);
-    const { codes, dictionary } = decoder.columns[0] as DictColumn;
-    for (let row = 0; row < 4; row += 1) expect(codes[row]).toBeLessThan(dictionary.size);
+    for (const records of [
+      ['{"v":', '{}'],
+      ['{"v":"a"}', '{"v":"b"}'],
+      ['{"v":', '{}', '{"v":"a"}', '{"v":null}'],
+    ]) {
+      decodeMessages(decoder, columns, records);
+      const { codes, dictionary } = decoder.columns[0] as DictColumn;
+      records.forEach((_, row) => expect(codes[row]).toBeLessThan(dictionary.size));
+    }
   });
 });
 

@@ -401,6 +401,16 @@ describe('lines', () => {
     expect(rows.slice(60).map(({ failure }) => failure?.key)).toEqual(['DECODE', 'DECODE']);
   });
 
+  test('not even after messages whose keys stand on lines of their own', () => {
+    const decoder = createJsonDecoder([column('id', BIGINT), column('x', BIGINT)]);
+    const both = [column('id', BIGINT), column('x', BIGINT)];
+    const pretty = new Array<string>(60).fill('{\n"id":1,\n"x":2\n}');
+    const messages = decodeMessages(decoder, both, pretty);
+    expect(messages[59]!.values).toEqual([1n, 2n]);
+    const { rows } = decodeText(decoder, both, '{\n"id":1,\n"x":2\n}\n{"id":1,\n"x":2}\n');
+    expect(rows.every(({ failure }) => failure !== null)).toBe(true);
+  });
+
   test('batches of any size give the same rows', () => {
     const text = Array.from({ length: 300 }, (_, i) => `{"id":${i}}\n`).join('');
     const expected = decodeText(createJsonDecoder(columns), columns, text);
