@@ -4,9 +4,7 @@
  * goes through emit-generic.
  */
 import { code } from '../base/js-code.js';
-import type { Code } from '../base/js-code.js';
 import type { SqlType } from '../columnar/types.js';
-import { TIMESTAMP_MS_MAX, addMonths } from '../functions/calendar.js';
 import type { BoundCall } from '../plan/expression.js';
 import { comparisonOf, isComparison } from './emit-compare.js';
 import {
@@ -24,15 +22,15 @@ import {
   emitProduct,
   emitRemainder,
   emitSum,
-  exactFromNumber,
 } from './emit-exact.js';
 import { emitExactFunction, emitNegation, emitRound } from './emit-exact-functions.js';
 import { emitCallSite, nullOf } from './emit-generic.js';
 import { booleanValue, emitDistinct, emitTest } from './emit-logic.js';
 import { emitExtreme } from './emit-extreme.js';
 import { concatenated } from './emit-text.js';
+import { emitTimeArithmetic, emitTimeFunction, isTimeFunction } from './emit-time.js';
 import { anyNull } from './emitted.js';
-import type { BooleanValue, DoubleValue, Emitted, ExactValue } from './emitted.js';
+import type { BooleanValue, Emitted, ExactValue } from './emitted.js';
 import type { KernelEmitter } from './kernel-emitter.js';
 
 type Sign = '+' | '-' | '*' | '/' | '%';
@@ -45,11 +43,12 @@ const STRICT: ReadonlySet<string> = new Set(['neg', 'MOD', 'LOG', ...SIGNS]);
 /** Whether the call has an inline emission for numbers, times and BOOLEAN. */
 export function hasInlineCall(call: BoundCall): boolean {
   const name = call.function;
-  return TESTS.has(name) || OWN.has(name) || isInlineStrict(name);
+  return TESTS.has(name) || OWN.has(name) || isInlineStrict(call);
 }
 
-function isInlineStrict(name: string): boolean {
-  return STRICT.has(name) || isComparison(name) || isDoubleFunction(name);
+function isInlineStrict(call: BoundCall): boolean {
+  const name = call.function;
+  return STRICT.has(name) || isComparison(name) || isDoubleFunction(name) || isTimeFunction(call);
 }
 
 export function emitCall(e: KernelEmitter, call: BoundCall): Emitted {
@@ -79,7 +78,7 @@ function emitStrict(
   call: BoundCall,
   args: readonly Emitted[],
 ): Emitted | undefined {
-  if (!isInlineStrict(call.function) && call.function !== '||') return undefined;
+  if (!isInlineStrict(call) && call.function !== '||') return undefined;
   const nullWhen = anyNull(args);
   if (nullWhen?.text === 'true') return nullOf(call.type);
   const known = args.map((arg) => ({ ...arg, isNull: null }));
@@ -100,6 +99,7 @@ function emitKnown(
   const name = call.function === 'MOD' ? '%' : call.function;
   const [a, b] = args;
   if (a === undefined) return undefined;
+  if (isTimeFunction(call)) return emitTimeFunction(e, call, args.at(-1) ?? a);
   if (b !== undefined) return emitBinary(e, call, name, a, b);
   if (name === 'neg') {
     if (a.form === 'exact') return emitNegation(e, a, call.type);
@@ -166,60 +166,6 @@ function emitExactArithmetic(
     case '%':
       return emitRemainder(e, a, b, type);
   }
-}
-
-/** TIMESTAMP ± INTERVAL or BIGINT milliseconds, and the distance of two TIMESTAMPs. */
-function emitTimeArithmetic(
-  e: KernelEmitter,
-  sign: Sign,
-  a: Emitted,
-  b: Emitted,
-  type: SqlType,
-): Emitted | undefined {
-  if (sign !== '+' && sign !== '-') return undefined;
-  const [point, amount] = a.type.kind === 'timestamp' ? [a, b] : [b, a];
-  if (point.form !== 'double' || point.type.kind !== 'timestamp') return undefined;
-  if (sign === '-' && amount.type.kind === 'timestamp' && amount.form === 'double') {
-    const low = point.low - amount.high;
-    const high = point.high - amount.low;
-    const distance = { ...point, code: code`(${point.code} - ${amount.code})`, low, high };
-    return exactFromNumber(e, distance, type, {
-      key: 'NUMERIC_OVERFLOW',
-      message: 'result of operator "-" does not fit BIGINT',
-    });
-  }
-  return type.kind === 'timestamp' ? emitMove(e, sign, point, amount, type) : undefined;
-}
-
-function emitMove(
-  e: KernelEmitter,
-  sign: '+' | '-',
-  point: DoubleValue,
-  amount: Emitted,
-  type: SqlType,
-): Emitted | undefined {
-  if (amount.form !== 'exact' && amount.form !== 'double') return undefined;
-  const size = amount.form === 'exact' && amount.wide ? code`Number(${amount.code})` : amount.code;
-  const isMonths = amount.type.kind === 'interval' && amount.type.unit === 'month';
-  const low = Number(amount.low);
-  const high = Number(amount.high);
-  const moved: Code = isMonths
-    ? code`${e.constant('addMonths', addMonths)}(${point.code}, ${sign === '+' ? size : code`-${size}`})`
-    : sign === '+'
-      ? code`(${point.code} + ${size})`
-      : code`(${point.code} - ${size})`;
-  const bounds =
-    sign === '+'
-      ? { low: point.low + low, high: point.high + high }
-      : { low: point.low - high, high: point.high - low };
-  const max = TIMESTAMP_MS_MAX;
-  if (!isMonths && bounds.low >= -max && bounds.high <= max) {
-    return { ...point, type, code: moved, ...bounds };
-  }
-  const ms = e.temp('ms', moved);
-  const outside = code`!(${ms} <= ${max} && ${ms} >= ${-max})`;
-  e.failWhen(outside, 'NUMERIC_OVERFLOW', `result of operator "${sign}" does not fit TIMESTAMP`);
-  return { ...point, type, code: ms, low: -max, high: max };
 }
 
 /** ROUND(x, digits) with a literal count of digits from 0 to 15. */

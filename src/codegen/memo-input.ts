@@ -59,7 +59,9 @@ export function isCostly(expression: BoundExpression): boolean {
 }
 
 function isCostlyNode(expression: BoundExpression): boolean {
-  const takesText = childrenOf(expression).some(({ type }) => type.kind === 'varchar');
+  const takesText = childrenOf(expression).some(
+    ({ kind, type }) => type.kind === 'varchar' && kind !== 'literal',
+  );
   switch (expression.kind) {
     case 'literal':
     case 'column':

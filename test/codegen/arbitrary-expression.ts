@@ -218,6 +218,7 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
         (arg) => tryCall(pickFrom(['ABS', 'neg', 'SIGN', 'ROUND', 'FLOOR'], value), arg(BIGINT)),
         (arg) => tryCall('LENGTH', arg(VARCHAR)),
         (arg) => tryCall('-', arg(TIMESTAMP), arg(TIMESTAMP)),
+        (arg) => tryCall('EXTRACT', literal(pickFrom(UNITS, value), VARCHAR), arg(TIMESTAMP)),
         (arg) => tryCall('POSITION', arg(VARCHAR), arg(VARCHAR)),
         (arg) => tryCall('SIGN', arg(pickFrom(NUMBERS, value))),
       ];
@@ -253,6 +254,7 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
         (arg) => tryCall(value % 2 === 0 ? '+' : '-', arg(TIMESTAMP), arg(BIGINT)),
         (arg) => tryCall(value % 2 === 0 ? '+' : '-', arg(TIMESTAMP), arg(INTERVAL_MONTH)),
         (arg) => tryCall('+', arg(INTERVAL_MS), arg(TIMESTAMP)),
+        (arg) => tryCall('FLOOR_TO', literal(pickFrom(UNITS, value), VARCHAR), arg(TIMESTAMP)),
       ];
     default:
       return [(arg) => tryCall('NULLIF', arg(wanted), arg(wanted))];
@@ -261,6 +263,7 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
 
 const MATHS = ['SQRT', 'SIN', 'COS', 'TAN', 'ASIN', 'ATAN', 'EXP', 'LN', 'LOG', 'LOG10', 'ABS'];
 const COMPARISONS = ['=', '<>', '<', '<=', '>', '>=', 'is-distinct'];
+const UNITS = ['HOUR', 'MINUTE', 'SECOND', 'DAY', 'MONTH', 'YEAR', 'WEEK', 'MILLISECOND'];
 const TESTS = ['is-true', 'is-false', 'is-unknown', 'not'];
 
 function requireCall(name: string, ...args: readonly BoundExpression[]): BoundExpression {

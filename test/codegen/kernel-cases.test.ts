@@ -201,6 +201,49 @@ describe('numbers', () => {
   });
 });
 
+describe('fields of a time', () => {
+  const t = column(0, TIMESTAMP, 't');
+  const day = 86_400_000;
+  const times = [
+    0,
+    -1,
+    1,
+    999,
+    -999,
+    day - 1,
+    day,
+    -day,
+    1_709_210_096_789,
+    8.64e15,
+    -8.64e15,
+    null,
+  ];
+
+  test('are read as EXTRACT and its short forms read them', () => {
+    const units = ['YEAR', 'QUARTER', 'MONTH', 'WEEK', 'DAY', 'DOY', 'DOW', 'HOUR', 'MINUTE'];
+    const rest = ['SECOND', 'MILLISECOND', 'NANOSECOND', 'EPOCH', 'isoyear'];
+    agree(
+      [[TIMESTAMP, times]],
+      [...units, ...rest].map((unit) => call('EXTRACT', text(unit), t)),
+    );
+    const short = ['YEAR', 'MONTH', 'DAYOFYEAR', 'DAYOFMONTH', 'HOUR', 'MINUTE', 'SECOND'];
+    agree(
+      [[TIMESTAMP, times]],
+      short.map((name) => call(name, t)),
+    );
+    agree([[BIGINT, [0n, 3_600_000n, -1n, null], 'f64', 'i64']], [call('HOUR', a)]);
+  });
+
+  test('are cut off by FLOOR(ts TO unit)', () => {
+    const units = ['SECOND', 'minutes', 'HOUR', 'DAY', 'MONTH', 'YEAR'];
+    agree(
+      [[TIMESTAMP, times]],
+      units.map((unit) => call('FLOOR_TO', text(unit), t)),
+    );
+    agree([[TIMESTAMP, times]], [call('FLOOR_TO', text('WEEK'), t)]);
+  });
+});
+
 describe('texts', () => {
   const TEXTS = ['', 'a', 'b', 'A', '\uffff', '\ud83d\ude00', 'caf\u00e9', null, 'a,b', '12'];
   const inputs: Parameters<typeof agree>[0] = [[VARCHAR, TEXTS, 'dict', 'utf8']];
