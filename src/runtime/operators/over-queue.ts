@@ -24,7 +24,7 @@ export class OverQueue {
   }
 
   push(time: number, sequence: number, row: number): void {
-    if (this.head < this.tail && time < this.queueTimes[this.tail - 1]!) {
+    if (this.head < this.tail && this.isBeforeLast(time, sequence)) {
       this.pushHeap(time, sequence, row);
       return;
     }
@@ -62,6 +62,11 @@ export class OverQueue {
 
   byteSize(): number {
     return this.queueRows.length * 20 + this.heapRows.length * 20;
+  }
+
+  private isBeforeLast(time: number, sequence: number): boolean {
+    const last = this.queueTimes[this.tail - 1]!;
+    return time < last || (time === last && sequence < this.queueSequences[this.tail - 1]!);
   }
 
   private queueIsFirst(): boolean {

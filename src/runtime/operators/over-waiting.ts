@@ -47,6 +47,11 @@ export class OverWaiting {
     return this.queue.size;
   }
 
+  /** Least time of a waiting row; +Infinity without any. */
+  firstTime(): number {
+    return this.queue.firstTime();
+  }
+
   /** Adds rows of a batch; partitions and times by position. */
   add(
     batch: Batch,

@@ -79,6 +79,8 @@ export class OverOperator implements Operator {
     const slots = this.partitions.resolve(batch, this.rows, count);
     this.evaluation.ensureSlots(this.partitions.groupCount);
     this.waiting.add(batch, this.rows, count, slots, this.times);
+    const isReached = !this.plan.needsPeers && this.waiting.firstTime() <= this.reached;
+    if (isReached) this.advance(this.reached);
   }
 
   /** Fills `rows` and `times`; how many rows there are. */
