@@ -62,13 +62,7 @@ export interface ListColumn {
 }
 
 export type Column =
-  | F64Column
-  | I64Column
-  | I128Column
-  | BoolColumn
-  | Utf8Column
-  | DictColumn
-  | ListColumn;
+  F64Column | I64Column | I128Column | BoolColumn | Utf8Column | DictColumn | ListColumn;
 export type ColumnKind = Column['kind'];
 
 /** Largest magnitude a BIGINT or an unscaled DECIMAL may have in an f64 column: 2^53 - 1. */

@@ -69,11 +69,7 @@ export class Dictionary {
   text(code: number): string {
     const known = this.strings[code];
     if (known !== undefined) return known;
-    const text = decodeText(
-      this.bytes,
-      this.offsets[code] as number,
-      this.lengths[code] as number,
-    );
+    const text = decodeText(this.bytes, this.offsets[code] as number, this.lengths[code] as number);
     this.strings[code] = text;
     return text;
   }

@@ -48,14 +48,7 @@ export const BIGINT_MAX = 2n ** 63n - 1n;
  * DATE (days) and INTERVAL (ms or months) are `number`; VARCHAR is `string`; ARRAY and ROW are
  * arrays; MAP is a SqlMap; NULL is `null`.
  */
-export type SqlValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly SqlValue[]
-  | SqlMap;
+export type SqlValue = null | boolean | number | bigint | string | readonly SqlValue[] | SqlMap;
 
 /** A MAP value: parallel keys and values in order of first appearance. */
 export interface SqlMap {
