@@ -141,7 +141,7 @@ export function comparisonTypes(
   if (isNumeric(a.type) && isNumeric(b.type)) return numericComparison(a, b);
   const joined = joinTypes(a.type, b.type);
   if (joined !== undefined) return [joined, joined];
-  if (countsMilliseconds(a.type) && countsMilliseconds(b.type)) return [BIGINT, BIGINT];
+  if (compareAsMilliseconds([a.type, b.type])) return [BIGINT, BIGINT];
   if (isCalendar(a.type) && isTextLiteral(b)) return literalComparison(a.type, b);
   if (isCalendar(b.type) && isTextLiteral(a)) return literalComparison(b.type, a);
   return undefined;
@@ -166,9 +166,15 @@ function isLossyBesideDouble(argument: ArgumentInfo): boolean {
   return typeof value !== 'bigint' || BigInt(Number(value)) !== value;
 }
 
-function countsMilliseconds(type: SqlType): boolean {
-  if (type.kind === 'interval') return type.unit === 'millisecond';
-  return type.kind === 'timestamp' || type.kind === 'bigint';
+/** BIGINT beside times, or beside lengths of time; a time does not compare with a length. */
+function compareAsMilliseconds(types: readonly SqlType[]): boolean {
+  const isCounted = (type: SqlType): boolean => type.kind === 'bigint' || type.kind === 'null';
+  const isLength = (type: SqlType): boolean =>
+    type.kind === 'interval' && type.unit === 'millisecond';
+  return (
+    types.every((type) => isCounted(type) || isTimestamp(type)) ||
+    types.every((type) => isCounted(type) || isLength(type))
+  );
 }
 
 function isTextLiteral(argument: ArgumentInfo): boolean {
@@ -194,10 +200,7 @@ export function membershipType(operands: readonly ArgumentInfo[]): SqlType | und
   if (restType !== undefined && isCalendar(restType) && texts.length > 0) {
     return texts.map((text) => literalComparison(restType, text)[0]).find(isTimestamp) ?? restType;
   }
-  const milliseconds = operands.every(
-    (operand) => operand.type.kind === 'null' || countsMilliseconds(operand.type),
-  );
-  return milliseconds ? BIGINT : undefined;
+  return compareAsMilliseconds(operands.map((operand) => operand.type)) ? BIGINT : undefined;
 }
 
 function isTimestamp(type: SqlType): boolean {
