@@ -253,7 +253,11 @@ export abstract class QueryParser extends RelationParser {
             this.CONSUME(Keyword.WINDOW);
             this.AT_LEAST_ONE_SEP({
               SEP: Token.Comma,
-              DEF: () => namedWindows.push(this.SUBRULE(this.namedWindow)),
+              DEF: () => {
+                const window = this.SUBRULE(this.namedWindow);
+                this.ACTION(() => this.reportSecond(window.name, namedWindows));
+                namedWindows.push(window);
+              },
             });
             return { namedWindows };
           },
@@ -269,6 +273,13 @@ export abstract class QueryParser extends RelationParser {
       ]),
     () => ({}),
   );
+
+  private reportSecond(name: Ast.Identifier, earlier: readonly Ast.NamedWindow[]): void {
+    const same = (other: Ast.NamedWindow): boolean =>
+      other.name.name.toUpperCase() === name.name.toUpperCase();
+    if (!earlier.some(same)) return;
+    this.report('WINDOW_INVALID', name.span, `window "${name.name}" is declared twice`);
+  }
 
   private readonly selectItem: Rule<Ast.SelectItem> = this.rule(
     'selectItem',
