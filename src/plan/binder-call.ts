@@ -9,6 +9,7 @@ import {
   scalarFunction,
   windowFunction,
 } from '../functions/registry.js';
+import { parseTimeUnit } from '../functions/time-units.js';
 import type { Call, Expression } from '../sql/ast.js';
 import {
   apply,
@@ -48,9 +49,19 @@ export function bindCall(context: BindContext, call: Call): BoundExpression {
   if (entry !== undefined) {
     refuseAggregateParts(faults, call);
     if (entry.suppliedArgs === 1) return bindHeaderCall(context, call, entry.name);
-    return apply(context, name, call.args, call.span);
+    const args = entry.name === 'DATEDIFF' ? unitFirst(call.args) : call.args;
+    return apply(context, name, args, call.span);
   }
   return failCall(context, call);
+}
+
+/** DATEDIFF(DAY, a, b) means DATEDIFF('DAY', a, b). */
+function unitFirst(args: readonly Expression[]): readonly Expression[] {
+  const [first, ...rest] = args;
+  if (first?.kind !== 'column' || first.parts.length > 1) return args;
+  const [word] = first.parts;
+  if (word === undefined || word.quoted || parseTimeUnit(word.name) === undefined) return args;
+  return [{ kind: 'literal', type: 'string', text: word.name, span: first.span }, ...rest];
 }
 
 /** HEADER(name) and the like read the record's headers, a system column of its table. */
