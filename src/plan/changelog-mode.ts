@@ -34,9 +34,10 @@ export function aggregateEmission(
   node: LogicalAggregate,
   consumer: Consumer,
 ): AggregateNode['emission'] {
-  if (consumer === 'stateful') return 'retract';
   if (consumer === 'at-end') return 'final';
   const { emit, bounded, faults } = context;
+  // Nothing leaves the query before its input ends: its operators may wait for final rows too.
+  if (consumer === 'stateful') return emit?.mode === 'final' && bounded ? 'final' : 'retract';
   const meansFinal = emit === null && context.isOrderedOrLimited && !node.distinct;
   if (emit?.mode === 'final' || meansFinal) {
     if (bounded) return 'final';
