@@ -169,11 +169,14 @@ export function isWindowColumnName(name: string): boolean {
   return /^(_window_(start|end)|window_(start|end|time))$/i.test(name);
 }
 
-/** `_WINDOW_START`, window_end …: the placeholder, or a fault when the query has no window. */
+/**
+ * `_WINDOW_START`, window_end …: the placeholder, or a fault when the query has no window. A
+ * faulty window has been reported, which is enough.
+ */
 export function windowColumn(
   context: BindContext,
   reference: ColumnReference,
-  window: GroupWindow | null,
+  window: GroupWindow | 'faulty' | null,
 ): BoundExpression | null {
   const [name] = reference.parts;
   if (name === undefined || reference.parts.length > 1 || !isWindowColumnName(name.name))

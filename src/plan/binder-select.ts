@@ -60,7 +60,7 @@ class SelectBinder {
   private readonly input: Relation;
   private readonly aggregates: AggregateCollector;
   private readonly windows: WindowCallCollector;
-  private window: GroupWindow | null = null;
+  private window: GroupWindow | 'faulty' | null = null;
   private keys: readonly GroupKey[] = [];
 
   constructor(faults: FaultCollector, select: Select, input: Relation) {
@@ -133,6 +133,7 @@ class SelectBinder {
       bound: bindGroupWindow(groupContext, select, this.input),
     }));
     if (window === null) {
+      this.window = 'faulty';
       faults.attempt(() => bindSelectList(this.listContext('the select list'), select.items));
       throw new Poisoned();
     }
@@ -165,7 +166,8 @@ class SelectBinder {
     const { window } = this;
     return {
       resolveMissing: (reference) => windowColumn(context, reference, window),
-      resolveCall: (call) => (window === null ? null : windowBoundCall(context, call, window)),
+      resolveCall: (call) =>
+        window === null || window === 'faulty' ? null : windowBoundCall(context, call, window),
     };
   }
 

@@ -128,6 +128,11 @@ describe('what is no fault of types but of place', () => {
     ],
     ['SELECT SUM(id) OVER nope FROM t', 'WINDOW_INVALID nope'],
     ['SELECT COUNT(*) FROM t WINDOW TUMBLING(ts, 0s)', 'WINDOW_INVALID WINDOW TUMBLING(ts, 0s)'],
+    // The window is at fault, not the columns that stand on it.
+    [
+      'SELECT _WINDOW_START FROM t WINDOW TUMBLING(ts, 0s)',
+      'WINDOW_INVALID WINDOW TUMBLING(ts, 0s)',
+    ],
     [
       'SELECT COUNT(*) FROM t WINDOW HOPPING(ts, 1s, 2s)',
       'WINDOW_INVALID WINDOW HOPPING(ts, 1s, 2s)',
