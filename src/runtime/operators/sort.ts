@@ -23,6 +23,9 @@ import type { Operator, OperatorContext } from '../operator.js';
 import { compareRows } from './row-order.js';
 import { readRow, writeRow } from './row-values.js';
 
+/** Rows taken back are settled when there are more than so many, and half as many as rows. */
+const TAKEN_BACK_MIN = 4096;
+
 export class SortOperator implements Operator {
   readonly id: string;
   private readonly node: SortNode;
@@ -32,6 +35,9 @@ export class SortOperator implements Operator {
   private rows: SqlValue[][] = [];
   /** Rows that a later −U or −D took back out, with how often; settled before rows are sorted. */
   private takenBack = new Map<string, number>();
+  private takenBackCount = 0;
+  /** Least window end among the rows, as far as it matters when nothing is due. */
+  private firstEnd = Number.POSITIVE_INFINITY;
 
   constructor(node: SortNode, context: OperatorContext) {
     this.id = node.id;
@@ -49,14 +55,22 @@ export class SortOperator implements Operator {
       );
       const op = batch.ops === null ? OP_INSERT : (batch.ops[row] as number);
       if (op === OP_UPDATE_BEFORE || op === OP_DELETE) this.takeBack(values);
-      else this.rows.push(values);
+      else this.add(values);
     }
     this.cutToLimit();
+  }
+
+  private add(values: SqlValue[]): void {
+    const { windowEnd } = this.node;
+    this.rows.push(values);
+    if (windowEnd !== null) this.firstEnd = Math.min(this.firstEnd, Number(values[windowEnd]));
   }
 
   private takeBack(values: readonly SqlValue[]): void {
     const text = rowText(values);
     this.takenBack.set(text, (this.takenBack.get(text) ?? 0) + 1);
+    this.takenBackCount += 1;
+    if (this.takenBackCount > TAKEN_BACK_MIN + this.rows.length / 2) this.settle();
   }
 
   /** With append input a row behind the limit never comes back: forget it. */
@@ -76,20 +90,13 @@ export class SortOperator implements Operator {
       return left === 0;
     });
     this.takenBack = new Map();
+    this.takenBackCount = 0;
   }
 
   /** Windows whose end the watermark reached are complete: their rows go out in order. */
   watermark(_input: number, watermarkMs: number): void {
     const { windowEnd } = this.node;
-    if (windowEnd !== null) {
-      this.settle();
-      const isDue = (row: readonly SqlValue[]): boolean => Number(row[windowEnd]) <= watermarkMs;
-      const due = this.rows.filter(isDue);
-      if (due.length > 0) {
-        this.rows = this.rows.filter((row) => !isDue(row));
-        this.emitWindows(due, windowEnd);
-      }
-    }
+    if (windowEnd !== null && this.firstEnd <= watermarkMs) this.emitDue(windowEnd, watermarkMs);
     this.context.output.watermark(watermarkMs);
   }
 
@@ -103,11 +110,27 @@ export class SortOperator implements Operator {
     else this.emit(this.sorted(rows));
   }
 
+  private emitDue(windowEnd: number, watermarkMs: number): void {
+    this.settle();
+    const due: SqlValue[][] = [];
+    const rest: SqlValue[][] = [];
+    this.firstEnd = Number.POSITIVE_INFINITY;
+    for (const row of this.rows) {
+      const end = Number(row[windowEnd]);
+      if (end > watermarkMs) this.firstEnd = Math.min(this.firstEnd, end);
+      (end <= watermarkMs ? due : rest).push(row);
+    }
+    this.rows = rest;
+    this.emitWindows(due, windowEnd);
+  }
+
   private emitWindows(rows: readonly SqlValue[][], windowEnd: number): void {
     const windows = new Map<SqlValue, SqlValue[][]>();
     for (const row of rows) {
       const end = row[windowEnd] as SqlValue;
-      windows.set(end, [...(windows.get(end) ?? []), row]);
+      const members = windows.get(end);
+      if (members === undefined) windows.set(end, [row]);
+      else members.push(row);
     }
     const ends = [...windows.keys()].sort((a, b) => Number(a) - Number(b));
     for (const end of ends) this.emit(this.sorted(windows.get(end) as SqlValue[][]));
@@ -144,7 +167,7 @@ export class SortOperator implements Operator {
   }
 
   restore(reader: StateReader): void {
-    while (reader.nextEntry() >= 0) this.rows.push(readRow(reader, this.allColumns, this.types));
+    while (reader.nextEntry() >= 0) this.add(readRow(reader, this.allColumns, this.types));
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
