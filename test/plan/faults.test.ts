@@ -12,6 +12,7 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   'argument-type': ["FUNCTION_ARGUMENT 'invalid'"],
   arity: ['FUNCTION_ARITY ABS()'],
   'compare-mismatch': ['TYPE_MISMATCH (id = 1) > amount'],
+  'compare-time-interval': ["TYPE_MISMATCH ts > INTERVAL '1' DAY"],
   'datediff-unit': ["FUNCTION_ARGUMENT 'parsecs'"],
   'final-unbounded': ['EMIT_INVALID EMIT FINAL'],
   'limit-fraction': ['LIMIT_INVALID 1.5'],
@@ -35,7 +36,14 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   'window-column-type': ['WINDOW_INVALID name'],
 };
 /** Found by the lexer, the parser or the variables, before there is anything to bind. */
-const SYNTAX = ['duration-unit', 'interval-unit', 'missing-variable', 'syntax', 'syntax-unclosed'];
+const SYNTAX = [
+  'duration-unit',
+  'interval-unit',
+  'missing-variable',
+  'named-window-twice',
+  'syntax',
+  'syntax-unclosed',
+];
 
 describe('cases/errors', () => {
   const files = readdirSync(cases).map((file) => file.replace('.case', ''));
