@@ -155,7 +155,7 @@ function writeItem(
       writer.line(code`${result} = count;`);
       return;
     case 'sum-double': {
-      const sum = code`cells[${at}] + cells[${at} + 1]`;
+      const sum = code`cells[${at}] + cells[base + ${item.at + 1}]`;
       const value = item.average ? code`(${sum}) / count` : sum;
       writeDouble(writer, item, value, result);
       return;
@@ -241,8 +241,8 @@ function writeExactSum(
     return;
   }
   const narrow = item.wide
-    ? code`cells[${at} + 1] === 0 && cells[${at} + 2] === 0`
-    : code`cells[${at} + 1] === 0`;
+    ? code`cells[base + ${item.at + 1}] === 0 && cells[base + ${item.at + 2}] === 0`
+    : code`cells[base + ${item.at + 1}] === 0`;
   writer.open(code`if (${narrow})`);
   writer.line(code`${result} = ${item.average ? code`cells[${at}] / count` : code`cells[${at}]`};`);
   writer.between(code`else`);

@@ -225,6 +225,13 @@ class KernelWriter {
     if (layout.items.length > 0) {
       writer.open(shape.signed ? code`if (existed && !second)` : code`if (existed)`);
       this.writeRow(code`${BEFORE}`, false, false);
+      // The arrays bound here are no longer the columns': the row is done again by another kernel.
+      writer.open(code`if (widened)`);
+      writer.line(code`at -= 1;`);
+      writer.line(code`results.clearRow(at, 0);`);
+      writer.line(code`results.rowCount = at;`);
+      writer.line(code`return i;`);
+      writer.close();
       writer.close();
     }
     writeUpdate(writer, layout, shape);

@@ -48,14 +48,14 @@ export function writeUpdate(writer: CodeWriter, layout: AggregateLayout, shape: 
     const counts = lane.table === null && items.every((item) => item.kind === 'count');
     if (counts && condition === null) return;
     if (condition !== null) writer.open(code`if (${condition})`);
-    else writer.open(code``);
+    else if (lane.table !== null) writer.open(code``);
     if (lane.table === null) writeItems(writer, items, shape, shape.signed ? code`sign` : null);
     else writeDistinct(writer, items, lane, shape);
     if (condition !== null && lane.counting === 'skipped') {
       writer.between(code`else`);
       writer.line(code`cells[base + ${lane.cell}] += ${shape.signed ? code`sign` : 1};`);
     }
-    writer.close();
+    if (condition !== null || lane.table !== null) writer.close();
   });
 }
 
@@ -104,7 +104,11 @@ function writeItem(
     case 'count':
       return;
     case 'sum-double':
-      writeDoubleSum(writer, at, signedValue(code`${named('values', item.column)}[row]`, sign));
+      writeDoubleSum(
+        writer,
+        item.at,
+        signedValue(code`${named('values', item.column)}[row]`, sign),
+      );
       return;
     case 'sum-exact':
       writeExactSum(writer, at, item, input, sign);
@@ -145,13 +149,13 @@ function signedValue(value: Code, sign: Code | null): Code {
 }
 
 /** TwoSum into a pair of cells (state/double-double). */
-function writeDoubleSum(writer: CodeWriter, at: Code, value: Code): void {
+function writeDoubleSum(writer: CodeWriter, cell: number, value: Code): void {
   writer.line(code`const value = ${value};`);
-  writer.line(code`const before = cells[${at}];`);
+  writer.line(code`const before = cells[base + ${cell}];`);
   writer.line(code`const after = before + value;`);
   writer.line(code`const part = after - before;`);
-  writer.line(code`cells[${at}] = after;`);
-  writer.line(code`cells[${at} + 1] += before - (after - part) + (value - part);`);
+  writer.line(code`cells[base + ${cell}] = after;`);
+  writer.line(code`cells[base + ${cell + 1}] += before - (after - part) + (value - part);`);
 }
 
 function writeExactSum(

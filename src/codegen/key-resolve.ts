@@ -4,21 +4,19 @@
  * combinations), and the general one: value cells, hash, open addressing (state/group-table.ts
  * draws the table). New groups are added by the table, not here.
  *
- *   resolve(table, combinations, batch, rows, from, to, slots)
+ *   resolve(state, batch, rows, from, to, slots) → the next position
  */
 import { Code, CodeWriter, code } from '../base/js-code.js';
 import type { CellCodec } from '../state/value-cells.js';
-import type { GroupTable } from '../state/group-table.js';
+import type { GroupedState } from '../state/grouped-state.js';
 import type { Interner } from '../state/interner.js';
-import type { CodeCombinations } from '../state/code-combinations.js';
 import type { Batch } from '../columnar/batch.js';
 import { compileFunction } from './compile.js';
 import type { InputShapes } from './key-cell.js';
 import { bindColumn, cellOf, isNullAt, named, shapeOf } from './key-cell.js';
 
 export type ResolveKernel = (
-  table: GroupTable,
-  combinations: CodeCombinations,
+  state: GroupedState,
   batch: Batch,
   rows: Int32Array | null,
   from: number,
@@ -55,9 +53,7 @@ export interface ResolveContext extends ResolveKeys {
 
 export function resolveSource(context: ResolveKeys, shape: ResolveShape): string {
   const writer = new CodeWriter();
-  writer.open(code`return function resolve(table, combinations, batch, rows, from, to, slots)`);
-  for (const key of new Set(context.keys)) bindColumn(writer, key, shapeOf(shape.inputs, key));
-  writer.line(code`const keys = table.keyCells;`);
+  writer.open(code`return function resolve(state, batch, rows, from, to, slots)`);
   if (shape.combined) writeCombined(writer, context, shape);
   else writeGeneral(writer, context, shape);
   writer.line(code`return to;`);
@@ -82,9 +78,16 @@ function openLoop(writer: CodeWriter, shape: ResolveShape): void {
 }
 
 function writeCombined(writer: CodeWriter, context: ResolveKeys, shape: ResolveShape): void {
+  writer.line(code`const combinations = state.combinations;`);
   writer.line(code`const known = combinations.slots;`);
+  for (const key of new Set(context.keys)) {
+    const column = code`batch.columns[${key}]`;
+    writer.line(code`const ${named('codes', key)} = ${column}.codes;`);
+    if (!shapeOf(shape.inputs, key).nullable) continue;
+    writer.line(code`const ${named('nulls', key)} = ${column}.nulls;`);
+  }
   context.keys.forEach((key, at) => {
-    writer.line(code`const shift${at} = combinations.shifts[${at}];`);
+    if (at > 0) writer.line(code`const shift${at} = combinations.shifts[${at}];`);
     if (shapeOf(shape.inputs, key).nullable) {
       writer.line(code`const none${at} = combinations.nullCodes[${at}];`);
     }
@@ -99,12 +102,7 @@ function writeCombined(writer: CodeWriter, context: ResolveKeys, shape: ResolveS
   });
   writer.line(code`const place = ${place};`);
   writer.line(code`let slot = known[place] - 1;`);
-  writer.open(code`if (slot < 0)`);
-  writeKeyCells(writer, context, shape);
-  context.keys.forEach((_, at) => writer.line(code`keys[${at}] = key${at};`));
-  writer.line(code`slot = table.findOrAdd();`);
-  writer.line(code`known[place] = slot + 1;`);
-  writer.close();
+  writer.line(code`if (slot < 0) slot = state.addCombination(batch, row, place);`);
   writer.line(code`slots[i] = slot;`);
   writer.close();
 }
@@ -116,6 +114,9 @@ function writeKeyCells(writer: CodeWriter, context: ResolveKeys, shape: ResolveS
 }
 
 function writeGeneral(writer: CodeWriter, context: ResolveKeys, shape: ResolveShape): void {
+  for (const key of new Set(context.keys)) bindColumn(writer, key, shapeOf(shape.inputs, key));
+  writer.line(code`const table = state.table;`);
+  writer.line(code`const keys = table.keyCells;`);
   writer.line(code`let places = table.places;`);
   writer.line(code`let mask = places.length - 1;`);
   writer.line(shape.chunked ? code`const chunks = table.chunks;` : code`let cells = table.first;`);

@@ -16,12 +16,11 @@ import { BATCH_ROWS_MAX, OP_INSERT, OP_UPDATE_AFTER } from '../columnar/batch.js
 import type { Batch } from '../columnar/batch.js';
 import { combineHash, finaliseHash } from '../columnar/hash.js';
 import { TIMESTAMP } from '../columnar/types.js';
-import type { SqlType } from '../columnar/types.js';
-import type { AggregateCall } from '../plan/pipeline-plan.js';
 import { CodeCombinations } from './code-combinations.js';
 import type { GroupObject } from './group-object.js';
 import { newGroupObject } from './group-objects.js';
 import { GroupRecords } from './group-records.js';
+import type { GroupSpec } from './group-spec.js';
 import { GroupTable } from './group-table.js';
 import { GroupingKernels } from './grouping-kernels.js';
 import { Interner } from './interner.js';
@@ -33,19 +32,6 @@ import type { StateReader, StateWriter } from './snapshot.js';
 import type { CellCodec } from './value-cells.js';
 import { codecOf } from './value-cells.js';
 import { ValueTable } from './value-table.js';
-
-export interface GroupSpec {
-  /** Id of the operator, for names of kernels. */
-  readonly id: string;
-  readonly inputTypes: readonly SqlType[];
-  /** Input column numbers. */
-  readonly keys: readonly number[];
-  readonly aggregates: readonly AggregateCall[];
-  /** Whether result rows carry window_start and window_end between keys and aggregates. */
-  readonly windowColumns: boolean;
-  /** Whether input rows may be −U or −D: costs multisets for MIN, MAX, FIRST … Default false. */
-  readonly inputRetracts?: boolean;
-}
 
 const RECYCLED_MAX = 64;
 const NO_SLOTS = new Int32Array(BATCH_ROWS_MAX);
@@ -111,12 +97,12 @@ export class GroupedState implements IdHolder {
   readonly table: GroupTable;
   readonly tables: readonly ValueTable[];
   readonly objects: readonly GroupObject[];
+  readonly combinations: CodeCombinations;
   /** For kernel 'all': groups in the snapshot in front. */
   present = 0;
   /** Unique among states; a new one whenever a slot may mean another group. */
   version: number;
   private readonly factory: GroupedStateFactory;
-  private readonly combinations: CodeCombinations;
   /** Slots whose group may have lost its last row in the call at work. */
   private readonly suspects: number[] = [];
   private slots = NO_SLOTS;
@@ -158,7 +144,7 @@ export class GroupedState implements IdHolder {
     for (let at = 0; at < count;) {
       const form = { selected: rows !== null, chunked: table.isChunked && !combined, combined };
       const kernel = this.factory.kernels.resolve(batch, form);
-      at = kernel(table, combinations, batch, rows, at, count, this.slots);
+      at = kernel(this, batch, rows, at, count, this.slots);
     }
     return this.slots;
   }
@@ -170,12 +156,16 @@ export class GroupedState implements IdHolder {
 
   /** A group with the key of that row which no look-up finds: a session. */
   addSlot(batch: Batch, row: number): number {
-    const { keys } = this.factory.spec;
-    for (let key = 0; key < keys.length; key += 1) {
-      const column = keys[key]!;
-      this.table.keyCells[key] = this.factory.codecs.get(column)!.read(batch.columns[column]!, row);
-    }
+    this.readKey(batch, row);
     return this.table.add();
+  }
+
+  /** Kernels: the slot of a combination of codes that is not in the table of them yet. */
+  addCombination(batch: Batch, row: number, place: number): number {
+    this.readKey(batch, row);
+    const slot = this.table.findOrAdd();
+    this.combinations.slots[place] = slot + 1;
+    return slot;
   }
 
   /** Adds rows to their groups. `rows` are physical row numbers; null means 0 … count - 1. */
@@ -364,6 +354,14 @@ export class GroupedState implements IdHolder {
 
   remapIds(newIds: Int32Array): void {
     this.factory.records.remapIds(this, newIds);
+  }
+
+  private readKey(batch: Batch, row: number): void {
+    const { keys } = this.factory.spec;
+    for (let key = 0; key < keys.length; key += 1) {
+      const column = keys[key]!;
+      this.table.keyCells[key] = this.factory.codecs.get(column)!.read(batch.columns[column]!, row);
+    }
   }
 
   private runUpdate(

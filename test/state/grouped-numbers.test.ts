@@ -30,6 +30,20 @@ describe('sums', () => {
     expect(sum).toBe(0n);
   });
 
+  test('that widen with the row they take back are right in the row behind it', () => {
+    const wide = new GroupedStateFactory(sumOf(BIGINT));
+    const state = wide.create();
+    state.update(batch(f64(1), i64(2n ** 60n)), null, 1);
+    const collector = new Collector(wide);
+    const back = batch(f64(1, 2), i64(1n - 2n ** 60n, 3n));
+    state.updateEmitRetract(back, null, 2, collector.results);
+    expect(collector.drain().map(({ op, values }) => [op, ...values])).toEqual([
+      ['-U', 1n, 2n ** 60n],
+      ['+U', 1n, 1n],
+      ['+I', 2n, 3n],
+    ]);
+  });
+
   test('of narrow columns leave the safe range without a wide row', () => {
     const factory = new GroupedStateFactory(sumOf(BIGINT));
     const collector = new Collector(factory);

@@ -13,7 +13,8 @@ import {
 } from '../../src/columnar/types.js';
 import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
 import { GroupedStateFactory } from '../../src/state/grouped-state.js';
-import type { GroupedState, GroupSpec } from '../../src/state/grouped-state.js';
+import type { GroupedState } from '../../src/state/grouped-state.js';
+import type { GroupSpec } from '../../src/state/group-spec.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
 import { keyText } from '../../src/state/naive-aggregates.js';
 import type { Change, Collected, Row } from './grouping-harness.js';

@@ -38,7 +38,7 @@ test.each<KernelMode>(['update', 'changed', 'retract', 'all', 'emit'])(
       ops: true,
       results: ['dict', 'dict', 'f64', 'f64', 'f64', 'f64'],
     });
-    await expect(source).toMatchFileSnapshot(`../golden/codegen/aggregate-${mode}.js.txt`);
+    await expect(source).toMatchFileSnapshot(`../golden/codegen/aggregate-${mode}.js`);
   },
 );
 
@@ -46,5 +46,5 @@ test.each([true, false])('look-up of keys, by code combinations: %s', async (com
   const shape = { inputs, selected: true, chunked: !combined, combined };
   const source = resolveSource({ keys: [0, 1], stride: layout.stride }, shape);
   const name = combined ? 'combined' : 'hashed';
-  await expect(source).toMatchFileSnapshot(`../golden/codegen/key-${name}.js.txt`);
+  await expect(source).toMatchFileSnapshot(`../golden/codegen/key-${name}.js`);
 });
