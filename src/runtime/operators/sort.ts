@@ -1,7 +1,8 @@
 /**
  * ORDER BY over a bounded input, or within each window: keeps rows until the end of input (or the
- * window's end), then emits them in order. With a LIMIT only the best rows are kept: the buffer is
- * cut back whenever it holds twice the limit. NULLs sort as the plan says (largest by default).
+ * window's end), then emits them in order, ties by arrival. With a LIMIT only the best rows are
+ * kept: the rest goes whenever there are twice as many. NULLs sort as the plan says (largest by
+ * default). Rows live column by column in a RowStore; what is sorted are their numbers. @hot
  */
 import type { Batch } from '../../columnar/batch.js';
 import {
@@ -12,85 +13,99 @@ import {
   OP_INSERT,
   OP_UPDATE_BEFORE,
 } from '../../columnar/batch.js';
-import { columnValue } from '../../columnar/column.js';
-import type { Column } from '../../columnar/column.js';
-import type { SqlType, SqlValue } from '../../columnar/types.js';
-import { ValueColumn } from '../../columnar/value-column.js';
 import type { SortNode } from '../../plan/pipeline-plan.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
-import { compareRows } from './row-order.js';
-import { readRow, writeRow } from './row-values.js';
+import { RowStore } from './row-store.js';
 
 /** Rows taken back are settled when there are more than so many, and half as many as rows. */
 const TAKEN_BACK_MIN = 4096;
+/** Rows beyond twice the limit before the worst are dropped. */
+const LIMIT_SLACK = 1024;
 
 export class SortOperator implements Operator {
   readonly id: string;
   private readonly node: SortNode;
   private readonly context: OperatorContext;
-  private readonly types: readonly SqlType[];
-  private readonly allColumns: readonly number[];
-  private rows: SqlValue[][] = [];
+  private readonly store: RowStore;
+  /** Numbers of the rows, by arrival or in order already. */
+  private rows: number[] = [];
   /** Rows that a later −U or −D took back out, with how often; settled before rows are sorted. */
   private takenBack = new Map<string, number>();
   private takenBackCount = 0;
-  /** Least window end among the rows, as far as it matters when nothing is due. */
+  /** Least window end among the rows; with windows only. */
   private firstEnd = Number.POSITIVE_INFINITY;
+  private readonly batch: Batch;
 
   constructor(node: SortNode, context: OperatorContext) {
     this.id = node.id;
     this.node = node;
     this.context = context;
-    this.types = node.schema.map((column) => column.type);
-    this.allColumns = node.schema.map((_, at) => at);
+    this.store = new RowStore(node.schema.map((column) => column.type));
+    this.batch = newBatch([], emptyHeader(node.id));
   }
 
   process(_input: number, batch: Batch): void {
-    for (let k = 0; k < batch.selectedCount; k += 1) {
-      const row = batch.selection === null ? k : (batch.selection[k] as number);
-      const values = this.types.map((type, at) =>
-        columnValue(batch.columns[at] as Column, type, row),
-      );
-      const op = batch.ops === null ? OP_INSERT : (batch.ops[row] as number);
-      if (op === OP_UPDATE_BEFORE || op === OP_DELETE) this.takeBack(values);
-      else this.add(values);
+    const { selection, selectedCount, ops } = batch;
+    this.batch.header.ingestTimeMs = batch.header.ingestTimeMs;
+    const places = this.store.addRows(batch, selection, selectedCount);
+    for (let k = 0; k < selectedCount; k += 1) {
+      const op = ops === null ? OP_INSERT : ops[selection === null ? k : selection[k]!]!;
+      if (op === OP_UPDATE_BEFORE || op === OP_DELETE) this.takeBack(places[k]!);
+      else this.add(places[k]!);
     }
+    if (this.takenBackCount > TAKEN_BACK_MIN + this.rows.length / 2) this.settle();
     this.cutToLimit();
   }
 
-  private add(values: SqlValue[]): void {
+  private add(row: number): void {
     const { windowEnd } = this.node;
-    this.rows.push(values);
-    if (windowEnd !== null) this.firstEnd = Math.min(this.firstEnd, Number(values[windowEnd]));
+    this.rows.push(row);
+    if (windowEnd !== null) this.firstEnd = Math.min(this.firstEnd, this.endOf(row, windowEnd));
   }
 
-  private takeBack(values: readonly SqlValue[]): void {
-    const text = rowText(values);
+  private endOf(row: number, windowEnd: number): number {
+    return Number(this.store.value(windowEnd, row));
+  }
+
+  private takeBack(row: number): void {
+    const text = this.rowText(row);
     this.takenBack.set(text, (this.takenBack.get(text) ?? 0) + 1);
     this.takenBackCount += 1;
-    if (this.takenBackCount > TAKEN_BACK_MIN + this.rows.length / 2) this.settle();
+    this.store.release(row);
   }
 
   /** With append input a row behind the limit never comes back: forget it. */
   private cutToLimit(): void {
     const { limit, windowEnd, input } = this.node;
     if (limit === null || windowEnd !== null || input.mode !== 'append') return;
-    if (this.rows.length > 2 * limit + 1024) this.rows = this.sorted(this.rows);
+    if (this.rows.length <= 2 * limit + LIMIT_SLACK) return;
+    this.sort(this.rows);
+    for (const row of this.rows.splice(limit)) this.store.release(row);
   }
 
   /** Drops the rows that were taken back. */
   private settle(): void {
-    if (this.takenBack.size === 0) return;
+    if (this.takenBackCount === 0) return;
     this.rows = this.rows.filter((row) => {
-      const text = rowText(row);
+      const text = this.rowText(row);
       const left = this.takenBack.get(text) ?? 0;
-      if (left > 0) this.takenBack.set(text, left - 1);
-      return left === 0;
+      if (left === 0) return true;
+      this.takenBack.set(text, left - 1);
+      this.store.release(row);
+      return false;
     });
     this.takenBack = new Map();
     this.takenBackCount = 0;
+  }
+
+  /** Equal rows have equal texts; NULL, text and numbers do not meet. */
+  private rowText(row: number): string {
+    const values = this.node.schema.map((_, column) => this.store.value(column, row));
+    return JSON.stringify(values, (_key, value: unknown) =>
+      typeof value === 'bigint' ? `${value}n` : value,
+    );
   }
 
   /** Windows whose end the watermark reached are complete: their rows go out in order. */
@@ -102,82 +117,74 @@ export class SortOperator implements Operator {
 
   end(_input: number, flush: boolean): void {
     if (!flush) return;
-    this.settle();
     const { windowEnd } = this.node;
+    if (windowEnd !== null) {
+      this.emitDue(windowEnd, Number.POSITIVE_INFINITY);
+      return;
+    }
+    this.settle();
     const rows = this.rows;
     this.rows = [];
-    if (windowEnd !== null) this.emitWindows(rows, windowEnd);
-    else this.emit(this.sorted(rows));
+    this.emit(rows);
   }
 
   private emitDue(windowEnd: number, watermarkMs: number): void {
     this.settle();
-    const due: SqlValue[][] = [];
-    const rest: SqlValue[][] = [];
+    const windows = new Map<number, number[]>();
+    const rest: number[] = [];
     this.firstEnd = Number.POSITIVE_INFINITY;
     for (const row of this.rows) {
-      const end = Number(row[windowEnd]);
-      if (end > watermarkMs) this.firstEnd = Math.min(this.firstEnd, end);
-      (end <= watermarkMs ? due : rest).push(row);
-    }
-    this.rows = rest;
-    this.emitWindows(due, windowEnd);
-  }
-
-  private emitWindows(rows: readonly SqlValue[][], windowEnd: number): void {
-    const windows = new Map<SqlValue, SqlValue[][]>();
-    for (const row of rows) {
-      const end = row[windowEnd] as SqlValue;
+      const end = this.endOf(row, windowEnd);
+      if (end > watermarkMs) {
+        this.firstEnd = Math.min(this.firstEnd, end);
+        rest.push(row);
+        continue;
+      }
       const members = windows.get(end);
       if (members === undefined) windows.set(end, [row]);
       else members.push(row);
     }
-    const ends = [...windows.keys()].sort((a, b) => Number(a) - Number(b));
-    for (const end of ends) this.emit(this.sorted(windows.get(end) as SqlValue[][]));
+    this.rows = rest;
+    const ends = [...windows.keys()].sort((a, b) => a - b);
+    for (const end of ends) this.emit(windows.get(end)!);
   }
 
-  /** In order, cut to the limit. */
-  private sorted(rows: readonly SqlValue[][]): SqlValue[][] {
-    const ordered = [...rows].sort((a, b) => compareRows(a, b, this.node.keys));
-    return this.node.limit === null ? ordered : ordered.slice(0, this.node.limit);
+  private sort(rows: number[]): void {
+    const { store } = this;
+    const { keys } = this.node;
+    rows.sort((a, b) => store.compare(a, b, keys));
   }
 
-  private emit(rows: readonly SqlValue[][]): void {
-    for (let from = 0; from < rows.length; from += BATCH_ROWS_MAX) {
-      const part = rows.slice(from, from + BATCH_ROWS_MAX);
-      const columns = this.types.map((type, at) => {
-        const column = new ValueColumn(type, part.length);
-        part.forEach((row, index) => column.set(index, row[at] as SqlValue));
-        return column.take();
-      });
-      const batch = newBatch(columns, emptyHeader(this.id));
+  /** Emits rows in order, cut to the limit, and forgets them. */
+  private emit(rows: number[]): void {
+    const { batch, store } = this;
+    this.sort(rows);
+    const end = Math.min(rows.length, this.node.limit ?? rows.length);
+    for (let from = 0; from < end; from += BATCH_ROWS_MAX) {
+      const part = Int32Array.from(rows.slice(from, Math.min(from + BATCH_ROWS_MAX, end)));
+      batch.columns.length = 0;
+      store.gather(part, part.length, batch.columns);
       batch.rowCount = part.length;
       batch.selectedCount = part.length;
       this.context.output.emit(batch);
     }
+    for (const row of rows) store.release(row);
   }
 
   snapshot(writer: StateWriter): void {
     this.settle();
     for (const row of this.rows) {
       writer.beginEntry(GLOBAL_ENTRY);
-      writeRow(writer, row, this.allColumns, this.types);
+      this.store.writeRow(writer, row);
       writer.endEntry();
     }
   }
 
   restore(reader: StateReader): void {
-    while (reader.nextEntry() >= 0) this.add(readRow(reader, this.allColumns, this.types));
+    while (reader.nextEntry() >= 0) this.add(this.store.readRow(reader));
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
-    return { rows: this.rows.length, bytes: this.rows.length * this.types.length * 24 };
+    return { rows: this.store.size, bytes: this.store.byteSize() + this.rows.length * 8 };
   }
-}
-
-/** Equal rows have equal texts; NULL, text and numbers do not meet. */
-function rowText(row: readonly SqlValue[]): string {
-  return JSON.stringify(row, (_key, value: unknown) =>
-    typeof value === 'bigint' ? `${value}n` : value,
-  );
 }
