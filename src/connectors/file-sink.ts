@@ -93,6 +93,13 @@ export class FileSink implements Sink {
     }
   }
 
+  /** The job failed: what was staged goes, the target stays as it was. */
+  async abandon(): Promise<void> {
+    if (this.writing !== null) await this.writing;
+    await this.guard(this.file.close());
+    if (this.staged()) rmSync(this.stagedPath, { force: true });
+  }
+
   rowsWritten(): number {
     return this.rows;
   }

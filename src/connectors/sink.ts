@@ -26,6 +26,8 @@ export interface Sink {
   flush(): Promise<void>;
   /** Flushes and releases; the sink is complete afterwards. */
   close(): Promise<void>;
+  /** The job failed: releases without publishing. A sink without it is closed instead. */
+  abandon?(): Promise<void>;
   /** Rows written (after leaving out hidden changelog rows). */
   rowsWritten(): number;
 }

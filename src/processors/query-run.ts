@@ -174,10 +174,11 @@ export class QueryRun {
     }
   }
 
-  /** After a failure: what was written is flushed as far as it goes; positions are not committed. */
+  /** After a failure: rows on stdout and in topics stay, a staged file goes; nothing is committed. */
   async abandon(): Promise<void> {
+    const { sink } = this.parts;
     await Promise.allSettled([
-      this.parts.sink.close(),
+      sink.abandon === undefined ? sink.close() : sink.abandon(),
       this.parts.closeLast(),
       ...this.scans.map((scan) => scan.source.close()),
     ]);

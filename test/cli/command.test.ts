@@ -199,6 +199,17 @@ describe('data errors', () => {
     expect(byLine.get(3)).toMatchObject({ code: 'VELO_DECODE', raw: 'nope' });
   });
 
+  it('leaves a file sink as it was when the job fails', async () => {
+    const path = file('half.jsonl', `${good}nope\n`);
+    const target = file('target.jsonl', 'as it was\n');
+    const sink = `CREATE TABLE o (id BIGINT) WITH ('connector' = 'file', 'path' = '${target}', 'format' = 'json');`;
+    const sql = `${table(path, 'id BIGINT, v BIGINT')} ${sink} INSERT INTO o SELECT id FROM t`;
+    expect((await velo(['run', '-q', '-e', sql])).exit).toBe(1);
+    expect(readFileSync(target, 'utf8')).toBe('as it was\n');
+    expect((await velo(['run', '-q', '--on-error', 'skip', '-e', sql])).exit).toBe(0);
+    expect(readFileSync(target, 'utf8')).toBe('{"id":1}\n');
+  });
+
   it('refuses a record of 100 MB by name and reads on', async () => {
     const path = join(folder, 'huge.jsonl');
     const line = Buffer.concat([
