@@ -244,7 +244,9 @@ class SelectBinder {
     input: LogicalNode,
     clauses: BoundClauses,
   ): { readonly node: LogicalNode; readonly output: GroupedOutput } {
-    const { faults, window } = this;
+    const { faults } = this;
+    // A faulty window has been reported: the plan will not run, its shape does not matter.
+    const window = this.window === 'faulty' ? null : this.window;
     const { calls: aggregates } = this.aggregates;
     const keys = clauses.keys.map(({ expression }) => expression);
     const keyNames = clauses.keys.map(({ name }) => name);
