@@ -125,8 +125,9 @@ function writeGeneral(writer: CodeWriter, context: ResolveKeys, shape: ResolveSh
   writer.line(code`let hash = 0;`);
   context.keys.forEach((_, at) => {
     writer.line(code`bits[0] = key${at};`);
-    writer.line(code`hash = Math.imul(hash ^ words[0], 0x85ebca6b);`);
-    writer.line(code`hash = Math.imul(hash ^ (hash >>> 15) ^ words[1], 0xc2b2ae35);`);
+    writer.line(code`hash ^= words[0] ^ Math.imul(words[1], 0x9e3779b1);`);
+    writer.line(code`hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);`);
+    writer.line(code`hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);`);
     writer.line(code`hash ^= hash >>> 16;`);
   });
   writer.line(code`let place = hash & mask;`);

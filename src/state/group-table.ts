@@ -196,13 +196,14 @@ export class GroupTable {
     return true;
   }
 
-  /** Same as the generated kernels' (codegen/key-resolve). */
+  /** MurmurHash3's fmix32 per key, the same as the generated kernels' (codegen/key-resolve). */
   private hash(cells: Float64Array, base: number): number {
     let hash = 0;
     for (let key = 0; key < this.keyCount; key += 1) {
       bits[0] = cells[base + key]!;
-      hash = Math.imul(hash ^ words[0]!, 0x85ebca6b);
-      hash = Math.imul(hash ^ (hash >>> 15) ^ words[1]!, 0xc2b2ae35);
+      hash ^= words[0]! ^ Math.imul(words[1]!, 0x9e3779b1);
+      hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+      hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
       hash ^= hash >>> 16;
     }
     return hash;

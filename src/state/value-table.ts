@@ -201,8 +201,9 @@ export class ValueTable {
 
 function hashOf(slot: number, cell: number): number {
   bits[0] = cell;
-  let h = Math.imul(words[0]! ^ Math.imul(slot, 0x9e3779b1), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 15) ^ words[1]!, 0xc2b2ae35);
+  let h = Math.imul(slot, 0x27d4eb2d) ^ words[0]! ^ Math.imul(words[1]!, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
 
