@@ -1,132 +1,18 @@
 /**
  * Joins: every type against a nested loop over the rows that are left, with rows that come twice,
  * change and go, NULL keys, conditions, any batch size and a restore in the middle; the changelog
- * of each situation; failing conditions; keys of different types.
+ * of each situation; failing conditions; keys of different types; state by key group.
  */
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
-import { BIGINT, BOOLEAN, decimalType, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
+import { BIGINT, BOOLEAN, decimalType, DOUBLE } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
-import type { JoinNode } from '../../src/plan/pipeline-plan.js';
 import { JoinOperator } from '../../src/runtime/operators/join.js';
-import {
-  after,
-  before,
-  ChangeRecorder,
-  changeBatch,
-  inputNode,
-  insert,
-  parts,
-  remove,
-  restored,
-  rowText,
-} from './changelog-support.js';
-import type { Change, Row, SchemaColumns } from './changelog-support.js';
-
-const LEFT: SchemaColumns = [
-  { name: 'k', type: BIGINT },
-  { name: 't', type: VARCHAR },
-  { name: 'x', type: DOUBLE },
-];
-const RIGHT: SchemaColumns = [
-  { name: 'y', type: BIGINT },
-  { name: 'k', type: BIGINT },
-  { name: 't', type: VARCHAR },
-];
-const TYPES = ['inner', 'left', 'right', 'full'] as const;
-type JoinType = (typeof TYPES)[number];
-
-interface Options {
-  readonly type?: JoinType;
-  readonly retracts?: readonly [boolean, boolean];
-  readonly left?: SchemaColumns;
-  readonly right?: SchemaColumns;
-  readonly leftKeys?: readonly number[];
-  readonly rightKeys?: readonly number[];
-  readonly condition?: BoundExpression | null;
-}
-
-function joinNode(options: Options = {}): JoinNode {
-  const { type = 'inner', retracts = [false, false], left = LEFT, right = RIGHT } = options;
-  const isAppend = type === 'inner' && !retracts.includes(true);
-  return {
-    kind: 'join',
-    id: 'join-1',
-    type,
-    left: inputNode(left, retracts[0] ? 'retract' : 'append'),
-    right: inputNode(right, retracts[1] ? 'retract' : 'append'),
-    leftKeys: options.leftKeys ?? [0],
-    rightKeys: options.rightKeys ?? [1],
-    condition: options.condition ?? null,
-    signature: '',
-    schema: [...left, ...right],
-    mode: isAppend ? 'append' : 'retract',
-  };
-}
-
-const SPAN = { start: 0, end: 0 } as BoundExpression['span'];
-const column = (index: number, type: SqlType): BoundExpression => ({
-  kind: 'column',
-  index,
-  name: `c${index}`,
-  type,
-  span: SPAN,
-});
-const call = (name: string, args: BoundExpression[], type: SqlType): BoundExpression => ({
-  kind: 'call',
-  function: name,
-  args,
-  type,
-  span: SPAN,
-});
-
-/** left.x < right.y */
-const X_BELOW_Y = call('<', [column(2, DOUBLE), column(3, BIGINT)], BOOLEAN);
-
-/** What one record brings about: a row that comes, goes or changes (two changes, one batch). */
-interface Event {
-  readonly side: 0 | 1;
-  readonly changes: readonly Change[];
-}
-
-class Run {
-  readonly node: JoinNode;
-  readonly recorder: ChangeRecorder;
-  operator: JoinOperator;
-
-  constructor(options: Options) {
-    this.node = joinNode(options);
-    this.recorder = new ChangeRecorder(this.node.schema);
-    this.operator = new JoinOperator(this.node, this.recorder);
-  }
-
-  push(side: 0 | 1, changes: readonly Change[], gaps = false): this {
-    const { schema } = side === 0 ? this.node.left : this.node.right;
-    this.operator.process(side, changeBatch(schema, changes, gaps));
-    return this;
-  }
-
-  /** Runs of one side, at least `size` changes each where there are so many. */
-  pushAll(events: readonly Event[], size: number): this {
-    let at = 0;
-    while (at < events.length) {
-      const { side } = events[at]!;
-      const changes: Change[] = [];
-      while (at < events.length && events[at]!.side === side && changes.length < size) {
-        changes.push(...events[at]!.changes);
-        at += 1;
-      }
-      this.push(side, changes, size % 2 === 1);
-    }
-    return this;
-  }
-
-  restore(): this {
-    this.operator = restored(this.operator, new JoinOperator(this.node, this.recorder));
-    return this;
-  }
-}
+import { after, before, insert, parts, remove, rowText } from './changelog-support.js';
+import type { Row, SchemaColumns } from './changelog-support.js';
+import { call, column, Run, SPAN, TYPES, X_BELOW_Y } from './join-support.js';
+import type { Event, JoinType } from './join-support.js';
+import { restoreInto, snapshotOf } from './stream-support.js';
 
 /** What is left on each side after the events. */
 function leftOver(events: readonly Event[], side: 0 | 1): Row[] {
@@ -406,6 +292,28 @@ describe('keys', () => {
     run.push(0, [insert(1n, 'a', 1), insert(1n, 'b', 2), insert(1n, null, 3)]);
     run.push(1, [insert(7n, 1n, 'b'), insert(8n, 2n, 'a'), insert(9n, 1n, null)]);
     expect(run.recorder.texts()).toEqual(["+I 1 'b' 2 7 1 'b'"]);
+  });
+});
+
+describe('the state of a join', () => {
+  it('is parted by key group and put together again', () => {
+    const events = randomEvents(7, 120, [true, true]);
+    const whole = new Run({ type: 'full', retracts: [true, true] }).pushAll(events, 7);
+    const state = snapshotOf(whole.operator);
+    const halves = [0, 1].map((half) => {
+      const part = new JoinOperator(whole.node, whole.recorder);
+      restoreInto(part, state, (keyGroup) => keyGroup % 2 === half);
+      return part;
+    });
+    const rows = halves.map((half) => half.stateSize().rows);
+    expect(Math.min(...rows)).toBeGreaterThan(0);
+    expect(rows[0]! + rows[1]!).toBe(whole.operator.stateSize().rows);
+    const joined = new JoinOperator(whole.node, whole.recorder);
+    for (const half of halves) restoreInto(joined, snapshotOf(half));
+    whole.operator = joined;
+    const more = randomEvents(8, 80, [false, false]);
+    whole.pushAll(more, 4096);
+    expect(whole.recorder.net()).toEqual(nestedLoops([...events, ...more], 'full', false));
   });
 });
 

@@ -3,6 +3,7 @@
  * of range.
  */
 import { describe, expect, it } from 'vitest';
+import { mulberry32 } from '../../src/bench/statistics.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
 import type { LatePolicy, OverNode, WindowCall } from '../../src/plan/pipeline-plan.js';
@@ -10,6 +11,7 @@ import { OverOperator } from '../../src/runtime/operators/over.js';
 import { ChangeRecorder, changeBatch, inputNode, insert } from './changelog-support.js';
 import type { Row } from './changelog-support.js';
 import { ALL_BEFORE, B, call, D, F, INPUT, overNode, range, rows, Run, S } from './over-support.js';
+import { restoreInto, snapshotOf } from './stream-support.js';
 
 const record = (time: number, b = 1n): Row => [time, 'x', b, 1, 's', 1n, true];
 const times = (found: readonly Row[]): SqlValue[] => found.map(([time]) => time!);
@@ -144,6 +146,42 @@ describe('the state of OVER', () => {
     expect(kept([call('FIRST_VALUE', VARCHAR, { arg: S }), call('AVG', DOUBLE, { arg: D })])).toBe(
       1,
     );
+  });
+});
+
+describe('a snapshot of OVER', () => {
+  it('is parted by key group and put together again', () => {
+    const random = mulberry32(4);
+    const records = Array.from({ length: 300 }, (_, at): Row => [
+      at - Math.floor(random() * 20),
+      `k${at % 20}`,
+      BigInt(at % 9),
+      at / 4,
+      's',
+      1n,
+      at % 3 === 0,
+    ]);
+    const node = overNode([
+      call('SUM', BIGINT, { arg: B, frame: rows(2) }),
+      call('SUM', DOUBLE, { arg: D, frame: range(50), filter: F }),
+      call('MAX', BIGINT, { arg: B }),
+      call('DENSE_RANK', BIGINT),
+      call('NTH_VALUE', DOUBLE, { arg: D, literals: [2n] }),
+    ]);
+    const expected = new Run(node, 20).push(records).end();
+    const run = new Run(node, 20).push(records.slice(0, 150));
+    const state = snapshotOf(run.operator);
+    const halves = [0, 1].map((half) => {
+      const part = new OverOperator(node, run.recorder);
+      restoreInto(part, state, (keyGroup) => keyGroup % 2 === half);
+      return part;
+    });
+    const sizes = halves.map((half) => half.stateSize().rows);
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    expect(sizes[0]! + sizes[1]!).toBe(run.operator.stateSize().rows);
+    run.operator = new OverOperator(node, run.recorder);
+    for (const half of halves) restoreInto(run.operator, snapshotOf(half));
+    expect(run.push(records.slice(150)).end()).toEqual(expected);
   });
 });
 

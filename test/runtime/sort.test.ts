@@ -33,7 +33,7 @@ function key(column: number, descending = false, nullsFirst = descending): SortK
   return { column, type: ALL[column]!.type, descending, nullsFirst };
 }
 
-function sortNode(more: Partial<SortNode> & { readonly mode?: 'append' } = {}): SortNode {
+function sortNode(more: Partial<SortNode> = {}): SortNode {
   return {
     kind: 'sort',
     id: 'sort-1',

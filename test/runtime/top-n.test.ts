@@ -19,6 +19,7 @@ import {
   rowText,
 } from './changelog-support.js';
 import type { Row } from './changelog-support.js';
+import { restoreInto, snapshotOf } from './stream-support.js';
 
 const INPUT = [
   { name: 'k', type: VARCHAR },
@@ -270,6 +271,32 @@ describe('deduplication', () => {
     const rows = [row('a', 1n, 50), row('a', 2n, 40), row('a', 3n, 60), row('b', 4n, 1)];
     const run = new Run({ ...byTime, orderBy: [key(2, true)] }).push(rows);
     expect(run.recorder.net()).toEqual([rowText(rows[2]!), rowText(rows[3]!)]);
+  });
+});
+
+describe('the state of Top-N', () => {
+  it('is parted by key group and put together again', () => {
+    const rows = Array.from({ length: 200 }, (_, at) =>
+      row(`k${at % 20}`, BigInt((at * 7) % 31), at),
+    );
+    const whole = new Run({ limit: 3 }).push(rows.slice(0, 100));
+    const state = snapshotOf(whole.operator);
+    const halves = [0, 1].map((half) => {
+      const part = new TopNOperator(topNode({ limit: 3 }), whole.recorder);
+      restoreInto(part, state, (keyGroup) => keyGroup % 2 === half);
+      return part;
+    });
+    const sizes = halves.map((half) => half.stateSize().rows);
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    expect(sizes[0]! + sizes[1]!).toBe(60);
+    whole.operator = new TopNOperator(topNode({ limit: 3 }), whole.recorder);
+    for (const half of halves) restoreInto(whole.operator, snapshotOf(half));
+    whole.push(rows.slice(100));
+    expect(whole.recorder.net()).toEqual(
+      ranked(rows, topNode({ limit: 3 }))
+        .map(rowText)
+        .sort(),
+    );
   });
 });
 
