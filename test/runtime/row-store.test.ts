@@ -132,7 +132,7 @@ describe('a row store', () => {
   it('gathers more different texts than a dictionary holds', () => {
     const store = new RowStore([VARCHAR]);
     const kinds: string[] = [];
-    for (let from = 0; from < 80_000; from += 4000) {
+    for (let from = 0; from < 92_000; from += 4000) {
       const texts = Array.from({ length: 4000 }, (_, at) =>
         at % 7 === 3 ? null : `text ${from + at}`,
       );
