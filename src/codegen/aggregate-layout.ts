@@ -13,6 +13,7 @@ import { assert } from '../base/assert.js';
 import { NULL_TYPE } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
 import type { AggregateCall } from '../plan/pipeline-plan.js';
+import { MOMENT_CELLS, PAIR_CELLS } from '../state/moments.js';
 
 export interface LayoutSpec {
   readonly inputTypes: readonly SqlType[];
@@ -87,10 +88,6 @@ export interface AggregateLayout {
 }
 
 const WIDE_PRECISION = 18;
-
-/** Cells of double-double moments: Σx, Σx²; and of pairs: Σy, Σx, Σy², Σx², Σyx. */
-const MOMENT_CELLS = 4;
-const PAIR_CELLS = 10;
 
 export function planLayout(spec: LayoutSpec): AggregateLayout {
   return new LayoutPlanner(spec).plan();

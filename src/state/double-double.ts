@@ -31,7 +31,24 @@ export function productError(x: number, y: number, product: number): number {
   return xLow * yLow - (product - xHigh * yHigh - xLow * yHigh - xHigh * yLow);
 }
 
-/** Adds sign × x × y to a pair. */
+/**
+ * Adds a double to three cells, about 159 bits: what is added and taken back again leaves nothing
+ * behind that a square root could make visible.
+ */
+export function addToTriple(cells: Float64Array, at: number, value: number): void {
+  const a = cells[at]!;
+  const sum = a + value;
+  const part = sum - a;
+  const error = a - (sum - part) + (value - part);
+  const b = cells[at + 1]!;
+  const low = b + error;
+  const lowPart = low - b;
+  cells[at] = sum;
+  cells[at + 1] = low;
+  cells[at + 2]! += b - (low - lowPart) + (error - lowPart);
+}
+
+/** Adds sign × x × y to three cells. */
 export function addProduct(
   cells: Float64Array,
   at: number,
@@ -40,8 +57,8 @@ export function addProduct(
   sign: number,
 ): void {
   const product = x * y;
-  addDouble(cells, at, sign * product);
-  cells[at + 1]! += sign * productError(x, y, product);
+  addToTriple(cells, at, sign * product);
+  addToTriple(cells, at, sign * productError(x, y, product));
 }
 
 /** Adds one pair to another. */
@@ -66,12 +83,13 @@ export class DoubleDouble {
     this.low = low - (sum - high);
   }
 
-  static at(cells: Float64Array, at: number): DoubleDouble {
-    const high = cells[at]!;
-    const low = cells[at + 1]!;
-    const sum = high + low;
-    const part = sum - high;
-    return new DoubleDouble(sum, high - (sum - part) + (low - part));
+  /** The value of three cells. */
+  static ofTriple(cells: Float64Array, at: number): DoubleDouble {
+    const a = cells[at]!;
+    const b = cells[at + 1]!;
+    const sum = a + b;
+    const part = sum - a;
+    return new DoubleDouble(sum, a - (sum - part) + (b - part) + cells[at + 2]!);
   }
 
   minus(other: DoubleDouble): DoubleDouble {

@@ -216,7 +216,7 @@ describe('texts', () => {
     const source = new Dictionary();
     kept.update(batch(texts(source, 'stay', 'stay too'), texts(source, 'x', 'y')), null, 2);
     let most = 0;
-    for (let pane = 0; pane < 150; pane += 1) {
+    for (let pane = 0; pane < 60; pane += 1) {
       const state = factory.create();
       const own = new Dictionary();
       const names = Array.from({ length: 2000 }, (_, row) => `key ${pane}-${row}`);
@@ -242,7 +242,7 @@ describe('texts', () => {
     const [kept, other] = [factory.create(), factory.create()];
     const source = new Dictionary();
     const wide = Array.from({ length: 4000 }, (_, row) => `filler ${row}`);
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 20; round += 1) {
       const own = new Dictionary();
       const names = wide.map((name) => `${name} ${round}`);
       other.update(batch(texts(own, ...names), texts(own, ...names)), null, 4000);
@@ -255,7 +255,7 @@ describe('texts', () => {
       collector.results,
     );
     const generation = factory.interner.generation;
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 20; round += 1) {
       const own = new Dictionary();
       const names = wide.map((name) => `${name} again ${round}`);
       other.update(batch(texts(own, ...names), texts(own, ...names)), null, 4000);
@@ -292,7 +292,7 @@ describe('texts', () => {
     const source = new Dictionary();
     const far = 2n ** 60n + 1n;
     kept.update(batch(texts(source, 'p', 'q', 'p'), i64(far, far, 1n)), null, 3);
-    for (let round = 0; round < 60; round += 1) {
+    for (let round = 0; round < 25; round += 1) {
       const names = Array.from({ length: 3000 }, (_, row) => `${round} ${row}`);
       other.update(
         batch(texts(new Dictionary(), ...names), f64(...names.map((_, row) => row % 5))),

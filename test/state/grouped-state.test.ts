@@ -231,7 +231,7 @@ describe.each(SETS)('%s', (_, aggregates) => {
       ] as const) {
         const random = new Random(name.length * 1000 + size);
         const collector = new Collector(factory);
-        const changes = inserts(randomRows(emit === 'all' ? 20 : 40, random, wild));
+        const changes = inserts(randomRows(emit === 'all' ? 18 : 28, random, wild));
         run(factory.create(), collector, emit, changes, size, random);
         const wanted = expected(new GroupingOracle(spec), emit, changes);
         expect(difference(collector.drain(), wanted)).toBeUndefined();
@@ -250,7 +250,7 @@ describe.each(RETRACTABLE)('retracting input, %s', (_, aggregates) => {
       for (const seed of [1, 2, 3]) {
         const random = new Random(name.length * 77 + seed);
         const collector = new Collector(factory);
-        const changes = changelog(randomRows(40, random, seed === 3), random);
+        const changes = changelog(randomRows(32, random, seed === 3), random);
         run(factory.create(), collector, emit, changes, 4096, random);
         const wanted = expected(new GroupingOracle(spec), emit, changes);
         const ordered = emit === 'final' ? inAnyOrder : (rows: Collected[]) => rows;
