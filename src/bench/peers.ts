@@ -48,9 +48,9 @@ const WORKS: readonly Work[] = [
   { name: 'generated S2 EMIT FINAL', scenario: '2', source: 'generated', final: true, share: 1 },
   { name: 'generated S3a', scenario: '3a', source: 'generated', final: false, share: 1 },
   { name: 'generated S3b', scenario: '3b', source: 'generated', final: false, share: 0.1 },
-  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.2 },
-  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.2 },
-  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.2 },
+  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.4 },
+  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.4 },
+  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.4 },
 ];
 
 interface Lane {
