@@ -110,7 +110,11 @@ export class SessionStore {
       const session = heap.pop();
       if (this.alive[session] !== 1 || this.dueMs[session] !== due) continue;
       const held = this.held[session] === 1;
-      if (this.endOf(session) + (held ? this.latenessMs : 0) <= watermarkMs) return session;
+      if (this.endOf(session) + (held ? this.latenessMs : 0) <= watermarkMs) {
+        // A second entry of this time may be left from a merged session that had this slot.
+        this.dueMs[session] = Number.NaN;
+        return session;
+      }
       this.schedule(session, held);
     }
     return NONE;
