@@ -70,6 +70,11 @@ export class DistinctSketches implements GroupObject {
     }
   }
 
+  mergeValue(other: GroupObject, otherSlot: number, slot: number, _cell: number): void {
+    // Values of a sketch cannot be told apart; adding one twice changes nothing.
+    this.merge(other, otherSlot, slot);
+  }
+
   clearSlot(slot: number): void {
     if (slot < this.sketches.length) this.sketches[slot] = undefined;
   }

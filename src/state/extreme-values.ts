@@ -125,6 +125,10 @@ export class ExtremeValues implements GroupObject {
     });
   }
 
+  mergeValue(_other: GroupObject, _otherSlot: number, slot: number, cell: number): void {
+    this.change(slot, cell, 1);
+  }
+
   clearSlot(slot: number): void {
     this.table.clearSlot(slot);
     if (slot < this.groups.length) this.groups[slot] = undefined;

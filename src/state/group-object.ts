@@ -21,6 +21,8 @@ export interface GroupObject {
   write(slot: number, results: ResultRows, column: number, row: number): number;
   /** Adds a group of another state's object of the same aggregate. */
   merge(other: GroupObject, otherSlot: number, slot: number): void;
+  /** Adds one value of such a group, for DISTINCT: this group does not have it yet. */
+  mergeValue(other: GroupObject, otherSlot: number, slot: number, cell: number): void;
   clearSlot(slot: number): void;
   clear(): void;
   snapshot(writer: StateWriter, slot: number): void;

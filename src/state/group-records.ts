@@ -6,7 +6,6 @@
  * A group in a snapshot := key values, cells behind the keys, value tables, objects
  */
 import type { AggregateItem, AggregateLayout } from '../codegen/aggregate-layout.js';
-import { newBatch, emptyHeader } from '../columnar/batch.js';
 import { addDouble, addPair } from './double-double.js';
 import { addBigInt, addSum } from './exact-sums.js';
 import type { GroupObject } from './group-object.js';
@@ -25,8 +24,6 @@ export interface GroupParts {
   readonly tables: readonly ValueTable[];
   readonly objects: readonly GroupObject[];
 }
-
-const NO_ROWS = newBatch([], emptyHeader(''));
 
 export class GroupRecords {
   private readonly layout: AggregateLayout;
@@ -72,7 +69,13 @@ export class GroupRecords {
         values.forEach((value, at) => {
           if (to.tables[lane.table!]!.add(slot, value, counts[at]!) === 0) return;
           cells[base + lane.cell]! += 1;
-          for (const item of items) this.addValue(item, to, slot, value);
+          for (const item of items) {
+            if (item.kind !== 'object') this.addValue(item, to, slot, value);
+            else {
+              const from = other.objects[item.object]!;
+              to.objects[item.object]!.mergeValue(from, otherSlot, slot, value);
+            }
+          }
         });
         return;
       }
@@ -219,9 +222,6 @@ export class GroupRecords {
       }
       case 'moments':
         addMoments(cells, at, cell, 1);
-        return;
-      case 'object':
-        to.objects[item.object]!.add(slot, cell, 1, NO_ROWS, 0);
         return;
       default:
         return;

@@ -33,7 +33,8 @@ import type { CellCodec } from './value-cells.js';
 import { codecOf } from './value-cells.js';
 import { ValueTable } from './value-table.js';
 
-const RECYCLED_MAX = 64;
+/** Bytes of released states that wait for their next use. */
+const RECYCLED_BYTES_MAX = 1 << 25;
 const NO_SLOTS = new Int32Array(BATCH_ROWS_MAX);
 
 /** What the states of one operator share: kernels, texts, recycled memory. */
@@ -46,6 +47,7 @@ export class GroupedStateFactory {
   readonly records: GroupRecords;
   private readonly states = new Set<GroupedState>();
   private readonly recycled: GroupedState[] = [];
+  private recycledBytes = 0;
   private versions = 0;
 
   constructor(spec: GroupSpec) {
@@ -60,16 +62,20 @@ export class GroupedStateFactory {
 
   /** An empty state: one pane, or the whole of an operator without windows. */
   create(): GroupedState {
-    const state = this.recycled.pop() ?? new GroupedState(this);
-    this.states.add(state);
-    return state;
+    const state = this.recycled.pop();
+    if (state === undefined) return this.adopt(new GroupedState(this));
+    this.recycledBytes -= state.byteSize();
+    return this.adopt(state);
   }
 
   /** Takes back a state that is no longer used; its memory serves the next create(). */
   release(state: GroupedState): void {
     state.clear();
     this.states.delete(state);
-    if (this.recycled.length < RECYCLED_MAX) this.recycled.push(state);
+    const bytes = state.byteSize();
+    if (this.recycledBytes + bytes > RECYCLED_BYTES_MAX) return;
+    this.recycledBytes += bytes;
+    this.recycled.push(state);
   }
 
   /** A number no state of this factory has had. */
@@ -90,6 +96,11 @@ export class GroupedStateFactory {
   /** Forgets texts that no state needs, when there are many; between calls of kernels only. */
   tidy(): void {
     if (this.interner.isFull()) this.interner.compact(this.states);
+  }
+
+  private adopt(state: GroupedState): GroupedState {
+    this.states.add(state);
+    return state;
   }
 }
 

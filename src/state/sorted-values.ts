@@ -40,19 +40,8 @@ export class SortedValues implements GroupObject {
   }
 
   add(slot: number, cell: number, sign: number, _batch: Batch, _row: number): void {
-    let run = this.runs[slot];
-    if (run === undefined) {
-      run = new Run();
-      while (this.runs.length <= slot) this.runs.push(undefined);
-      this.runs[slot] = run;
-    }
-    if (sign < 0) {
-      this.remove(run, cell);
-      return;
-    }
-    reserve(run, 1);
-    run.cells[run.count] = cell;
-    run.count += 1;
+    if (sign > 0) this.append(slot, cell);
+    else this.remove(this.runOf(slot), cell);
   }
 
   write(slot: number, results: ResultRows, column: number, row: number): number {
@@ -75,7 +64,11 @@ export class SortedValues implements GroupObject {
     const run = other.runs[otherSlot];
     if (run === undefined) return;
     // The list is read before it is written: a state may merge a group of its own.
-    for (const cell of run.cells.slice(0, run.count)) this.add(slot, cell, 1, NO_BATCH, 0);
+    for (const cell of run.cells.slice(0, run.count)) this.append(slot, cell);
+  }
+
+  mergeValue(_other: GroupObject, _otherSlot: number, slot: number, cell: number): void {
+    this.append(slot, cell);
   }
 
   clearSlot(slot: number): void {
@@ -95,7 +88,7 @@ export class SortedValues implements GroupObject {
 
   restore(reader: StateReader, slot: number): void {
     for (let left = reader.readU32(); left > 0; left -= 1) {
-      this.add(slot, this.codec.load(reader), 1, NO_BATCH, 0);
+      this.append(slot, this.codec.load(reader));
     }
   }
 
@@ -121,6 +114,22 @@ export class SortedValues implements GroupObject {
     let bytes = this.runs.length * 8;
     for (const run of this.runs) if (run !== undefined) bytes += run.cells.length * 8 + 64;
     return bytes;
+  }
+
+  private runOf(slot: number): Run {
+    let run = this.runs[slot];
+    if (run !== undefined) return run;
+    while (this.runs.length <= slot) this.runs.push(undefined);
+    run = new Run();
+    this.runs[slot] = run;
+    return run;
+  }
+
+  private append(slot: number, cell: number): void {
+    const run = this.runOf(slot);
+    reserve(run, 1);
+    run.cells[run.count] = cell;
+    run.count += 1;
   }
 
   private discrete(run: Run): number {
@@ -202,9 +211,6 @@ export class SortedValues implements GroupObject {
     return low;
   }
 }
-
-/** For rows that do not come from a batch; SortedValues takes the cell only. */
-const NO_BATCH = { columns: [] } as unknown as Batch;
 
 function reserve(run: Run, more: number): void {
   if (run.count + more <= run.cells.length) return;

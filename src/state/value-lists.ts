@@ -59,11 +59,6 @@ export class ValueLists implements GroupObject {
     const { entry, options } = this;
     entry[0] = cell;
     for (let key = 0; key < options.orderBy.length; key += 1) {
-      if (options.distinct) {
-        // DISTINCT sorts by its own value only, and may come from a table instead of a row.
-        entry[key + 1] = cell;
-        continue;
-      }
       const column = batch.columns[options.orderBy[key]!.column]!;
       entry[key + 1] = options.orderCodecs[key]!.read(column, row);
     }
@@ -100,6 +95,18 @@ export class ValueLists implements GroupObject {
     for (let at = 0; at < cells.length; at += this.stride) {
       this.entry.set(cells.subarray(at, at + this.stride));
       this.push(list);
+    }
+  }
+
+  mergeValue(other: GroupObject, otherSlot: number, slot: number, cell: number): void {
+    assert(other instanceof ValueLists, 'states of one factory have the same objects');
+    const from = other.lists[otherSlot];
+    if (from === undefined) return;
+    for (let at = 0; at < from.count * this.stride; at += this.stride) {
+      if (from.cells[at] !== cell) continue;
+      this.entry.set(from.cells.subarray(at, at + this.stride));
+      this.push(this.listOf(slot));
+      return;
     }
   }
 

@@ -108,6 +108,10 @@ const BY_ARRIVAL: readonly AggregateCall[] = [
   call('LAST_VALUE', [REAL], DOUBLE, { filter: FLAG }),
   call('LISTAGG', [NAME], VARCHAR, { literals: ['; '] }),
   call('LISTAGG', [TEXT], VARCHAR, { distinct: true }),
+  call('LISTAGG', [NAME], VARCHAR, {
+    distinct: true,
+    orderBy: [{ column: TIME, type: TIMESTAMP, descending: false, nullsFirst: false }],
+  }),
   call('COLLECT', [INT], { kind: 'array', element: BIGINT }),
   call(
     'COLLECT',
