@@ -1,6 +1,6 @@
 /**
  * Random queries over random rows: velo's answer must be DuckDB's. Rounds by VELO_FUZZ_ROUNDS
- * (25 of each kind by default), seed by VELO_FUZZ_SEED; a failure prints both queries. A query that
+ * (15 of each kind by default), seed by VELO_FUZZ_SEED; a failure prints both queries. A query that
  * is a data error for velo (overflow) or for DuckDB is passed over, and most must not be.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { COLUMNS, Random, randomTable } from './random-data.js';
 import { QUERY_KINDS } from './random-query-kinds.js';
 import type { RandomQuery } from './random-query-kinds.js';
 
-const ROUNDS = Number(process.env['VELO_FUZZ_ROUNDS'] ?? 25);
+const ROUNDS = Number(process.env['VELO_FUZZ_ROUNDS'] ?? 15);
 const SEED = Number(process.env['VELO_FUZZ_SEED'] ?? 20261123);
 const ROWS_PER_TABLE = 60;
 const BATCH_ROWS = [1, 7, 1024];
