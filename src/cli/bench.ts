@@ -116,8 +116,9 @@ function notBuilt(): ConfigError {
 }
 
 function print(results: readonly BenchResult[], terminal: Terminal): void {
-  for (const result of results) process.stdout.write(`${histograms(result, terminal.color)}\n\n`);
-  process.stdout.write(`${resultTable(results, terminal.color)}\n`);
+  for (const result of results)
+    process.stdout.write(`${histograms(result, terminal.outColor)}\n\n`);
+  process.stdout.write(`${resultTable(results, terminal.outColor)}\n`);
   for (const line of faultLines(results)) terminal.warn(line);
 }
 

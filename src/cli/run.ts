@@ -151,8 +151,9 @@ async function runJob(job: CompiledJob, flags: RunFlags, terminal: Terminal): Pr
     notice: (line) => terminal.note(line),
   });
   interrupt.watch(processor);
-  const timer =
-    terminal.live && !process.stdout.isTTY ? progressTimer(processor, terminal) : undefined;
+  const rowsOnTerminal =
+    process.stdout.isTTY && job.plan.queries.some((query) => query.sink.table === null);
+  const timer = terminal.live && !rowsOnTerminal ? progressTimer(processor, terminal) : undefined;
   try {
     const result = await processor.start();
     clearInterval(timer);

@@ -13,13 +13,19 @@ import { SqlFaults, VeloError } from '../base/errors.js';
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
 export class Terminal {
+  /** Colours of talk on stderr. */
   readonly color: ChalkInstance;
+  /** Colours of what a command prints on stdout. */
+  readonly outColor: ChalkInstance;
   private readonly verbosity: Verbosity;
   private spinner: Ora | null = null;
 
   constructor(verbosity: Verbosity) {
     this.verbosity = verbosity;
-    this.color = stderrHasColor() ? chalk : new Chalk({ level: 0 });
+    // A pseudo-terminal without a size has 0 columns, and the spinner would clear endless lines.
+    if (process.stderr.isTTY && process.stderr.columns === 0) process.stderr.columns = 80;
+    this.color = colorOf(process.stderr);
+    this.outColor = colorOf(process.stdout);
   }
 
   /** Whether progress may be drawn over itself. */
@@ -80,11 +86,13 @@ export class Terminal {
   }
 }
 
-function stderrHasColor(): boolean {
-  const forced = process.env['FORCE_COLOR'];
-  if (process.env['NO_COLOR'] !== undefined && process.env['NO_COLOR'] !== '') return false;
-  if (forced !== undefined && forced !== '0') return true;
-  return process.stderr.isTTY;
+/** Chalk for a stream: plain where it is no terminal or NO_COLOR says so, unless FORCE_COLOR does. */
+function colorOf(stream: NodeJS.WriteStream): ChalkInstance {
+  const { NO_COLOR: none = '', FORCE_COLOR: forced } = process.env;
+  const plain = new Chalk({ level: 0 });
+  if (none !== '' || forced === '0') return plain;
+  if (forced !== undefined) return new Chalk({ level: Math.max(1, chalk.level) as 1 | 2 | 3 });
+  return stream.isTTY ? new Chalk({ level: Math.max(1, chalk.level) as 1 | 2 | 3 }) : plain;
 }
 
 /** Every error of `error` as printable text: code, message, position, line with carets, hint. */
