@@ -78,6 +78,13 @@ function bindAggregateCall(
   const orderBy = faults.all(orderItems, (item) => bindSortKey(context, item));
   const countsDistinct = call.distinct && entry.name === 'COUNT' && args.length > 0;
   const distinct = call.distinct && !['MIN', 'MAX', 'COUNT_DISTINCT'].includes(entry.name);
+  if (distinct && args.length > 1) {
+    return faults.fail('FUNCTION_ARGUMENT', {
+      message: `function "${entry.name}" takes DISTINCT with one argument only`,
+      span: call.span,
+      hint: 'leave DISTINCT away, or aggregate a SELECT DISTINCT of the pairs',
+    });
+  }
   return {
     function: countsDistinct ? 'COUNT_DISTINCT' : entry.name,
     args,

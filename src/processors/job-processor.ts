@@ -26,6 +26,8 @@ export interface QueryMetrics {
   readonly rowsRead: number;
   readonly rowsProcessed: number;
   readonly rowsFailed: number;
+  /** Result rows of several records that failed; not part of rowsFailed. */
+  readonly resultsFailed: number;
   /** Below their partition's watermark. */
   readonly rowsLate: number;
   readonly rowsLateDropped: number;

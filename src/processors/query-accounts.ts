@@ -37,6 +37,8 @@ const decoder = new TextDecoder();
 export class QueryAccounts implements RecordErrors, LateRecords {
   rowsRead = 0;
   rowsFailed = 0;
+  /** Result rows that belong to no one record (a window's sum that overflows) and failed. */
+  resultsFailed = 0;
   readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
   private readonly onError: OnError;
   private readonly deadLetters: DeadLetterWriter | null;
@@ -51,8 +53,10 @@ export class QueryAccounts implements RecordErrors, LateRecords {
     return this.rowsRead - this.rowsFailed - lateDropped - lateExpired;
   }
 
+  /** `row` -1: a result row of several records; it is no record of its own (law 11). */
   recordFailed(header: BatchHeader, row: number, failure: RecordFailure): void {
-    this.rowsFailed += 1;
+    if (row < 0) this.resultsFailed += 1;
+    else this.rowsFailed += 1;
     if (this.onError === 'fail') {
       throw new DataError(failure.key, {
         message: failure.message,
@@ -73,28 +77,30 @@ export class QueryAccounts implements RecordErrors, LateRecords {
 
   private send(header: BatchHeader, row: number, code: string, message: string): void {
     const line = lineOf(header, row);
+    const isRecord = row >= 0;
     this.deadLetters?.write({
       code,
       message,
       source: {
         name: header.sourceName,
         partition: header.split,
-        offset: rowOffset(header, row),
+        offset: isRecord ? rowOffset(header, row) : -1,
         ...(line === null ? {} : { line }),
       },
       timestampMs: header.ingestTimeMs,
-      raw: header.rawRecord === null ? null : decoder.decode(header.rawRecord(row)),
+      raw: !isRecord || header.rawRecord === null ? null : decoder.decode(header.rawRecord(row)),
     });
   }
 }
 
 /** Physical line of a file record, from 1; null for sources without lines. */
 function lineOf(header: BatchHeader, row: number): number | null {
-  return header.lineNumbers === null ? null : (header.lineNumbers[row] as number);
+  return row < 0 || header.lineNumbers === null ? null : (header.lineNumbers[row] as number);
 }
 
 /** `file:line` for files, `name, partition p, offset n` for everything else. */
 function recordPosition(header: BatchHeader, row: number): string {
+  if (row < 0) return `a result row of ${header.sourceName}`;
   const line = lineOf(header, row);
   if (line !== null) return `${header.sourceName}:${line}`;
   return `${header.sourceName}, partition ${header.split}, offset ${rowOffset(header, row)}`;

@@ -207,6 +207,7 @@ export class QueryRun {
       rowsRead: accounts.rowsRead,
       rowsProcessed: accounts.rowsProcessed,
       rowsFailed: accounts.rowsFailed,
+      resultsFailed: accounts.resultsFailed,
       rowsLate: accounts.counters.late,
       rowsLateDropped: accounts.counters.lateDropped,
       rowsLateExpired: accounts.counters.lateExpired,
