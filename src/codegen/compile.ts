@@ -5,6 +5,16 @@
  */
 let compiled = 0;
 
+type KernelFactory = (...values: readonly unknown[]) => unknown;
+
+/**
+ * Factories by their text: the same query compiled again in this process (a benchmark behind its
+ * warm-up) starts with optimised code. Kernels of one text see one set of shapes, because the text
+ * names the column kinds; constants come as arguments.
+ */
+const factories = new Map<string, KernelFactory>();
+const FACTORIES_MAX = 512;
+
 /** Who wants the texts of kernels as they are compiled (`velo explain --stage kernels`). */
 let recorder: ((source: string) => void) | null = null;
 
@@ -20,12 +30,26 @@ export function compileFunction(
   body: string,
   args: readonly unknown[],
 ): unknown {
+  const key = `${parameters.join()}\n${body}`;
+  const known = recorder === null ? factories.get(key) : undefined;
+  const factory = known ?? newFactory(name, parameters, body, key);
+  return factory(...args);
+}
+
+function newFactory(
+  name: string,
+  parameters: readonly string[],
+  body: string,
+  key: string,
+): KernelFactory {
   compiled += 1;
   const readable = name.replace(/[^A-Za-z0-9_-]/g, '-');
   const source = `'use strict';\n${body}\n//# sourceURL=velo-${readable}-${compiled}.js`;
   recorder?.(source);
-  const factory = new Function(...parameters, source) as (...values: readonly unknown[]) => unknown;
-  return factory(...args);
+  const factory = new Function(...parameters, source) as KernelFactory;
+  if (factories.size >= FACTORIES_MAX) factories.clear();
+  factories.set(key, factory);
+  return factory;
 }
 
 /** The sources of all kernels that `work` compiles, in order. */
