@@ -3,7 +3,7 @@
  * JavaScript loop, interleaved in one run, as ratios. Owns the rounds and the table; every answer
  * is compared before a figure is printed (law 12). DuckDB is a development dependency.
  *
- *   npm run bench:peers -- [--rounds 3] [--records 10m] [--json FILE]
+ *   npm run bench:peers -- [--rounds 3] [--records 20000000] [--json FILE]
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,14 +43,14 @@ interface Work {
 
 const WORKS: readonly Work[] = [
   { name: 'generated S0', scenario: '0', source: 'generated', final: false, share: 1 },
-  { name: 'generated S1', scenario: '1', source: 'generated', final: false, share: 0.3 },
+  { name: 'generated S1', scenario: '1', source: 'generated', final: false, share: 0.2 },
   { name: 'generated S2', scenario: '2', source: 'generated', final: false, share: 0.5 },
   { name: 'generated S2 EMIT FINAL', scenario: '2', source: 'generated', final: true, share: 1 },
   { name: 'generated S3a', scenario: '3a', source: 'generated', final: false, share: 1 },
   { name: 'generated S3b', scenario: '3b', source: 'generated', final: false, share: 0.1 },
-  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.4 },
-  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.4 },
-  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.4 },
+  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.2 },
+  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.2 },
+  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.2 },
 ];
 
 interface Lane {
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '3' },
-      records: { type: 'string', default: '10000000' },
+      records: { type: 'string', default: '20000000' },
       json: { type: 'string' },
     },
   });
