@@ -14,6 +14,7 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   'compare-mismatch': ['TYPE_MISMATCH (id = 1) > amount'],
   'compare-time-interval': ["TYPE_MISMATCH ts > INTERVAL '1' DAY"],
   'datediff-unit': ["FUNCTION_ARGUMENT 'parsecs'"],
+  'distinct-two-arguments': ['FUNCTION_ARGUMENT CORR(DISTINCT x, y)'],
   'final-unbounded': ['EMIT_INVALID EMIT FINAL'],
   'limit-fraction': ['LIMIT_INVALID 1.5'],
   'limit-negative': ['LIMIT_INVALID -1'],
