@@ -79,8 +79,15 @@ describe('velo run', () => {
     ['SIGTERM', 143],
   ] as const)('ends cleanly after %s with exit %i and a summary', async (name, code) => {
     const query = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows-per-second' = '1000'); SELECT i FROM g`;
+    let interrupt: () => void = () => undefined;
     const { exit, stderr } = await velo(['run', '-e', query], {
-      started: (signal) => setTimeout(() => signal(name), 1500),
+      started: (signal) => {
+        interrupt = () => {
+          signal(name);
+          interrupt = () => undefined;
+        };
+      },
+      stdout: () => interrupt(),
     });
     expect(exit).toBe(code);
     expect(stderr).toMatch(/stopped · [\d,]+ in · [\d,]+ out/);
