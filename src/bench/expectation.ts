@@ -34,6 +34,11 @@ export function expectBuiltin(id: BuiltinId, options: FixtureOptions): Expectati
   }
 }
 
+/** Scenario 2 under EMIT FINAL: each group's last state, once. */
+export function expectFinalGroups(options: FixtureOptions): Expectation {
+  return expectTrades(options, new ClosedWindow(), Number.POSITIVE_INFINITY);
+}
+
 const encoder = new TextEncoder();
 
 function textHash(text: string): number {
