@@ -66,6 +66,10 @@ export default tseslint.config(
   { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', ...CLOCKS] } },
   { files: ['src/base/clock.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
+    files: ['src/processors/partitioned/**/*.ts', 'src/columnar/arena.ts', 'test/**/*.ts'],
+    rules: { 'no-restricted-globals': 'off' },
+  },
+  {
     files: ['src/codegen/compile.ts'],
     rules: { 'no-new-func': 'off', '@typescript-eslint/no-implied-eval': 'off' },
   },

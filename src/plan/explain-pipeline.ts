@@ -130,6 +130,8 @@ function detailsOf(node: PipelineNode): readonly string[] {
       return [`${node.count} rows`];
     case 'union':
       return [];
+    case 'exchange':
+      return [`edge ${node.edge}`];
     default:
       return assertNever(node);
   }

@@ -34,7 +34,8 @@ export type PipelineNode =
   | JoinNode
   | SortNode
   | LimitNode
-  | UnionNode;
+  | UnionNode
+  | ExchangeNode;
 
 /** Output: the named physical columns, then the system columns. */
 export interface ScanNode extends NodeBase {
@@ -240,6 +241,16 @@ export interface UnionNode extends NodeBase {
   readonly inputs: readonly PipelineNode[];
 }
 
+/**
+ * Where rows of another fragment arrive on V2: a leaf that stands for what the sender runs. Only
+ * plan/fragments makes these; a plan as the planner leaves it has none.
+ */
+export interface ExchangeNode extends NodeBase {
+  readonly kind: 'exchange';
+  /** Number of the edge that feeds it. */
+  readonly edge: number;
+}
+
 /** One query of the file: its operators and where its rows go. */
 export interface QueryPlan {
   /** Stable id: query-1, query-2 … or the sink's name. */
@@ -276,6 +287,7 @@ export interface JobPlan {
 export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
   switch (node.kind) {
     case 'scan':
+    case 'exchange':
       return [];
     case 'join':
       return [node.left, node.right];

@@ -115,6 +115,7 @@ function uniqueKey(node: PipelineNode): readonly number[] {
       if (node.limit === 1) return node.partitionBy;
       return node.rankColumn ? [...node.partitionBy, node.schema.length - 1] : [];
     case 'scan':
+    case 'exchange':
     case 'window-columns':
     case 'rows-window':
     case 'over':

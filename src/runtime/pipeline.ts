@@ -6,7 +6,7 @@
 import { assert, assertNever } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
 import { pipelineInputs } from '../plan/pipeline-plan.js';
-import type { PipelineNode, ScanNode } from '../plan/pipeline-plan.js';
+import type { ExchangeNode, PipelineNode, ScanNode } from '../plan/pipeline-plan.js';
 import type {
   LateRecords,
   Operator,
@@ -102,6 +102,7 @@ class PipelineBuilder {
       this.scans.push(this.scanPort(node, target, path));
       return;
     }
+    assert(node.kind !== 'exchange', 'V1 has no exchanges');
     const operator = this.operator(node, this.context(target.output));
     this.downstream.set(operator, target);
     const inputs = pipelineInputs(node);
@@ -118,7 +119,7 @@ class PipelineBuilder {
     return { output, errors, late, counters, requestStop };
   }
 
-  private operator(node: Exclude<PipelineNode, ScanNode>, context: OperatorContext): Operator {
+  private operator(node: Exclude<PipelineNode, ScanNode | ExchangeNode>, context: OperatorContext): Operator {
     switch (node.kind) {
       case 'calc':
         return new CalcOperator(
