@@ -1,7 +1,7 @@
 /**
- * Instantiates a query's pipeline plan: operators wired by outputs, one port per scan for the
- * processor to push into. Owns wiring and the order in which inputs end; knows no connector, no
- * thread.
+ * Instantiates a query's pipeline plan, or a fragment of it: operators wired by outputs, one port
+ * per scan and per exchange for the processor to push into. Owns wiring and the order in which
+ * inputs end; knows no connector, no thread.
  */
 import { assert, assertNever } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
@@ -25,6 +25,7 @@ import { SortOperator } from './operators/sort.js';
 import { TopNOperator } from './operators/top-n.js';
 import { UnionOperator } from './operators/union.js';
 import { needsEveryRowWatermark, WatermarkOperator } from './operators/watermark.js';
+import type { EventTimePrefix, WatermarkOptions } from './operators/watermark.js';
 import { WindowAggregateOperator } from './operators/window-aggregate.js';
 import { WindowColumnsOperator } from './operators/window-columns.js';
 
@@ -50,8 +51,28 @@ export interface ScanPort {
   end(flush: boolean): void;
 }
 
+/** Where a processor pushes what arrives over one edge for one instance of a fragment. */
+export interface ExchangePort {
+  readonly edge: number;
+  process(batch: Batch): void;
+  /** Watermark of the edge; one that does not rise is not passed on. */
+  watermark(watermarkMs: number): void;
+  /** Groups that a sender aggregated; only where the edge ends at an aggregation. */
+  mergePartials(bytes: Uint8Array): void;
+  /** No more batches, as ScanPort.end. */
+  end(flush: boolean): void;
+}
+
+export interface PipelineOptions {
+  /** Default: whether an operator of this tree needs it. A source fragment cannot see it. */
+  readonly everyRowWatermark?: boolean;
+  /** Makes the watermark operators senders (operators/watermark.ts). Default: they are whole. */
+  readonly prefix?: EventTimePrefix;
+}
+
 export interface Pipeline {
   readonly scans: readonly ScanPort[];
+  readonly exchanges: readonly ExchangePort[];
   /** Downstream last. */
   readonly operators: readonly Operator[];
 }
@@ -78,23 +99,31 @@ function extendPath(path: Path, node: PipelineNode): Path {
   return path;
 }
 
-export function buildPipeline(root: PipelineNode, environment: PipelineEnvironment): Pipeline {
-  const builder = new PipelineBuilder(environment, needsEveryRowWatermark(root));
+export function buildPipeline(
+  root: PipelineNode,
+  environment: PipelineEnvironment,
+  options: PipelineOptions = {},
+): Pipeline {
+  const builder = new PipelineBuilder(environment, {
+    everyRow: options.everyRowWatermark ?? needsEveryRowWatermark(root),
+    prefix: options.prefix ?? null,
+  });
   builder.build(root, { operator: null, input: 0, output: environment.sink });
-  return { scans: builder.scans, operators: builder.operators };
+  return { scans: builder.scans, exchanges: builder.exchanges, operators: builder.operators };
 }
 
 class PipelineBuilder {
   readonly scans: ScanPort[] = [];
+  readonly exchanges: ExchangePort[] = [];
   readonly operators: Operator[] = [];
   private readonly environment: PipelineEnvironment;
-  private readonly everyRowWatermark: boolean;
+  private readonly watermarkOptions: WatermarkOptions;
   private readonly downstream = new Map<Operator, Target>();
   private readonly openInputs = new Map<Operator, number>();
 
-  constructor(environment: PipelineEnvironment, everyRowWatermark: boolean) {
+  constructor(environment: PipelineEnvironment, watermarkOptions: WatermarkOptions) {
     this.environment = environment;
-    this.everyRowWatermark = everyRowWatermark;
+    this.watermarkOptions = watermarkOptions;
   }
 
   build(node: PipelineNode, target: Target, path: Path = SINK_PATH): void {
@@ -102,7 +131,10 @@ class PipelineBuilder {
       this.scans.push(this.scanPort(node, target, path));
       return;
     }
-    assert(node.kind !== 'exchange', 'V1 has no exchanges');
+    if (node.kind === 'exchange') {
+      this.exchanges.push(this.exchangePort(node, target));
+      return;
+    }
     const operator = this.operator(node, this.context(target.output));
     this.downstream.set(operator, target);
     const inputs = pipelineInputs(node);
@@ -119,7 +151,10 @@ class PipelineBuilder {
     return { output, errors, late, counters, requestStop };
   }
 
-  private operator(node: Exclude<PipelineNode, ScanNode | ExchangeNode>, context: OperatorContext): Operator {
+  private operator(
+    node: Exclude<PipelineNode, ScanNode | ExchangeNode>,
+    context: OperatorContext,
+  ): Operator {
     switch (node.kind) {
       case 'calc':
         return new CalcOperator(
@@ -127,7 +162,7 @@ class PipelineBuilder {
           context,
         );
       case 'watermark':
-        return new WatermarkOperator(node, context, { everyRow: this.everyRowWatermark });
+        return new WatermarkOperator(node, context, this.watermarkOptions);
       case 'aggregate':
         return new AggregateOperator(node, context);
       case 'window-aggregate':
@@ -171,6 +206,28 @@ class PipelineBuilder {
           if (idle) operator.idle(split);
           else operator.active(split);
         }
+      },
+      end: (flush) => this.endInput(target, flush),
+    };
+  }
+
+  private exchangePort(node: ExchangeNode, target: Target): ExchangePort {
+    let passedOn = Number.NEGATIVE_INFINITY;
+    return {
+      edge: node.edge,
+      process: (batch) => target.output.emit(batch),
+      watermark: (watermarkMs) => {
+        if (watermarkMs <= passedOn) return;
+        passedOn = watermarkMs;
+        target.output.watermark(watermarkMs);
+      },
+      mergePartials: (bytes) => {
+        const { operator } = target;
+        assert(
+          operator instanceof AggregateOperator || operator instanceof WindowAggregateOperator,
+          'partial groups go to an aggregation',
+        );
+        operator.mergePartials(bytes);
       },
       end: (flush) => this.endInput(target, flush),
     };

@@ -69,6 +69,23 @@ export class StateWriter {
     this.writeText(value.toString(36));
   }
 
+  /** Bytes written so far. */
+  get byteCount(): number {
+    return this.used;
+  }
+
+  /** A view of what was written, valid until the next write. */
+  written(): Uint8Array {
+    assert(this.entryStart < 0, 'entries are whole');
+    return this.bytes.subarray(0, this.used);
+  }
+
+  /** Starts anew in the same memory. */
+  clear(): void {
+    assert(this.entryStart < 0, 'entries are whole');
+    this.used = 0;
+  }
+
   finish(): Uint8Array {
     assert(this.entryStart < 0, 'a snapshot ends between entries');
     return this.bytes.slice(0, this.used);

@@ -4,13 +4,16 @@
  * the end of input. Groups and accumulators are state/grouped-state; this is only the order of
  * things. Watermarks pass unchanged, behind the rows of the batches before them.
  */
+import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { emptyHeader } from '../../columnar/batch.js';
 import type { AggregateNode } from '../../plan/pipeline-plan.js';
+import { GroupMerger } from '../../state/group-merger.js';
 import { GroupedStateFactory } from '../../state/grouped-state.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
-import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import { StateReader } from '../../state/snapshot.js';
+import type { StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
 
 export class AggregateOperator implements Operator {
@@ -19,6 +22,7 @@ export class AggregateOperator implements Operator {
   private readonly context: OperatorContext;
   private readonly factory: GroupedStateFactory;
   private readonly state: GroupedState;
+  private readonly merger: GroupMerger;
   private readonly results: ResultRows;
 
   constructor(node: AggregateNode, context: OperatorContext) {
@@ -34,6 +38,7 @@ export class AggregateOperator implements Operator {
       inputRetracts: node.input.mode === 'retract',
     });
     this.state = this.factory.create();
+    this.merger = new GroupMerger(this.factory);
     this.results = this.factory.results(context.output, context.errors, {
       ops: node.emission !== 'final',
     });
@@ -50,6 +55,14 @@ export class AggregateOperator implements Operator {
     if (this.node.emission === 'changes') state.updateEmitChanged(batch, rows, count, results);
     else state.updateEmitRetract(batch, rows, count, results);
     results.flush();
+  }
+
+  /** Takes in groups that a sender aggregated (runtime/partial-aggregate); EMIT FINAL only. */
+  mergePartials(bytes: Uint8Array): void {
+    assert(this.node.emission === 'final', 'merged groups say nothing of single rows');
+    const reader = new StateReader(bytes);
+    this.factory.tidy();
+    while (reader.nextEntry() >= 0) this.merger.merge(reader, this.state);
   }
 
   watermark(_input: number, watermarkMs: number): void {

@@ -3,8 +3,12 @@
  * batches it forwards and passes the source's watermark on behind them. Sees every physical row of
  * a block: rows that WHERE rejected count, failed ones do not. The reckoning is runtime/watermark;
  * what late means for a window is the window's business. @hot
+ *
+ * On V2 several workers read a split in turn, and each runs this operator as a sender: what the
+ * blocks before told of event time comes from a prefix, and the watermark of the source is the
+ * receivers' (runtime/edge-watermark), which see all blocks in sequence.
  */
-import type { Batch } from '../../columnar/batch.js';
+import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
 import { pipelineInputs } from '../../plan/pipeline-plan.js';
 import type { PipelineNode, WatermarkNode } from '../../plan/pipeline-plan.js';
@@ -13,12 +17,22 @@ import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
 import { eventTimes, fillRowWatermarks, scanEventTimes, SplitWatermarks } from '../watermark.js';
 
+/** Carries a split's highest event time from block to block, whoever reads them. */
+export interface EventTimePrefix {
+  /** Highest event time of the split before this block; waits for the block before. */
+  before(header: BatchHeader): number;
+  /** Called once per batch, before it is handed on; the header's watermarks are set. */
+  after(header: BatchHeader, highestMs: number): void;
+}
+
 export interface WatermarkOptions {
   /**
    * Sets batch.rowWatermarks on every batch instead of only on those with late rows: sessions need
    * it (see needsEveryRowWatermark). Default false.
    */
   readonly everyRow: boolean;
+  /** Makes the operator a sender. Default null: it knows all blocks and passes watermarks on. */
+  readonly prefix?: EventTimePrefix | null;
 }
 
 /**
@@ -35,6 +49,7 @@ export class WatermarkOperator implements Operator {
   private readonly column: number;
   private readonly context: OperatorContext;
   private readonly everyRow: boolean;
+  private readonly prefix: EventTimePrefix | null;
   private readonly splits: SplitWatermarks;
   private readonly forwarded: Batch;
   private readonly highestAfter = new Float64Array(1);
@@ -49,6 +64,7 @@ export class WatermarkOperator implements Operator {
     this.column = node.column;
     this.context = context;
     this.everyRow = options?.everyRow === true;
+    this.prefix = options?.prefix ?? null;
     this.splits = new SplitWatermarks(node.boundMs);
     this.forwarded = newBatch([], emptyHeader(''));
   }
@@ -76,7 +92,7 @@ export class WatermarkOperator implements Operator {
   }
 
   process(_input: number, batch: Batch): void {
-    const { splits, context, highestAfter } = this;
+    const { splits, context, prefix, highestAfter } = this;
     const index = splits.indexOf(batch.header.split);
     splits.speaks(index);
     const forwarded = this.forwardable(batch);
@@ -84,6 +100,7 @@ export class WatermarkOperator implements Operator {
     if (column.nulls !== null) this.failNullTimes(forwarded, column.nulls);
     const times = eventTimes(column, batch.rowCount, this.scratch);
     const skipped = { nulls: column.nulls, failed: forwarded.failed };
+    if (prefix !== null) splits.raise(index, prefix.before(forwarded.header));
     const split = { highestMs: splits.highestOf(index), boundMs: splits.boundMs };
     const late = scanEventTimes(times, batch.rowCount, skipped, split, highestAfter);
     context.counters.late += late;
@@ -94,7 +111,11 @@ export class WatermarkOperator implements Operator {
     forwarded.header.watermarkBefore = splits.watermarkOf(index);
     splits.raise(index, highestAfter[0]!);
     forwarded.header.watermarkAfter = splits.watermarkOf(index);
-    forwarded.header.watermarkOthers = splits.others(index);
+    if (prefix === null) forwarded.header.watermarkOthers = splits.others(index);
+    else {
+      forwarded.header.watermarkOthers = Number.POSITIVE_INFINITY;
+      prefix.after(forwarded.header, splits.highestOf(index));
+    }
     context.output.emit(forwarded);
     this.advance();
   }
@@ -108,7 +129,9 @@ export class WatermarkOperator implements Operator {
     // Nothing is held back: whether open windows are flushed is decided by the windows.
   }
 
+  /** A sender has no state of its own. */
   snapshot(writer: StateWriter): void {
+    if (this.prefix !== null) return;
     this.splits.forEach((split, highestMs, ended) => {
       writer.beginEntry(GLOBAL_ENTRY);
       writer.writeU32(split);
@@ -135,7 +158,7 @@ export class WatermarkOperator implements Operator {
   }
 
   private pass(watermarkMs: number): void {
-    if (watermarkMs <= this.passedOn) return;
+    if (this.prefix !== null || watermarkMs <= this.passedOn) return;
     this.passedOn = watermarkMs;
     this.context.output.watermark(watermarkMs);
   }

@@ -6,13 +6,14 @@
  *
  * Snapshot: one global entry with the watermark, and one entry per window and group.
  */
+import { assert } from '../../base/assert.js';
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader } from '../../columnar/batch.js';
 import type { WindowAggregateNode } from '../../plan/pipeline-plan.js';
 import { GroupedStateFactory } from '../../state/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
-import { GLOBAL_ENTRY } from '../../state/snapshot.js';
-import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import { GLOBAL_ENTRY, StateReader } from '../../state/snapshot.js';
+import type { StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
 import { FixedWindows } from './window-fixed.js';
 import type { WindowParts, Windows } from './window-parts.js';
@@ -26,6 +27,7 @@ export class WindowAggregateOperator implements Operator {
   private readonly input: WindowInput;
   private readonly results: ResultRows;
   private readonly closingHeader: BatchHeader;
+  private readonly factory: GroupedStateFactory;
   private readonly windows: Windows;
   private passedOn = Number.NEGATIVE_INFINITY;
   private restoredMs = Number.POSITIVE_INFINITY;
@@ -35,7 +37,7 @@ export class WindowAggregateOperator implements Operator {
     this.node = node;
     this.context = context;
     this.input = new WindowInput(node.timeColumn, context);
-    const factory = new GroupedStateFactory({
+    this.factory = new GroupedStateFactory({
       id: node.id,
       inputTypes: node.input.schema.map((column) => column.type),
       keys: node.keys,
@@ -43,10 +45,12 @@ export class WindowAggregateOperator implements Operator {
       windowColumns: true,
       inputRetracts: node.input.mode === 'retract',
     });
-    this.results = factory.results(context.output, context.errors, { ops: node.mode !== 'append' });
+    this.results = this.factory.results(context.output, context.errors, {
+      ops: node.mode !== 'append',
+    });
     this.closingHeader = emptyHeader(node.id);
     const late = new LateAccount(node.late, context);
-    const { results, closingHeader } = this;
+    const { factory, results, closingHeader } = this;
     const parts: WindowParts = { node, factory, results, late, closingHeader };
     this.windows =
       node.window.kind === 'session'
@@ -60,6 +64,18 @@ export class WindowAggregateOperator implements Operator {
     this.input.load(batch);
     this.windows.process(batch, this.input);
     this.results.flush();
+  }
+
+  /**
+   * Takes in groups of open windows that a sender aggregated (runtime/partial-aggregate): EMIT
+   * FINAL without lateness only, and never of a window that a watermark here has closed.
+   */
+  mergePartials(bytes: Uint8Array): void {
+    const { windows } = this;
+    assert(windows instanceof FixedWindows, 'sessions are not aggregated by senders');
+    const reader = new StateReader(bytes);
+    this.factory.tidy();
+    while (reader.nextEntry() >= 0) windows.mergeEntry(reader);
   }
 
   /** +Infinity is the end of the input: with emit.flush = false it closes nothing. */

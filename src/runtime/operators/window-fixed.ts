@@ -8,9 +8,11 @@
  * With w = max(the record's own watermark, the operator's), a record is added to a window when
  * w < end, corrects it when end <= w < end + lateness, and is too late for it beyond.
  */
+import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { WindowAggregateNode } from '../../plan/pipeline-plan.js';
+import { GroupMerger } from '../../state/group-merger.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Pane, PaneSlice } from './window-panes.js';
 import { PaneStore } from './window-panes.js';
@@ -23,6 +25,7 @@ export class FixedWindows implements Windows {
   private readonly emission: WindowAggregateNode['emission'];
   private readonly latenessMs: number;
   private readonly store: PaneStore;
+  private readonly merger: GroupMerger;
   private readonly closed: (pane: Pane) => void;
   private readonly isTumbling: boolean;
   private readonly assignment: WindowAssignment;
@@ -36,6 +39,7 @@ export class FixedWindows implements Windows {
     this.emission = parts.node.emission;
     this.latenessMs = parts.node.late.allowedLatenessMs;
     this.store = new PaneStore(spec, parts.factory, this.latenessMs);
+    this.merger = new GroupMerger(parts.factory);
     this.isTumbling = spec.kind === 'tumbling';
     this.assignment = new WindowAssignment(spec, this.store, parts.late, this.latenessMs);
     this.closed = (pane) => this.emitClosed(pane);
@@ -70,10 +74,7 @@ export class FixedWindows implements Windows {
 
   snapshot(writer: StateWriter): void {
     this.store.forEach((pane) => {
-      pane.state.snapshot(writer, () => {
-        writer.writeF64(pane.start);
-        writer.writeF64(pane.end);
-      });
+      pane.state.snapshot(writer, () => writePane(writer, pane));
     });
   }
 
@@ -81,6 +82,37 @@ export class FixedWindows implements Windows {
     const start = reader.readF64();
     const end = reader.readF64();
     this.store.restored(start, end).state.restoreGroup(reader);
+  }
+
+  /** Adds the group of one entry to its window, which must be open. */
+  mergeEntry(reader: StateReader): void {
+    assert(this.emission === 'final' && this.latenessMs === 0, 'a window takes in groups whole');
+    const start = reader.readF64();
+    const end = reader.readF64();
+    assert(end > this.store.reached(), 'senders ship a window before its watermark arrives');
+    this.merger.merge(reader, this.store.open(start, end).state);
+  }
+
+  /** Whether a window with rows ends at or before the watermark. */
+  hasDue(watermarkMs: number): boolean {
+    return this.store.hasDue(watermarkMs);
+  }
+
+  /**
+   * Visits the windows that end at or before the watermark and forgets them. They are not closed:
+   * rows may come for them again.
+   */
+  take(watermarkMs: number, visit: (pane: Pane) => void): void {
+    this.store.take(watermarkMs, visit);
+  }
+
+  /** Groups of all windows. */
+  groupCount(): number {
+    let count = 0;
+    this.store.forEach((pane) => {
+      count += pane.state.liveCount;
+    });
+    return count;
   }
 
   settle(watermarkMs: number): void {
@@ -279,4 +311,10 @@ export class FixedWindows implements Windows {
   private isTooLate(batch: Batch, row: number, pane: Pane): boolean {
     return this.watermarkOf(batch, row) >= pane.end + this.latenessMs;
   }
+}
+
+/** What every entry of a pane's groups starts with; restoreEntry and mergeEntry read it. */
+export function writePane(writer: StateWriter, pane: Pane): void {
+  writer.writeF64(pane.start);
+  writer.writeF64(pane.end);
 }

@@ -84,6 +84,11 @@ export class PaneStore {
     return slice;
   }
 
+  /** Whether some window that is not closed ends at or before the watermark. */
+  hasDue(watermarkMs: number): boolean {
+    return this.due.hasDue(watermarkMs);
+  }
+
   /** Closes the windows that end at or before the watermark, in order of their end. */
   close(watermarkMs: number, closed: (pane: Pane) => void): void {
     const { due } = this;
@@ -96,6 +101,26 @@ export class PaneStore {
       else this.release(pane);
     }
     if (watermarkMs > this.reachedMs) this.reachedMs = watermarkMs;
+  }
+
+  /** Gives out the windows that end at or before the watermark; new ones may take their place. */
+  take(watermarkMs: number, visit: (pane: Pane) => void): void {
+    const { due } = this;
+    while (due.hasDue(watermarkMs)) {
+      const pane = this.byEnd.get(due.topTime())!;
+      due.pop();
+      visit(pane);
+      this.release(pane);
+    }
+  }
+
+  /** The window with these bounds, which is not closed yet. */
+  open(start: number, end: number): Pane {
+    const known = this.byEnd.get(end);
+    if (known !== undefined) return known;
+    const pane = this.newPane(start, end);
+    this.schedule(end);
+    return pane;
   }
 
   /** Forgets the held windows that no record can correct any more. Not while a batch is at work. */
@@ -131,12 +156,7 @@ export class PaneStore {
     const panes: Pane[] = [];
     slice.ends.forEach((end, index) => {
       if (end + this.latenessMs <= this.reachedMs) return;
-      let pane = this.byEnd.get(end);
-      if (pane === undefined) {
-        pane = this.newPane(slice.starts[index]!, end);
-        this.schedule(end);
-      }
-      panes.push(pane);
+      panes.push(this.open(slice.starts[index]!, end));
     });
     return {
       from: slice.from,
