@@ -28,13 +28,19 @@ function flagError(flag: string, value: string, hint: string): ConfigError {
   return new ConfigError('FLAG_INVALID', { message: `bad value "${value}" for ${flag}`, hint });
 }
 
-/** Whole number of at least `least`; `10m`, `5k` and `1_000` are read too. */
+/** The whole number that `text` writes; `10m`, `5k` and `1_000` are read too. NaN for the rest. */
+export function readWhole(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kmb]?)$/i.exec(text.replaceAll('_', '').replaceAll(',', ''));
+  const factor = { '': 1, k: 1e3, m: 1e6, b: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? 1;
+  const number = match === null ? Number.NaN : Math.round(Number(match[1]) * factor);
+  return Number.isSafeInteger(number) ? number : Number.NaN;
+}
+
+/** Whole number of at least `least`. */
 export function wholeFlag(flag: string, least: number): (value: string) => number {
   return (value) => {
-    const match = /^(\d+(?:\.\d+)?)([kmb]?)$/i.exec(value.replaceAll('_', '').replaceAll(',', ''));
-    const factor = { '': 1, k: 1e3, m: 1e6, b: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? 1;
-    const number = match === null ? Number.NaN : Math.round(Number(match[1]) * factor);
-    if (Number.isSafeInteger(number) && number >= least) return number;
+    const number = readWhole(value);
+    if (number >= least) return number;
     throw flagError(flag, value, `give a whole number of at least ${least}, like 5000 or 10m`);
   };
 }

@@ -1,7 +1,8 @@
 /**
  * SET and annotations → the settings of a query. Owns the keys that plans depend on, their values
  * and defaults; SET holds from its line on, an annotation for the next query, and what the command
- * line sets wins over both. An unknown SET key is a fault, an unknown annotation a warning.
+ * line sets wins over both. An unknown SET key is a fault, an unknown annotation a warning. Keys of
+ * the engine are checked for their shape and let through: what they mean is cli/configuration's.
  */
 import type { Span } from '../base/span.js';
 import type { Annotation, SetStatement } from '../sql/ast.js';
@@ -19,17 +20,40 @@ export interface BoundSettings extends QuerySettings {
 
 const EMIT_CHANGES = ['snapshot', 'delta'] as const;
 const LATE_STRATEGIES = ['drop', 'dead-letter', 'process-with-warning', 'process-all'] as const;
-const BOOLEANS = ['true', 'false'] as const;
-const DURATION = 'duration';
+const BOOLEANS = ['true', 'false'];
+const HOUR_MS = 3_600_000;
 
-/** What each SET key takes. */
-const SETTINGS: Readonly<Record<string, readonly string[] | typeof DURATION>> = {
-  'emit.changes': EMIT_CHANGES,
-  'emit.flush': BOOLEANS,
-  'late.strategy': LATE_STRATEGIES,
+/** What a setting takes: some words, or a shape, or either. */
+interface Takes {
+  readonly words: readonly string[];
+  readonly shape: 'count' | 'duration' | null;
+}
+const COUNT: Takes = { words: [], shape: 'count' };
+const DURATION: Takes = { words: [], shape: 'duration' };
+const words = (...all: readonly string[]): Takes => ({ words: all, shape: null });
+
+/** Keys that plans depend on: for SET only. */
+const PLAN_SETTINGS: Readonly<Record<string, Takes>> = {
+  'emit.changes': words(...EMIT_CHANGES),
+  'emit.flush': words(...BOOLEANS),
+  'late.strategy': words(...LATE_STRATEGIES),
   'allowed.lateness': DURATION,
   'source.idle-timeout': DURATION,
 };
+/** Keys of the engine, for SET and annotations. Plans let them through to the configuration. */
+const ENGINE_SETTINGS: Readonly<Record<string, Takes>> = {
+  processor_architecture: words('v1', 'v2'),
+  num_partitions: { words: ['auto'], shape: 'count' },
+  workers: { words: ['auto'], shape: 'count' },
+  processing_mode: words('individual', 'batch', 'adaptive'),
+  batch_size: { words: ['adaptive'], shape: 'count' },
+  target_latency: DURATION,
+  partitioning_strategy: words('auto', 'hash', 'sticky', 'smart', 'round-robin', 'fan-in'),
+  partition_buffer_size: COUNT,
+  enable_core_affinity: words(...BOOLEANS),
+};
+const SETTINGS = { ...PLAN_SETTINGS, ...ENGINE_SETTINGS };
+
 /** Flink's names for the same, and its settings that say nothing to velo. */
 const FLINK_NAMES: Readonly<Record<string, string>> = {
   'table.exec.source.idle-timeout': 'source.idle-timeout',
@@ -37,16 +61,12 @@ const FLINK_NAMES: Readonly<Record<string, string>> = {
 const FLINK_PREFIXES =
   /^(table|pipeline|execution|parallelism|sql-client|state|restart-strategy|taskmanager|jobmanager)\./;
 
-const PARTITIONING = ['hash', 'sticky', 'smart', 'round-robin', 'fan-in'];
-const HOUR_MS = 3_600_000;
-
+/** Modes of the job that other engines have; velo's are the words of processing_mode. */
+const FOREIGN_MODES = ['simple', 'transactional'];
 /** What each annotation takes; null: any text. */
-const ANNOTATIONS: Readonly<Record<string, readonly string[] | 'count' | null>> = {
-  job_mode: null,
-  batch_size: 'count',
-  num_partitions: 'count',
-  partitioning_strategy: PARTITIONING,
-  processor_architecture: ['v1', 'v2'],
+const ANNOTATIONS: Readonly<Record<string, Takes | null>> = {
+  ...ENGINE_SETTINGS,
+  job_mode: words('individual', 'batch', 'adaptive', ...FOREIGN_MODES),
   name: null,
   description: null,
 };
@@ -92,20 +112,14 @@ export class SettingsBinder {
   }): string | null {
     const { span, value } = setting;
     const key = FLINK_NAMES[setting.key] ?? setting.key;
-    const takes = SETTINGS[key];
+    const takes = Object.hasOwn(SETTINGS, key) ? SETTINGS[key] : undefined;
     if (takes === undefined) {
       if (FLINK_PREFIXES.test(key)) this.warn(`SET '${key}' says nothing to velo: it is ignored`);
       else this.reportUnknown(key, span);
       return null;
     }
-    if (takes === DURATION) {
-      if ((parseDurationMs(value) ?? -1) >= 0) return key;
-      this.report(`"${value}" is no duration for '${key}'`, span, "write '30s', '1m' or '500ms'");
-      return null;
-    }
-    if (takes.includes(value.toLowerCase())) return key;
-    const hint = didYouMean(value, takes) ?? `write ${takes.join(' or ')}`;
-    this.report(`"${value}" is no value of '${key}'`, span, hint);
+    if (fits(takes, value)) return key;
+    this.report(`"${value}" is no value of '${key}'`, span, valueHint(takes, value));
     return null;
   }
 
@@ -131,13 +145,14 @@ export class SettingsBinder {
     };
     const strategy = oneOf(LATE_STRATEGIES, value('late.strategy')) ?? 'drop';
     const heldMs = strategy.startsWith('process') ? HOUR_MS : 0;
-    const batchSize = known['batch_size'];
+    const batchSize =
+      this.overrides.get('batch_size') ?? known['batch_size'] ?? this.values.get('batch_size');
     return {
       emitChanges: oneOf(EMIT_CHANGES, value('emit.changes')) ?? 'snapshot',
       flush: value('emit.flush') !== 'false',
       late: { strategy, allowedLatenessMs: duration('allowed.lateness') ?? heldMs },
       idleTimeoutMs: duration('source.idle-timeout') ?? 0,
-      batchSize: batchSize === undefined ? null : Number(batchSize),
+      batchSize: batchSize === undefined || batchSize === 'adaptive' ? null : Number(batchSize),
       annotations: known,
     };
   }
@@ -145,7 +160,8 @@ export class SettingsBinder {
   private annotate(known: Record<string, string>, annotation: Annotation): void {
     const { span, value } = annotation;
     const key = annotation.key.toLowerCase();
-    const takes = key.startsWith('expect.') ? null : ANNOTATIONS[key];
+    const isKnown = Object.hasOwn(ANNOTATIONS, key);
+    const takes = key.startsWith('expect.') ? null : isKnown ? ANNOTATIONS[key] : undefined;
     if (takes === undefined) {
       const hint = didYouMean(key, Object.keys(ANNOTATIONS));
       this.warn(
@@ -153,21 +169,35 @@ export class SettingsBinder {
       );
       return;
     }
-    if (takes === 'count' && !/^[1-9]\d{0,8}$/.test(value)) {
-      this.report(
-        `@${key} takes a whole number above 0, not "${value}"`,
-        span,
-        `write @${key}: 1000`,
-      );
+    if (takes !== null && !fits(takes, value)) {
+      this.report(`"${value}" is no value of @${key}`, span, valueHint(takes, value));
       return;
     }
-    if (Array.isArray(takes) && !takes.includes(value.toLowerCase())) {
-      const hint = didYouMean(value, takes) ?? `write ${takes.join(', ')}`;
-      this.report(`"${value}" is no value of @${key}`, span, hint);
+    if (key === 'job_mode' && FOREIGN_MODES.includes(value.toLowerCase())) {
+      this.warn(`@job_mode: ${value} says nothing to velo: it is ignored`);
       return;
     }
     known[key] = value;
   }
+}
+
+function fits({ words: known, shape }: Takes, value: string): boolean {
+  if (known.includes(value.toLowerCase())) return true;
+  switch (shape) {
+    case 'count':
+      return /^[1-9]\d{0,8}$/.test(value);
+    case 'duration':
+      return (parseDurationMs(value) ?? -1) >= 0;
+    case null:
+      return false;
+  }
+}
+
+function valueHint({ words: known, shape }: Takes, value: string): string {
+  const nearest = didYouMean(value, known);
+  if (nearest !== undefined) return nearest;
+  const shapes = { count: ['a whole number above 0'], duration: ["'30s', '1m' or '500ms'"] };
+  return `write ${[...known, ...(shape === null ? [] : shapes[shape])].join(' or ')}`;
 }
 
 function oneOf<T extends string>(values: readonly T[], given: string | undefined): T | undefined {
