@@ -8,6 +8,7 @@ import type { SourceText } from './base/errors.js';
 import { systemClock } from './base/clock.js';
 import type { Clock } from './base/clock.js';
 import { BATCH_ROWS_MAX } from './columnar/batch.js';
+import { BlackholeSink } from './connectors/blackhole.js';
 import {
   connectorOfUri,
   inferQuotedSource,
@@ -26,6 +27,7 @@ import type { JobProcessor } from './processors/job-processor.js';
 import { QueryAccounts } from './processors/query-accounts.js';
 import type { OnError } from './processors/query-accounts.js';
 import { QueryRun } from './processors/query-run.js';
+import type { PartitionedSettings } from './processors/partitioned/settings.js';
 import { SimpleJobProcessor } from './processors/simple.js';
 import type { Script } from './sql/ast.js';
 import { parseScript } from './sql/parser.js';
@@ -114,8 +116,14 @@ export interface RunOptions {
   readonly batchRows: number | null;
   readonly clock?: Clock;
   readonly notice: (line: string) => void;
-  /** Replaces the sink of every query (the bench's blackhole). */
+  /** 'blackhole': every query writes to a digest instead of its own sink. */
+  readonly sink?: 'declared' | 'blackhole';
+  /** Replaces the sink of every query, on V1 (tests that look at rows). */
   readonly sinkFor?: (query: QueryPlan) => Sink;
+  /** How V2 runs the job; null or absent: V1. */
+  readonly partitioned?: PartitionedSettings | null;
+  /** Rows per second of generator tables, whatever they declare (open loop); null: as declared. */
+  readonly rate?: number | null;
 }
 
 /** A processor for a compiled job; nothing is opened before its start(). */
@@ -125,6 +133,9 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
       message: '--on-error dead-letter needs to know where dead letters go',
       hint: 'add --dead-letter dead.jsonl or --dead-letter kafka://host:port/topic',
     });
+  }
+  if (options.partitioned != null) {
+    throw new ConfigError('FLAG_INVALID', { message: 'only --arch v1 is built' });
   }
   const clock = options.clock ?? systemClock;
   return new SimpleJobProcessor({
@@ -182,6 +193,7 @@ async function openSources(
       errors: accounts,
       clock,
       notice: options.notice,
+      ...(options.rate == null ? {} : { rate: options.rate }),
     });
     sources.set(scan.id, source);
   }
@@ -191,10 +203,11 @@ async function openSources(
 function openQuerySink(plan: QueryPlan, options: RunOptions): Promise<Sink> {
   if (options.sinkFor !== undefined) return Promise.resolve(options.sinkFor(plan));
   const { table, schema, keyColumns } = plan.sink;
-  return openSink(
-    { table, schema, keyColumns, changelog: plan.changelog, notice: options.notice },
-    options.sinks,
-  );
+  const { changelog } = plan;
+  const request = { table, schema, keyColumns, changelog, notice: options.notice };
+  return options.sink === 'blackhole'
+    ? Promise.resolve(new BlackholeSink(request))
+    : openSink(request, options.sinks);
 }
 
 export function scansOf(node: PipelineNode): readonly ScanNode[] {

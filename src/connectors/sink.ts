@@ -3,6 +3,7 @@
  * returns, and says when it wants a pause. What it cannot write it reports as ConnectorError.
  */
 import type { Batch } from '../columnar/batch.js';
+import type { DigestSummary } from './row-digest.js';
 import type { Schema } from '../plan/schema.js';
 import type { TableDefinition } from '../plan/schema.js';
 
@@ -30,4 +31,6 @@ export interface Sink {
   abandon?(): Promise<void>;
   /** Rows written (after leaving out hidden changelog rows). */
   rowsWritten(): number;
+  /** What the rows add up to, of a sink that digests them. */
+  summary?(): DigestSummary;
 }

@@ -2,6 +2,7 @@
  * The one interface of V1 and V2, and the plain data that both report. Owns no loop and no
  * operator; the command line, the bench and tests talk to this and never ask which one it is.
  */
+import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Histogram } from '../metrics/histogram.js';
 
 export type LifecycleState = 'created' | 'running' | 'paused' | 'stopping' | 'finished' | 'failed';
@@ -53,8 +54,14 @@ export interface JobMetrics {
 
 export interface JobResult extends JobMetrics {
   readonly end: EndReason;
-  /** Time from reading a block to its rows being out, per record, in microseconds. */
+  /** What each query's blackhole sink saw; null for a query with another sink. */
+  readonly digests: readonly (DigestSummary | null)[];
+  /**
+   * Per record, in microseconds, until its rows are out. 'service': since its block was read;
+   * 'open-loop': since the record was due, which a rate fixes.
+   */
   readonly latencyUs: Histogram;
+  readonly latencyKind: 'service' | 'open-loop';
   /** Records read in each interval of `intervalMs`, in order. */
   readonly intervals: { readonly intervalMs: number; readonly rows: readonly number[] };
   readonly cpuSeconds: number;

@@ -4,6 +4,7 @@
  * When to push, wait or stop is the processor's business.
  */
 import type { SplitReader, Source } from '../connectors/source.js';
+import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Sink } from '../connectors/sink.js';
 import type { Batch } from '../columnar/batch.js';
 import type { QueryPlan } from '../plan/pipeline-plan.js';
@@ -191,6 +192,10 @@ export class QueryRun {
       total += scan.source.rowsTotal;
     }
     return total;
+  }
+
+  digest(): DigestSummary | null {
+    return this.parts.sink.summary?.() ?? null;
   }
 
   metrics(): QueryMetrics {

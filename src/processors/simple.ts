@@ -199,7 +199,9 @@ export class SimpleJobProcessor implements JobProcessor {
     return {
       ...this.metrics(),
       end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
+      digests: this.runs.map((run) => run.digest()),
       latencyUs: this.latencyUs,
+      latencyKind: 'service',
       intervals: { intervalMs: INTERVAL_MS, rows },
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       rssPeakBytes: this.rssPeakBytes,
