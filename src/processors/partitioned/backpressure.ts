@@ -5,14 +5,9 @@
  */
 import { SEVERITIES } from '../../metrics/partition-metrics.js';
 import type { Severity } from '../../metrics/partition-metrics.js';
+import type { PartitionedSettings } from './settings.js';
 
-export interface BackpressureSettings {
-  readonly enabled: boolean;
-  /** Ring use, 0 to 1, at which Warning starts. */
-  readonly queueThreshold: number;
-  /** Queue latency above it is at least a Warning. */
-  readonly latencyThresholdMs: number;
-}
+export type BackpressureSettings = PartitionedSettings['backpressure'];
 
 export interface BackpressureState {
   readonly partition: number;

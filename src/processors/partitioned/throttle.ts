@@ -1,26 +1,18 @@
 /**
- * How long a source waits before its next block, by severity. Owns the three settings and their
- * arithmetic only: sleeping is the worker's business (timers have a floor of 1.1 ms here, so
- * shorter delays are slept on a wake cell), and severities come from backpressure.ts.
+ * How long a source waits before its next block, by severity. Owns the arithmetic only: sleeping is
+ * the worker's business (shorter than a timer's floor of about 1 ms, so on a wake cell), and
+ * severities come from backpressure.ts.
  */
-import type { Severity } from '../../metrics/partition-metrics.js';
 import { assertNever } from '../../base/assert.js';
+import type { Severity } from '../../metrics/partition-metrics.js';
+import type { PartitionedSettings } from './settings.js';
 
-export interface ThrottleSettings {
-  /** Delay at Warning. */
-  readonly minDelayMs: number;
-  /** Delay at Saturated, and the most at any tier. */
-  readonly maxDelayMs: number;
-  /** Critical waits this many times as long as Warning. */
-  readonly backoffMultiplier: number;
-}
+export type ThrottleSettings = PartitionedSettings['throttle'];
 
-export const THROTTLE_DEFAULTS: ThrottleSettings = {
-  minDelayMs: 0.1,
-  maxDelayMs: 10,
-  backoffMultiplier: 2,
-};
-
+/**
+ * Nothing at Healthy, the minimum at Warning, the minimum times the multiplier at Critical, the
+ * maximum at Saturated, and never more than the maximum.
+ */
 export function throttleDelayMs(severity: Severity, settings: ThrottleSettings): number {
   const { minDelayMs, maxDelayMs, backoffMultiplier } = settings;
   switch (severity) {
@@ -29,7 +21,7 @@ export function throttleDelayMs(severity: Severity, settings: ThrottleSettings):
     case 'warning':
       return Math.min(minDelayMs, maxDelayMs);
     case 'critical':
-      return Math.min(minDelayMs * backoffMultiplier, maxDelayMs);
+      return Math.min(minDelayMs * Math.max(1, backoffMultiplier), maxDelayMs);
     case 'saturated':
       return maxDelayMs;
     default:

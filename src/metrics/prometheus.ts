@@ -1,0 +1,312 @@
+/**
+ * The metrics of a job as Prometheus reads them: text format 0.0.4 from a registry of its own, and
+ * a small HTTP server for it. Owns the mapping from counters to the catalogue's names and the
+ * conversion to base units; what a metric means is catalogue.ts, and who counts is no concern here.
+ */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Counter, Gauge, Registry, Summary } from 'prom-client';
+import { systemClock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
+import { JOB_METRICS, PARTITION_METRICS, QUERY_METRICS, WORKER_METRICS } from './catalogue.js';
+import type {
+  CatalogueEntry,
+  JobMetric,
+  PartitionMetric,
+  QueryMetric,
+  WorkerMetric,
+} from './catalogue.js';
+import { SEVERITIES } from './partition-metrics.js';
+import type { PartitionSnapshot, PartitionsSnapshot, WorkerSnapshot } from './partition-metrics.js';
+import { hotPartitions } from './rates.js';
+
+const JOB_STATES = ['created', 'running', 'paused', 'stopping', 'finished', 'failed'] as const;
+
+export interface QueryMetricsForExport {
+  /** Unique in the job. */
+  readonly query: string;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly rowsLate: number;
+  readonly rowsFailed: number;
+  readonly snapshot: PartitionsSnapshot;
+  /** PartitionRegistry.rates(): records in per second of each partition. */
+  readonly rates: readonly number[];
+}
+
+/** All that a scrape shows, as plain data of one moment. */
+export interface JobMetricsForExport {
+  readonly state: (typeof JOB_STATES)[number];
+  readonly queries: readonly QueryMetricsForExport[];
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What prom-client's registry prints of a metric: shared labels are formatted once per object. */
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Labels;
+  readonly sharedLabels: Labels;
+  readonly value: number;
+}
+
+const NO_LABELS: Labels = {};
+
+/**
+ * One registry and its text. Values live in typed arrays elsewhere, so a metric here keeps none:
+ * it hands prom-client the samples of the last snapshot. That, with label objects that stay the
+ * same from scrape to scrape, takes 0.2 ms for 64 partitions where set() per sample takes 1.2 ms.
+ */
+export class PrometheusExport {
+  readonly contentType: string;
+  private readonly registry = new Registry();
+  private readonly samples = new Map<string, Sample[]>();
+  private readonly labels = new Map<string, Labels>();
+  private readonly startTimeSeconds = systemClock.nowMs() / 1e3 - process.uptime();
+
+  constructor() {
+    this.contentType = this.registry.contentType;
+    const catalogue: Readonly<Record<string, CatalogueEntry>> = {
+      ...QUERY_METRICS,
+      ...PARTITION_METRICS,
+      ...WORKER_METRICS,
+      ...JOB_METRICS,
+    };
+    for (const [name, entry] of Object.entries(catalogue)) this.register(name, entry);
+  }
+
+  text(job: JobMetricsForExport): Promise<string> {
+    for (const samples of this.samples.values()) samples.length = 0;
+    for (const query of job.queries) {
+      this.addQuery(query);
+      this.addPartitions(query);
+      for (const worker of query.snapshot.workers) this.addWorker(query.query, worker);
+    }
+    this.addJob(job);
+    return this.registry.metrics();
+  }
+
+  private register(name: string, entry: CatalogueEntry): void {
+    const configuration = {
+      name,
+      help: entry.help,
+      labelNames: [...entry.labels],
+      registers: [this.registry],
+    };
+    const metric = newMetric(entry, configuration);
+    const samples: Sample[] = [];
+    this.samples.set(name, samples);
+    const described = metric.get.bind(metric);
+    Object.assign(metric, { get: async () => ({ ...(await described()), values: samples }) });
+  }
+
+  private addQuery({
+    query,
+    rowsIn,
+    rowsOut,
+    rowsLate,
+    rowsFailed,
+    ...rest
+  }: QueryMetricsForExport): void {
+    const { rates, snapshot } = rest;
+    const { partitions, workers } = snapshot;
+    const values: Readonly<Record<QueryMetric, number>> = {
+      velo_records_in_total: rowsIn,
+      velo_records_out_total: rowsOut,
+      velo_records_late_total: rowsLate,
+      velo_records_failed_total: rowsFailed,
+      velo_throughput_records_per_second: rates.reduce((total, rate) => total + rate, 0),
+      velo_partitions: partitions.length,
+      velo_active_partitions: rates.filter((rate) => rate > 0).length,
+      velo_backpressure_events_total: workers.reduce((sum, w) => sum + w.backpressureEvents, 0),
+    };
+    this.addAll(values, this.labelsOf({ query }));
+  }
+
+  private addPartitions({ query, snapshot, rates }: QueryMetricsForExport): void {
+    const hot = new Set(hotPartitions(rates));
+    for (const partition of snapshot.partitions) {
+      const number = partition.partition;
+      const labels = this.labelsOf({ query, partition: String(number) });
+      const rate = rates[number] ?? 0;
+      this.addAll(partitionValues(partition, { rate, hot: hot.has(number) }), labels);
+      const latency = (part: string, value: number): void => {
+        const metricName = `velo_partition_latency_seconds_${part}`;
+        const sample = { metricName, labels: NO_LABELS, sharedLabels: labels, value };
+        this.samples.get('velo_partition_latency_seconds')?.push(sample);
+      };
+      latency('sum', partition.latencyUsSum / 1e6);
+      latency('count', partition.latencyCount);
+    }
+  }
+
+  private addWorker(query: string, worker: WorkerSnapshot): void {
+    const values: Readonly<Record<WorkerMetric, number>> = {
+      velo_worker_records_read_total: worker.rowsRead,
+      velo_worker_turns_total: worker.turns,
+      velo_worker_source_seconds_total: worker.sourceUs / 1e6,
+      velo_worker_exchange_seconds_total: worker.exchangeUs / 1e6,
+      velo_worker_output_seconds_total: worker.outputUs / 1e6,
+      velo_worker_wait_seconds_total: worker.waitUs / 1e6,
+      velo_worker_throttled_seconds_total: worker.throttledUs / 1e6,
+    };
+    this.addAll(values, this.labelsOf({ query, worker: String(worker.worker) }));
+  }
+
+  private addJob(job: JobMetricsForExport): void {
+    const { user, system } = process.cpuUsage();
+    const values: Readonly<Record<Exclude<JobMetric, 'velo_job_state'>, number>> = {
+      process_cpu_seconds_total: (user + system) / 1e6,
+      process_resident_memory_bytes: process.memoryUsage.rss(),
+      process_start_time_seconds: this.startTimeSeconds,
+    };
+    this.addAll(values, NO_LABELS);
+    for (const state of JOB_STATES) {
+      const value = state === job.state ? 1 : 0;
+      this.addAll({ velo_job_state: value }, this.labelsOf({ state }));
+    }
+  }
+
+  /** A value that is null or endless has no sample. */
+  private addAll(values: Readonly<Record<string, number | null>>, labels: Labels): void {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === null || !Number.isFinite(value)) continue;
+      this.samples.get(name)?.push({ labels: NO_LABELS, sharedLabels: labels, value });
+    }
+  }
+
+  private labelsOf(labels: Labels): Labels {
+    const key = JSON.stringify(labels);
+    const known = this.labels.get(key);
+    if (known !== undefined) return known;
+    this.labels.set(key, labels);
+    return labels;
+  }
+}
+
+interface MetricConfiguration {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: string[];
+  readonly registers: Registry[];
+}
+
+function newMetric(
+  entry: CatalogueEntry,
+  configuration: MetricConfiguration,
+): Counter | Gauge | Summary {
+  switch (entry.type) {
+    case 'counter':
+      return new Counter(configuration);
+    case 'gauge':
+      return new Gauge(configuration);
+    case 'summary':
+      return new Summary({ ...configuration, percentiles: [] });
+  }
+}
+
+type PartitionValues = Readonly<
+  Record<Exclude<PartitionMetric, 'velo_partition_latency_seconds'>, number | null>
+>;
+
+function partitionValues(
+  partition: PartitionSnapshot,
+  { rate, hot }: { readonly rate: number; readonly hot: boolean },
+): PartitionValues {
+  const { watermarkMs, watermarkLagMs } = partition;
+  return {
+    velo_partition_records_in_total: partition.rowsIn,
+    velo_partition_records_out_total: partition.rowsOut,
+    velo_partition_records_late_total: partition.rowsLate,
+    velo_partition_records_failed_total: partition.rowsFailed,
+    velo_partition_batches_total: partition.batches,
+    velo_partition_busy_seconds_total: partition.busyUs / 1e6,
+    velo_partition_throughput_records_per_second: rate,
+    velo_partition_hot: hot ? 1 : 0,
+    velo_partition_queue_depth_records: partition.queueRows,
+    velo_partition_utilization_ratio: partition.utilisation,
+    velo_partition_backpressure_severity: SEVERITIES.indexOf(partition.severity),
+    velo_partition_latency_last_seconds: partition.latencyUsLast / 1e6,
+    velo_partition_latency_max_seconds: partition.latencyUsMax / 1e6,
+    velo_partition_state_rows: partition.stateRows,
+    velo_partition_state_bytes: partition.stateBytes,
+    velo_partition_watermark_timestamp_seconds: watermarkMs === null ? null : watermarkMs / 1e3,
+    velo_partition_watermark_lag_seconds: watermarkLagMs === null ? null : watermarkLagMs / 1e3,
+  };
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Serves GET /metrics, and nothing else, while a job runs. */
+export class MetricsServer {
+  readonly port: number;
+  private readonly server: Server;
+
+  /**
+   * Listens on `port` of the loopback interface, on any free port for 0; `source` is asked at each
+   * scrape. Throws ConfigError when the port cannot be had.
+   */
+  static async start(port: number, source: () => JobMetricsForExport): Promise<MetricsServer> {
+    const scrape = new PrometheusExport();
+    const server = createServer((request, response) => {
+      void answer(request, response, scrape, source);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(portError(port, error)));
+      server.listen(port, LOOPBACK, resolve);
+    });
+    return new MetricsServer(server);
+  }
+
+  private constructor(server: Server) {
+    this.server = server;
+    // The server listens on a TCP port, so its address is no pipe's name.
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  /** Ends at once: a scraper's kept-alive connection does not hold the process back. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  scrape: PrometheusExport,
+  source: () => JobMetricsForExport,
+): Promise<void> {
+  const [path] = (request.url ?? '').split('?');
+  if (path !== '/metrics') return plain(response, 404, 'metrics are at /metrics\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    return plain(response, 405, 'metrics are read with GET\n');
+  }
+  try {
+    const text = await scrape.text(source());
+    response.writeHead(200, { 'content-type': scrape.contentType });
+    response.end(text);
+  } catch (error) {
+    plain(response, 500, `${String(error)}\n`);
+  }
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(text);
+}
+
+function portError(port: number, cause: NodeJS.ErrnoException): ConfigError {
+  const busy = cause.code === 'EADDRINUSE';
+  return new ConfigError('FLAG_INVALID', {
+    message: busy
+      ? `--metrics-port ${port} is in use`
+      : `--metrics-port ${port} cannot be opened: ${cause.message}`,
+    hint: 'choose another port, or 0 for any free one',
+    cause,
+  });
+}
