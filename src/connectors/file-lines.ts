@@ -1,22 +1,35 @@
 /**
- * A file as a sequence of ranges of whole lines in one reused buffer. Owns synchronous block reads,
- * lines that span blocks, buffers for long records and their bound; knows nothing of formats,
- * records or batches. Reading ahead in other threads is not its business. @hot
+ * A file as a sequence of ranges of whole lines in one reused buffer. Owns lines that span blocks,
+ * buffers for long records and their bound; knows nothing of formats, records or batches. Reading
+ * is file-bytes.ts, reading ahead in other threads is not its business. @hot
  *
  *   buffer  | consumed | from … whole lines … to | start of a line … filled | free |
  *
  * The byte at `filled` is always writable: the end of a file gets its missing line feed there.
+ * A range ends with the last line feed of a *window*: the first BLOCK_BYTES behind the range
+ * before, doubled until there is one. Where ranges end is thus a function of the file alone (of a
+ * regular one; a pipe gives what it has), and shared-file.ts finds the same ends.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { ConnectorError } from '../base/errors.js';
+import { FileBytes } from './file-bytes.js';
 
-/** Bytes that a read asks for: large enough to hide the call, small enough for the cache. */
+/** Bytes of a window: large enough to hide the call, small enough for the cache. */
 export const BLOCK_BYTES = 1024 * 1024;
 
 const LINE_FEED = 10;
 
 /** What fill() found. */
 export type Fill = 'lines' | 'end' | 'too-large';
+
+/**
+ * The window that follows one of `windowBytes` without a line feed, 0 for the first; it leaves room
+ * for the missing line feed of the last record. The largest holds a record of `recordBytesMax` and
+ * its line feed: when there is no line feed in it, the record is too large, and -1 returned.
+ */
+export function nextWindowBytes(windowBytes: number, recordBytesMax: number): number {
+  const most = recordBytesMax + 1;
+  if (windowBytes === 0) return Math.min(BLOCK_BYTES, most);
+  return windowBytes >= most ? -1 : Math.min(windowBytes * 2 + 1, most);
+}
 
 export class FileLines {
   buffer: Uint8Array;
@@ -28,24 +41,16 @@ export class FileLines {
   private filled = 0;
   /** Place in the file of the byte at `filled`. */
   private fileAt = 0;
-  private readonly path: string;
-  private readonly file: number;
-  private readonly seekable: boolean;
-  /** Room for the longest record, its line feed and the byte behind: no longer one ever fits. */
-  private readonly capacityMax: number;
+  private readonly file: FileBytes;
+  private readonly recordBytesMax: number;
+  /** Length of a buffer for the first window. */
   private readonly capacity: number;
 
   constructor(path: string, recordBytesMax: number) {
-    this.path = path;
-    this.capacityMax = recordBytesMax + 2;
-    this.capacity = Math.min(BLOCK_BYTES + 1, this.capacityMax);
+    this.recordBytesMax = recordBytesMax;
+    this.capacity = nextWindowBytes(0, recordBytesMax) + 1;
     this.buffer = new Uint8Array(this.capacity);
-    try {
-      this.file = openSync(path, 'r');
-    } catch (error) {
-      throw openFailure(path, error);
-    }
-    this.seekable = this.stat().isFile();
+    this.file = new FileBytes(path);
   }
 
   /** Place in the file of the first byte not consumed. */
@@ -55,7 +60,7 @@ export class FileLines {
 
   /** Goes on at a place in the file; in a pipe only within what is buffered. */
   seek(position: number): void {
-    if (!this.seekable) {
+    if (!this.file.seekable) {
       this.from = Math.max(0, position - (this.fileAt - this.filled));
       this.to = Math.max(this.to, this.from);
       return;
@@ -69,11 +74,11 @@ export class FileLines {
 
   /** Bytes that the file has now and nobody has read; negative when it became shorter. */
   unread(): number {
-    return this.seekable ? this.stat().size - this.fileAt : 1;
+    return this.file.seekable ? this.file.size() - this.fileAt : 1;
   }
 
   close(): void {
-    closeSync(this.file);
+    this.file.close();
   }
 
   /**
@@ -83,20 +88,24 @@ export class FileLines {
    */
   fill(atEnd: 'finish' | 'keep'): Fill {
     this.moveToFront();
-    let scanFrom = this.to;
+    let scanned = this.to;
+    let windowBytes = this.capacity - 1;
     for (;;) {
-      if (this.filled === this.buffer.length - 1) {
-        if (this.buffer.length === this.capacityMax) return 'too-large';
-        this.grow();
+      const end = Math.min(this.filled, windowBytes);
+      if (end > scanned) {
+        const last = this.buffer.subarray(scanned, end).lastIndexOf(LINE_FEED);
+        if (last >= 0) {
+          this.to = scanned + last + 1;
+          return 'lines';
+        }
+        scanned = end;
       }
-      const count = this.read(this.filled, this.buffer.length - 1 - this.filled);
-      if (count === 0) return this.endOfFile(atEnd);
-      scanFrom = Math.max(scanFrom, this.filled);
-      this.filled += count;
-      const last = this.buffer.subarray(scanFrom, this.filled).lastIndexOf(LINE_FEED);
-      if (last >= 0) {
-        this.to = scanFrom + last + 1;
-        return 'lines';
+      if (this.filled >= windowBytes) {
+        windowBytes = nextWindowBytes(windowBytes, this.recordBytesMax);
+        if (windowBytes < 0) return 'too-large';
+        this.makeRoom(windowBytes + 1);
+      } else if (this.read(this.filled, windowBytes - this.filled) === 0) {
+        return this.endOfFile(atEnd);
       }
     }
   }
@@ -117,12 +126,10 @@ export class FileLines {
       this.to = 0;
       this.filled = 0;
       at = 0;
-      const count = this.read(0, this.buffer.length - 1);
-      if (count === 0) {
+      if (this.read(0, this.buffer.length - 1) === 0) {
         this.final = true;
         return length;
       }
-      this.filled = count;
     }
   }
 
@@ -149,55 +156,18 @@ export class FileLines {
     }
   }
 
-  private grow(): void {
-    const grown = new Uint8Array(Math.min(this.buffer.length * 2, this.capacityMax));
+  private makeRoom(length: number): void {
+    if (this.buffer.length >= length) return;
+    const grown = new Uint8Array(length);
     grown.set(this.buffer.subarray(0, this.filled));
     this.buffer = grown;
   }
 
+  /** Adds bytes at `at`; how many there were. */
   private read(at: number, length: number): number {
-    try {
-      const place = this.seekable ? this.fileAt : null;
-      const count = readSync(this.file, this.buffer, at, length, place);
-      this.fileAt += count;
-      return count;
-    } catch (error) {
-      throw readFailure(this.path, error);
-    }
+    const count = this.file.read(this.buffer, at, length, this.fileAt);
+    this.fileAt += count;
+    this.filled = at + count;
+    return count;
   }
-
-  private stat(): { readonly size: number; isFile(): boolean } {
-    try {
-      return fstatSync(this.file);
-    } catch (error) {
-      throw readFailure(this.path, error);
-    }
-  }
-}
-
-function openFailure(path: string, error: unknown): ConnectorError {
-  const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-  return new ConnectorError('DATA_FILE_MISSING', {
-    message: missing
-      ? `data file "${path}" does not exist`
-      : `data file "${path}" cannot be opened: ${reasonOf(error)}`,
-    hint: missing
-      ? 'check the path; relative paths start at the working directory'
-      : 'check the permissions of the file',
-    cause: error,
-  });
-}
-
-function readFailure(path: string, error: unknown): ConnectorError {
-  return new ConnectorError('FILE_READ', {
-    message: `data file "${path}" cannot be read: ${reasonOf(error)}`,
-    hint: 'check that the path names a file, not a folder, and that its disk is healthy',
-    cause: error,
-  });
-}
-
-/** The system's own words, without the call and path that Node adds. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
 }

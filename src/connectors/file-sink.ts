@@ -18,7 +18,7 @@ import { ConnectorError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import { ByteBuffer } from '../formats/byte-buffer.js';
 import type { RowEncoder } from '../formats/encoder.js';
-import { reasonOf } from './file-lines.js';
+import { reasonOf } from './file-bytes.js';
 import type { Sink } from './sink.js';
 
 /** Bytes gathered before a write. */

@@ -1,22 +1,17 @@
 /**
- * The file source: one split, its lines decoded into batches in file order. Owns batches, record
- * numbers, physical lines, records that are too large, and waiting for a followed file to grow.
- * Buffers are file-lines.ts, formats decode, options are file.ts. @hot
- *
- * A position is `byte:record:line` of the next record.
+ * The file source for one reader: one split, its lines decoded into batches in file order. Owns
+ * record numbers and waiting for a followed file to grow. Buffers are file-lines.ts, batches are
+ * file-batch.ts, options are file.ts; several readers in turn are shared-file.ts. @hot
  */
 import { ConnectorError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
-import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../columnar/batch.js';
-import type { LineBlock, RecordDecoder } from '../formats/decoder.js';
+import type { RecordDecoder } from '../formats/decoder.js';
+import { FileBatch, parsePosition, positionText, TOO_LARGE_SAMPLE_BYTES } from './file-batch.js';
 import type { FileLines } from './file-lines.js';
 import type { NextBatch, SourceRequest, SplitReader } from './source.js';
-import { SystemColumns } from './system-columns.js';
 
 /** A followed file is looked at so often: not every file system reports changes. */
 const FOLLOW_INTERVAL_MS = 20;
-/** Bytes of a record that is too large which a dead letter keeps. */
-const TOO_LARGE_SAMPLE_BYTES = 1024;
 
 export interface FileSplitOptions {
   readonly path: string;
@@ -28,21 +23,15 @@ export interface FileSplitOptions {
 
 export class FileSplit implements SplitReader {
   readonly split = 0;
-  private readonly request: SourceRequest;
   private readonly options: FileSplitOptions;
   private readonly lines: FileLines;
-  private readonly decoder: RecordDecoder;
-  private readonly system: SystemColumns;
-  private readonly batch: Batch;
-  private readonly block: LineBlock;
-  private readonly failed = new Uint8Array(BATCH_ROWS_MAX);
-  private readonly selection = new Int32Array(BATCH_ROWS_MAX);
-  private failedCount = 0;
-  /** Number of the next record. */
+  private readonly batch: FileBatch;
+  /** Number of the next record, its line, and the next batch. */
   private record = 0;
-  private batches = 0;
+  private line: number;
+  private sequence = 0;
   private recordsBefore = 0;
-  private tooLarge: Uint8Array | null = null;
+  private waiting: Promise<void> | null = null;
   private wake: (() => void) | null = null;
 
   constructor(
@@ -51,36 +40,21 @@ export class FileSplit implements SplitReader {
     lines: FileLines,
     decoder: RecordDecoder,
   ) {
-    this.request = request;
     this.options = options;
     this.lines = lines;
-    this.decoder = decoder;
-    this.system = new SystemColumns(request.system);
-    const header = emptyHeader(options.path);
-    header.lineNumbers = new Float64Array(BATCH_ROWS_MAX);
-    header.rawRecord = (row) => this.rawRecord(row);
-    this.batch = newBatch([], header);
-    this.block = {
-      rowsMax: Math.min(request.batchRowsMax, BATCH_ROWS_MAX),
-      rowCount: 0,
-      line: options.start.line,
-      starts: new Int32Array(BATCH_ROWS_MAX),
-      ends: new Int32Array(BATCH_ROWS_MAX),
-      lineNumbers: header.lineNumbers,
-      final: false,
-      refused: (row) => this.recordRefused(row),
-    };
+    this.line = options.start.line;
+    this.batch = new FileBatch({ request, ...options, decoder });
     lines.seek(options.start.byte);
   }
 
   next(): NextBatch {
-    const { lines, block } = this;
+    const { lines, batch } = this;
     for (;;) {
       if (lines.from < lines.to) {
-        this.beginBatch();
-        block.final = lines.final;
-        lines.from = this.decoder.decodeLines(lines.buffer, lines.from, lines.to, block);
-        if (block.rowCount > 0) return this.endBatch();
+        this.begin();
+        lines.from = batch.decode(lines.buffer, lines.from, lines.to, lines.final);
+        this.line = batch.line;
+        if (batch.rowCount > 0) return this.handedOut(batch.finish());
       }
       const found = lines.fill(this.options.follow ? 'keep' : 'finish');
       if (found === 'too-large') return this.recordTooLarge();
@@ -91,36 +65,33 @@ export class FileSplit implements SplitReader {
     }
   }
 
+  /** Looks at a followed file from a timer, on any thread whose event loop turns. */
   ready(): Promise<void> {
     if (!this.options.follow) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.waiting ??= new Promise((resolve) => {
       const timer = setInterval(() => {
         if (this.lines.unread() !== 0) this.wake?.();
       }, FOLLOW_INTERVAL_MS);
       this.wake = () => {
         clearInterval(timer);
         this.wake = null;
+        this.waiting = null;
         resolve();
       };
     });
+    return this.waiting;
   }
 
   position(): string {
-    return `${this.lines.position()}:${this.record}:${this.block.line}`;
+    return positionText({ byte: this.lines.position(), record: this.record, line: this.line });
   }
 
   seek(position: string): void {
-    const parts = position.split(':').map(Number);
-    const [byte, record, line] = parts;
-    if (parts.length !== 3 || !parts.every((part) => Number.isSafeInteger(part) && part >= 0)) {
-      throw new ConnectorError('FILE_READ', {
-        message: `"${position}" is no position in file "${this.options.path}"`,
-      });
-    }
-    this.lines.seek(byte as number);
-    this.record = record as number;
-    this.recordsBefore = record as number;
-    this.block.line = line as number;
+    const { byte, record, line } = parsePosition(this.options.path, position);
+    this.lines.seek(byte);
+    this.record = record;
+    this.recordsBefore = record;
+    this.line = line;
   }
 
   rowsRead(): number {
@@ -132,79 +103,25 @@ export class FileSplit implements SplitReader {
     this.lines.close();
   }
 
-  private beginBatch(): void {
-    const { batch, block } = this;
-    const { header } = batch;
-    header.firstOffset = this.record;
-    header.ingestTimeMs = this.request.clock.nowMs();
-    header.sequence = this.batches;
-    block.rowCount = 0;
-    if (this.failedCount > 0) this.failed.fill(0);
-    this.failedCount = 0;
-    this.tooLarge = null;
-    this.decoder.begin();
+  private begin(): void {
+    const { sequence, record, line } = this;
+    this.batch.begin({ sequence, record, line });
   }
 
-  private endBatch(): Batch {
-    const { batch, block, decoder } = this;
-    const { rowCount } = block;
-    this.record += rowCount;
-    this.batches += 1;
-    batch.rowCount = rowCount;
-    batch.rowWatermarks = null;
-    batch.columns.length = 0;
-    for (const column of decoder.columns) batch.columns.push(column);
-    this.system.appendTo(batch.columns, batch.header, rowCount);
-    batch.selection = null;
-    batch.selectedCount = rowCount;
-    batch.failed = null;
-    if (this.failedCount > 0) this.leaveOutFailed();
+  private handedOut(batch: Batch): Batch {
+    this.record += batch.rowCount;
+    this.sequence += 1;
     return batch;
   }
 
-  private leaveOutFailed(): void {
-    const { batch, failed, selection } = this;
-    let count = 0;
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      if (failed[row] === 1) continue;
-      selection[count] = row;
-      count += 1;
-    }
-    batch.failed = failed;
-    batch.selection = selection;
-    batch.selectedCount = count;
-  }
-
-  private recordRefused(row: number): void {
-    this.failed[row] = 1;
-    this.failedCount += 1;
-    this.request.errors.recordFailed(this.batch.header, row, this.decoder.failure());
-  }
-
-  /** A batch of one failed row for a record that is not even kept. */
   private recordTooLarge(): Batch {
-    const { lines, block } = this;
-    this.beginBatch();
-    const from = lines.from;
-    this.tooLarge = lines.buffer.slice(from, from + TOO_LARGE_SAMPLE_BYTES);
-    block.lineNumbers[0] = block.line;
-    block.rowCount = 1;
-    const length = lines.skipRecord();
-    block.line += 1;
-    this.failed[0] = 1;
-    this.failedCount = 1;
-    const batch = this.endBatch();
-    this.request.errors.recordFailed(batch.header, 0, {
-      key: 'RECORD_TOO_LARGE',
-      message: `record has ${length} bytes, more than record.max-bytes = ${this.options.recordBytesMax}`,
-    });
-    return batch;
-  }
-
-  private rawRecord(row: number): Uint8Array {
-    if (this.tooLarge !== null) return this.tooLarge;
-    const { starts, ends } = this.block;
-    return this.lines.buffer.subarray(starts[row] as number, ends[row] as number);
+    const { lines, batch } = this;
+    this.begin();
+    const { from } = lines;
+    const sample = lines.buffer.slice(from, from + TOO_LARGE_SAMPLE_BYTES);
+    const finished = batch.finishTooLarge({ sample, byteLength: lines.skipRecord() });
+    this.line = batch.line;
+    return this.handedOut(finished);
   }
 
   private waitForMore(): 'wait' {

@@ -3,6 +3,7 @@
  * for dead letters. Owns the options and the start of a file (byte order mark, CSV header); reading
  * is file-source.ts and file-lines.ts, writing is file-sink.ts.
  */
+import { statSync } from 'node:fs';
 import { assert } from '../base/assert.js';
 import { ConfigError, ConnectorError } from '../base/errors.js';
 import { createDecoder, INPUT_FORMATS } from '../formats/decoder-registry.js';
@@ -14,6 +15,7 @@ import { FileLines } from './file-lines.js';
 import { AppendingFile, FileSink } from './file-sink.js';
 import { FileSplit } from './file-source.js';
 import { readFileStart } from './file-start.js';
+import { keyFields } from './key-fields.js';
 import type { Sink, SinkRequest } from './sink.js';
 import type { Source, SourceRequest } from './source.js';
 
@@ -28,6 +30,7 @@ const OPTION_KEYS = [
   'record.max-bytes',
   'csv.field-delimiter',
   'csv.header',
+  'key.fields',
   'source.idle-timeout',
 ] as const;
 type OptionKey = (typeof OPTION_KEYS)[number];
@@ -40,7 +43,7 @@ const FLINK_DEFAULTS: Readonly<Record<string, string>> = {
   'json.timestamp-format.standard': 'ISO-8601',
 };
 
-interface FileOptions {
+export interface FileOptions {
   readonly path: string;
   readonly format: InputFormat;
   readonly follow: boolean;
@@ -51,6 +54,7 @@ interface FileOptions {
 /** Opens the file at once; throws ConnectorError DATA_FILE_MISSING, ConfigError for bad options. */
 export function openFileSource(request: SourceRequest): Source {
   const options = fileOptions(request.table);
+  keyFields(request.table);
   const lines = new FileLines(options.path, options.recordBytesMax);
   const hasHeader = options.format === 'csv' && options.csv.header;
   const header = hasHeader ? { path: options.path, delimiter: options.csv.delimiter } : null;
@@ -72,6 +76,17 @@ export function openFileSource(request: SourceRequest): Source {
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * 'shared' where blocks can be found without being decoded, at any place of the file: JSON lines
+ * and raw lines of a regular file that is not followed. A missing file is missed when it is opened.
+ */
+export function fileSharing(table: TableDefinition): 'shared' | 'home' {
+  const { path, format, follow } = fileOptions(table);
+  if (format === 'csv' || follow) return 'home';
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined || stats.isFile() ? 'shared' : 'home';
 }
 
 function checkHeader(
@@ -111,7 +126,8 @@ export function openFileLineWriter(path: string): AppendingFile {
   return new AppendingFile(path);
 }
 
-function fileOptions(table: TableDefinition): FileOptions {
+/** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
+export function fileOptions(table: TableDefinition): FileOptions {
   const { options } = table;
   for (const key of Object.keys(options)) {
     if ((OPTION_KEYS as readonly string[]).includes(key)) continue;

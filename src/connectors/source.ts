@@ -21,6 +21,8 @@ export interface SourceRequest {
   readonly clock: Clock;
   /** Talk for the user (reconnects, fallbacks), one line each. */
   readonly notice: (line: string) => void;
+  /** Rows per second of generator tables, instead of their 'rows-per-second'. */
+  readonly rate?: number;
 }
 
 export interface Source {
@@ -36,6 +38,12 @@ export interface Source {
 
 /** 'wait': nothing now, call ready(); 'end': no more, ever. */
 export type NextBatch = Batch | 'wait' | 'end';
+
+/** When the first and the last row of a block were due, in the clock's monotonic nanoseconds. */
+export interface DueTimes {
+  readonly first: number;
+  readonly last: number;
+}
 
 export interface SplitReader {
   /** Source partition number: _PARTITION. */
@@ -55,4 +63,6 @@ export interface SplitReader {
   seek(position: string): void;
   /** Records handed out so far, failed ones included. */
   rowsRead(): number;
+  /** When the rows of the last batch were due, for a table with a rate; else null. */
+  dueNs?(): DueTimes | null;
 }
