@@ -22,12 +22,16 @@ import type { PartialGroups, PartialParts } from './partial-groups.js';
 
 export type { PartialParts } from './partial-groups.js';
 
-/** Groups that the table may hold. */
+/** Groups that the table may hold, and rows where groups may keep a value per row. */
 const GROUPS_MAX = 1 << 16;
+const ROWS_KEPT_MAX = 1 << 18;
 /** Fewer rows say nothing about how far a stream reduces. */
 const ROWS_JUDGED_MIN = 1 << 16;
 /** Rows per group below which rows are exchanged instead. */
 const REDUCTION_MIN = 2;
+/** A group that keeps values weighs one more per so many bytes above the first few. */
+const GROUP_BYTES_PLAIN = 256;
+const VALUE_BYTES = 16;
 /** Rows exchanged before groups are tried again. */
 const ROWS_BYPASSED = 1 << 20;
 
@@ -40,7 +44,9 @@ export class PartialAggregate implements Output {
   private readonly writers: readonly StateWriter[];
   private bypassed = false;
   private rowsBypassed = 0;
-  /** Since the last judgement: rows taken, groups shipped, and the groups that were there then. */
+  /** Rows taken since the groups were all shipped. */
+  private rowsKept = 0;
+  /** Since the last judgement: rows taken, weight of groups shipped, groups there then. */
   private rows = 0;
   private shipped = 0;
   private groupsBefore = 0;
@@ -60,6 +66,7 @@ export class PartialAggregate implements Output {
   emit(batch: Batch): void {
     if (batch.selectedCount === 0) return;
     this.rows += batch.selectedCount;
+    this.rowsKept += batch.selectedCount;
     this.groups.add(batch);
   }
 
@@ -87,6 +94,7 @@ export class PartialAggregate implements Output {
   ): void {
     const { groups, writers } = this;
     const until = all || this.isFull() ? Number.POSITIVE_INFINITY : watermarkMs;
+    if (until === Number.POSITIVE_INFINITY) this.rowsKept = 0;
     groups.take(until, (state, pane) => this.write(state, pane, sink, bytesMax));
     writers.forEach((writer, partition) => drain(writer, partition, sink));
     if (this.rows >= ROWS_JUDGED_MIN) this.judge();
@@ -108,6 +116,7 @@ export class PartialAggregate implements Output {
 
   /** A batch may add a group per row, and a table beyond 64 K groups is slower. */
   private isFull(): boolean {
+    if (this.groups.keepsValues && this.rowsKept >= ROWS_KEPT_MAX) return true;
     return this.groups.groupCount() > GROUPS_MAX - BATCH_ROWS_MAX;
   }
 
@@ -122,19 +131,26 @@ export class PartialAggregate implements Output {
   }
 
   private write(state: GroupedState, pane: Pane | null, sink: PartialSink, bytesMax: number): void {
+    const { keepsValues } = this.groups;
     const { groupCount } = state;
     for (let slot = 0; slot < groupCount; slot += 1) {
       const keyGroup = state.keyGroup(slot);
       const partition = this.partitionOf(keyGroup);
       const writer = this.writers[partition] as StateWriter;
+      const before = writer.byteCount;
       writer.beginEntry(keyGroup);
       if (pane !== null) writePane(writer, pane);
       state.writeGroup(writer, slot);
       writer.endEntry();
+      this.shipped += keepsValues ? valueWeight(writer.byteCount - before) : 1;
       if (writer.byteCount >= bytesMax) drain(writer, partition, sink);
     }
-    this.shipped += groupCount;
   }
+}
+
+/** What shipping a group with its values costs, in groups without any. */
+function valueWeight(bytes: number): number {
+  return 1 + Math.max(0, bytes - GROUP_BYTES_PLAIN) / VALUE_BYTES;
 }
 
 function drain(writer: StateWriter, partition: number, sink: PartialSink): void {

@@ -26,6 +26,8 @@ export interface PartialParts {
 export type TakeGroups = (state: GroupedState, pane: Pane | null) => void;
 
 export interface PartialGroups {
+  /** Whether a group may keep a value per row: DISTINCT, percentiles. */
+  readonly keepsValues: boolean;
   add(batch: Batch): void;
   groupCount(): number;
   /** Whether there are groups that the watermark makes final; +Infinity: whether there are any. */
@@ -53,12 +55,19 @@ function factoryOf(node: AggregateNode | WindowAggregateNode): GroupedStateFacto
   });
 }
 
+function keepsValues({ layout }: GroupedStateFactory): boolean {
+  return layout.tables.length > 0 || layout.objectCount > 0;
+}
+
 /** GROUP BY without a window: due at the end only. */
 class WholeGroups implements PartialGroups {
+  readonly keepsValues: boolean;
   private readonly state: GroupedState;
 
   constructor(node: AggregateNode) {
-    this.state = factoryOf(node).create();
+    const factory = factoryOf(node);
+    this.keepsValues = keepsValues(factory);
+    this.state = factory.create();
   }
 
   add(batch: Batch): void {
@@ -86,6 +95,7 @@ class WholeGroups implements PartialGroups {
  * of all splits.
  */
 class WindowGroups implements PartialGroups {
+  readonly keepsValues: boolean;
   private readonly input: WindowInput;
   private readonly windows: FixedWindows;
 
@@ -95,6 +105,7 @@ class WindowGroups implements PartialGroups {
     assert(node.late.allowedLatenessMs === 0, 'a correction needs the closed window');
     const context = contextOf(parts);
     const factory = factoryOf(node);
+    this.keepsValues = keepsValues(factory);
     this.input = new WindowInput(node.timeColumn, context);
     this.windows = new FixedWindows(window, {
       node,

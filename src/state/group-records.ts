@@ -25,12 +25,21 @@ export interface GroupParts {
   readonly objects: readonly GroupObject[];
 }
 
+/** Group `otherSlot` of `other` on its way into `slot` of `to`. */
+interface Merge {
+  readonly to: GroupParts;
+  readonly slot: number;
+  readonly other: GroupParts;
+  readonly otherSlot: number;
+}
+
 export class GroupRecords {
   private readonly layout: AggregateLayout;
   private readonly codecs: ReadonlyMap<number, CellCodec>;
   /** Codec of each cell that may hold an id; null for plain numbers. */
   private readonly cellCodecs: readonly (CellCodec | null)[];
   private readonly holdsIds: boolean;
+  private readonly itemsOfLane: readonly (readonly AggregateItem[])[];
 
   constructor(layout: AggregateLayout, codecs: ReadonlyMap<number, CellCodec>) {
     this.layout = layout;
@@ -46,6 +55,9 @@ export class GroupRecords {
     }
     this.cellCodecs = cellCodecs;
     this.holdsIds = cellCodecs.some((codec) => codec !== null);
+    this.itemsOfLane = layout.lanes.map((_, lane) =>
+      layout.items.filter((item) => item.lane === lane),
+    );
   }
 
   codecOfKey(key: number): CellCodec {
@@ -62,29 +74,18 @@ export class GroupRecords {
     cells[base + layout.rowsCell]! += otherCells[otherBase + layout.rowsCell]!;
     const { bornCell } = layout;
     if (bornCell >= 0 && otherCells[otherBase + bornCell] === 1) cells[base + bornCell] = 1;
-    layout.lanes.forEach((lane, index) => {
-      const items = layout.items.filter((item) => item.lane === index);
+    for (let index = 0; index < layout.lanes.length; index += 1) {
+      const lane = layout.lanes[index]!;
       if (lane.table !== null) {
-        const { cells: values, counts } = other.tables[lane.table]!.entriesOf(otherSlot);
-        values.forEach((value, at) => {
-          if (to.tables[lane.table!]!.add(slot, value, counts[at]!) === 0) return;
-          cells[base + lane.cell]! += 1;
-          for (const item of items) {
-            if (item.kind !== 'object') this.addValue(item, to, slot, value);
-            else {
-              const from = other.objects[item.object]!;
-              to.objects[item.object]!.mergeValue(from, otherSlot, slot, value);
-            }
-          }
-        });
-        return;
+        this.mergeValues(index, lane.table, { to, slot, other, otherSlot });
+        continue;
       }
       if (lane.cell >= 0) cells[base + lane.cell]! += otherCells[otherBase + lane.cell]!;
-      for (const item of items) {
+      for (const item of this.itemsOfLane[index]!) {
         if (item.kind !== 'object') this.mergeCells(item, cells, base, otherCells, otherBase);
         else to.objects[item.object]!.merge(other.objects[item.object]!, otherSlot, slot);
       }
-    });
+    }
   }
 
   store(writer: StateWriter, parts: GroupParts, slot: number): void {
@@ -152,6 +153,26 @@ export class GroupRecords {
       for (let cell = 0; cell < this.cellCodecs.length; cell += 1) {
         const codec = this.cellCodecs[cell]!;
         if (codec !== null) visit(codec, cells, base + cell);
+      }
+    }
+  }
+
+  /** DISTINCT: only values that are new count. */
+  private mergeValues(index: number, table: number, { to, slot, other, otherSlot }: Merge): void {
+    const cells = to.table.cellsOf(slot);
+    const count = to.table.baseOf(slot) + this.layout.lanes[index]!.cell;
+    const items = this.itemsOfLane[index]!;
+    const { cells: values, counts } = other.tables[table]!.entriesOf(otherSlot);
+    for (let at = 0; at < values.length; at += 1) {
+      const value = values[at]!;
+      if (to.tables[table]!.add(slot, value, counts[at]!) === 0) continue;
+      cells[count]! += 1;
+      for (const item of items) {
+        if (item.kind !== 'object') this.addValue(item, to, slot, value);
+        else {
+          const from = other.objects[item.object]!;
+          to.objects[item.object]!.mergeValue(from, otherSlot, slot, value);
+        }
       }
     }
   }
