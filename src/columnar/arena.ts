@@ -125,6 +125,15 @@ export class BlockArena {
     return before === 1;
   }
 
+  /** A reader: the payload in memory of its own, from offset 0. */
+  copy(offset: number): BlockMemory {
+    const length = this.words[((offset - LINE_BYTES) >> 2) + BYTES]! - LINE_BYTES;
+    const own = new SharedArrayBuffer(length);
+    const memory = blockMemory(own);
+    memory.u8.set(this.memory.u8.subarray(offset, offset + length));
+    return memory;
+  }
+
   /** Owner: bytes of blocks in flight with their heads, without those that readers are done with. */
   usedBytes(): number {
     this.reclaimAll();

@@ -37,10 +37,9 @@ export class Ring {
   private head: number;
   private tailSeen: number;
 
-  /** Bytes of shared memory for at least `slots` slots, a multiple of 64. */
+  /** Bytes of shared memory for `slots` slots, or the next power of two. From 16 on, whole lines. */
   static bytesFor(slots: number): number {
-    const bytes = 2 * LINE_BYTES + 4 * slotsFor(slots);
-    return (bytes + LINE_BYTES - 1) & -LINE_BYTES;
+    return 2 * LINE_BYTES + 4 * slotsFor(slots);
   }
 
   /** The ring that fills `buffer`, or one of several in it: then its place and slots are given. */
