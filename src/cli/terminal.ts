@@ -1,8 +1,9 @@
 /**
- * The only writer to the terminal: errors with their source line, notes, the progress line and the
- * number formats every command shares. stdout carries data, stderr carries talk; colour and
- * spinner only where stderr is a terminal and NO_COLOR is unset.
+ * The only writer to the terminal: errors with their source line, notes, the progress line, text
+ * drawn over itself and the number formats every command shares. stdout carries data, stderr carries
+ * talk; colour only where stderr is a terminal and NO_COLOR is unset, spinner and drawing only there.
  */
+import { stripVTControlCharacters } from 'node:util';
 import chalk, { Chalk } from 'chalk';
 import type { ChalkInstance } from 'chalk';
 import ora from 'ora';
@@ -19,6 +20,8 @@ export class Terminal {
   readonly outColor: ChalkInstance;
   private readonly verbosity: Verbosity;
   private spinner: Ora | null = null;
+  /** What stands below the last note and is drawn over. */
+  private drawn = '';
 
   constructor(verbosity: Verbosity) {
     this.verbosity = verbosity;
@@ -33,10 +36,16 @@ export class Terminal {
     return process.stderr.isTTY && this.verbosity !== 'quiet';
   }
 
+  /** Of the terminal that is drawn on; 80 × 24 where it does not say. */
+  get size(): { readonly columns: number; readonly rows: number } {
+    const { columns, rows } = process.stderr;
+    return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
+  }
+
   /** One line of talk; left out with -q. */
   note(line: string): void {
     if (this.verbosity === 'quiet') return;
-    this.aroundSpinner(() => process.stderr.write(`${line}\n`));
+    this.aroundProgress(`${line}\n`);
   }
 
   detail(line: string): void {
@@ -44,11 +53,12 @@ export class Terminal {
   }
 
   warn(line: string): void {
-    this.aroundSpinner(() => process.stderr.write(`${this.color.yellow('warning:')} ${line}\n`));
+    this.aroundProgress(`${this.color.yellow('warning:')} ${line}\n`);
   }
 
   error(error: unknown): void {
     this.stopProgress();
+    this.eraseDrawing();
     for (const text of errorTexts(error, this.color)) process.stderr.write(`${text}\n`);
     if (this.verbosity === 'verbose' && error instanceof Error && error.stack !== undefined) {
       process.stderr.write(`${this.color.dim(error.stack)}\n`);
@@ -75,16 +85,50 @@ export class Terminal {
     this.spinner = null;
   }
 
-  private aroundSpinner(write: () => void): void {
-    if (this.spinner === null) {
-      write();
-      return;
-    }
-    this.spinner.clear();
-    write();
-    this.spinner.render();
+  /** Draws lines in place of those drawn before; does nothing where there is no terminal. */
+  draw(text: string): void {
+    if (!this.live) return;
+    this.stopProgress();
+    // Every line is overwritten and then cut, so that nothing flickers; what is left below goes.
+    const lines = `${text}\n`.replaceAll('\n', `${CLEAR_LINE_REST}\n`);
+    process.stderr.write(`${this.toDrawingStart()}${lines}${CLEAR_BELOW}`);
+    this.drawn = text;
+  }
+
+  eraseDrawing(): void {
+    if (this.drawn === '') return;
+    process.stderr.write(`${this.toDrawingStart()}${CLEAR_BELOW}`);
+    this.drawn = '';
+  }
+
+  /** What is drawn stays where it is; the next drawing begins below it. */
+  keepDrawing(): void {
+    this.drawn = '';
+  }
+
+  private toDrawingStart(): string {
+    if (this.drawn === '') return '';
+    const { columns } = this.size;
+    const rows = this.drawn
+      .split('\n')
+      .map((line) => Math.ceil(stripVTControlCharacters(line).length / columns) || 1);
+    return `${ESCAPE}[${rows.reduce((sum, row) => sum + row, 0)}A\r`;
+  }
+
+  /** Writes talk above what is live. */
+  private aroundProgress(text: string): void {
+    const { drawn, spinner } = this;
+    this.eraseDrawing();
+    spinner?.clear();
+    process.stderr.write(text);
+    spinner?.render();
+    if (drawn !== '') this.draw(drawn);
   }
 }
+
+const ESCAPE = '\u001b';
+const CLEAR_LINE_REST = `${ESCAPE}[K`;
+const CLEAR_BELOW = `${ESCAPE}[J`;
 
 /** Chalk for a stream: plain where it is no terminal or NO_COLOR says so, unless FORCE_COLOR does. */
 function colorOf(stream: NodeJS.WriteStream): ChalkInstance {
