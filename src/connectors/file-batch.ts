@@ -13,7 +13,15 @@ import type { SourceRequest } from './source.js';
 import { SystemColumns } from './system-columns.js';
 
 /** Bytes of a record that is too large which a dead letter keeps. */
-export const TOO_LARGE_SAMPLE_BYTES = 1024;
+const SAMPLE_BYTES_MAX = 1024;
+
+/** The start of a record that is too large: it is all that is kept of it. */
+export function tooLargeSample(
+  bytes: Uint8Array,
+  record: { readonly from: number; readonly bytesMax: number },
+): Uint8Array {
+  return bytes.slice(record.from, record.from + Math.min(SAMPLE_BYTES_MAX, record.bytesMax));
+}
 
 /** Where a record is in its file. */
 export interface FilePosition {

@@ -119,6 +119,8 @@ export class FileLines {
       if (found >= 0) {
         this.from = at + found + 1;
         this.to = Math.max(this.to, this.from);
+        // What was read of the record's last part is no window: the next one starts here.
+        if (this.file.seekable) this.seek(this.position());
         return length + found;
       }
       length += this.filled - at;

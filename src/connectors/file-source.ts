@@ -6,7 +6,7 @@
 import { ConnectorError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import type { RecordDecoder } from '../formats/decoder.js';
-import { FileBatch, parsePosition, positionText, TOO_LARGE_SAMPLE_BYTES } from './file-batch.js';
+import { FileBatch, parsePosition, positionText, tooLargeSample } from './file-batch.js';
 import type { FileLines } from './file-lines.js';
 import type { NextBatch, SourceRequest, SplitReader } from './source.js';
 
@@ -117,8 +117,8 @@ export class FileSplit implements SplitReader {
   private recordTooLarge(): Batch {
     const { lines, batch } = this;
     this.begin();
-    const { from } = lines;
-    const sample = lines.buffer.slice(from, from + TOO_LARGE_SAMPLE_BYTES);
+    const bytesMax = this.options.recordBytesMax;
+    const sample = tooLargeSample(lines.buffer, { from: lines.from, bytesMax });
     const finished = batch.finishTooLarge({ sample, byteLength: lines.skipRecord() });
     this.line = batch.line;
     return this.handedOut(finished);

@@ -17,7 +17,7 @@ import { assert } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
 import { createDecoder } from '../formats/decoder-registry.js';
 import { LINE_SPACE } from '../formats/json-scanner.js';
-import { FileBatch, parsePosition, positionText, TOO_LARGE_SAMPLE_BYTES } from './file-batch.js';
+import { FileBatch, parsePosition, positionText, tooLargeSample } from './file-batch.js';
 import type { BatchStart } from './file-batch.js';
 import { FileBytes } from './file-bytes.js';
 import { nextWindowBytes } from './file-lines.js';
@@ -331,7 +331,8 @@ class BlockFinder {
 
   /** Reads over the record at `from`, up to its line feed. */
   private skipTooLarge(): true {
-    const sample = this.buffer.slice(0, TOO_LARGE_SAMPLE_BYTES);
+    const bytesMax = this.options.recordBytesMax;
+    const sample = tooLargeSample(this.buffer, { from: 0, bytesMax });
     let byteLength = this.filled;
     let feed = -1;
     while (feed < 0) {

@@ -163,6 +163,17 @@ describe('bad records', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
   });
 
+  test('the lines behind a record that is too large are records, and no more than they', () => {
+    const path = writeInput('behind.txt', `${'x'.repeat(5000)}\nabc\n`);
+    const physical = [{ name: 'line', type: VARCHAR }];
+    for (const follow of ['false', 'true']) {
+      const options = { path, format: 'raw', follow, 'record.max-bytes': '100' };
+      const file = new OpenFile(options, { physical });
+      expect(file.rows()).toEqual([['abc']]);
+      expect(file.failures.length).toBe(1);
+    }
+  });
+
   test('a record that is too large at the end of the file is refused too', () => {
     const options = { path: writeInput('tail.jsonl', `{"id":1}\n${'x'.repeat(500)}`) };
     const file = new OpenFile({ ...options, 'record.max-bytes': '64' });
