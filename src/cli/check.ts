@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { compileJob } from '../job.js';
+import { jobConfiguration, readOuterLayers } from './configuration.js';
 import { exitCodeOf } from './exit-code.js';
 import { addTalkFlags, pairFlag, readSqlText, verbosityOf } from './options.js';
 import type { TalkFlags } from './options.js';
@@ -31,14 +32,18 @@ async function checkFiles(files: readonly string[], flags: CheckFlags): Promise<
   let exitCode = 0;
   for (const file of files) {
     try {
+      const source = await readSqlText(file, undefined);
+      const outer = await readOuterLayers(flags, source.text);
       const job = await compileJob({
-        source: await readSqlText(file, undefined),
+        source,
         variables: (name) => process.env[name],
         settings: Object.fromEntries(flags.set ?? []),
+        defaults: outer.defaults,
         changelog: false,
         redirects: new Map(),
         limit: null,
       });
+      jobConfiguration(outer, job, source);
       for (const warning of job.plan.warnings) terminal.warn(`${file}: ${warning}`);
       const queries = job.plan.queries.length;
       terminal.note(`${file}: ${queries} ${queries === 1 ? 'query' : 'queries'}, no fault`);

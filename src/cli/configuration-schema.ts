@@ -120,7 +120,7 @@ const SETTINGS = {
     ])
     .describe('a port from 0 (any free one) to 65535, or off'),
   on_error: oneOf(['fail', 'skip', 'dead-letter']),
-  dead_letter: z.string().min(1).describe('a file or kafka://host:port/topic'),
+  dead_letter: z.string().min(1).nullable().describe('a file or kafka://host:port/topic'),
   format: oneOf(['auto', 'table', 'jsonl', 'csv', 'markdown']),
   emit_changes: oneOf(['snapshot', 'delta']),
   emit_flush: yesOrNo.describe(YES_OR_NO_TEXT),

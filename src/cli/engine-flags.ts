@@ -27,6 +27,14 @@ export interface PlacementFlags {
   readonly metricsPort?: number | null;
 }
 
+/** Every flag that is a setting, and where settings come from, as commander hands them over. */
+export interface SettingFlags extends EngineFlags, PlacementFlags {
+  readonly onError?: SettingValues['on_error'];
+  readonly deadLetter?: SettingValues['dead_letter'];
+  readonly format?: SettingValues['format'];
+  readonly set?: ReadonlyMap<string, string> | undefined;
+}
+
 /** The setting that each flag is, by commander's name of the flag. */
 export const FLAG_SETTINGS = {
   arch: { flag: '--arch', key: 'processor_architecture' },
@@ -42,7 +50,9 @@ export const FLAG_SETTINGS = {
   onError: { flag: '--on-error', key: 'on_error' },
   deadLetter: { flag: '--dead-letter', key: 'dead_letter' },
   format: { flag: '--format', key: 'format' },
-} as const satisfies Readonly<Record<string, { flag: string; key: SettingKey }>>;
+} as const satisfies Readonly<
+  Record<Exclude<keyof SettingFlags, 'config' | 'set'>, { flag: string; key: SettingKey }>
+>;
 
 /** Checks a flag's text as the setting it is. */
 export function settingFlag<K extends SettingKey>(

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { kernelTexts } from '../runtime/kernel-texts.js';
 import { compileJob } from '../job.js';
 import { explain } from '../plan/explain.js';
+import { readOuterLayers } from './configuration.js';
 import { exitCodeOf } from './exit-code.js';
 import { addTalkFlags, choiceFlag, pairFlag, readSqlText, verbosityOf } from './options.js';
 import type { TalkFlags } from './options.js';
@@ -47,10 +48,12 @@ async function explainFile(file: string | undefined, flags: ExplainFlags): Promi
   const terminal = new Terminal(verbosityOf(flags));
   try {
     const source = await readSqlText(file, flags.execute);
+    const outer = await readOuterLayers({ set: flags.set }, source.text);
     const job = await compileJob({
       source,
       variables: (name) => process.env[name],
       settings: Object.fromEntries(flags.set ?? []),
+      defaults: outer.defaults,
       changelog: flags.changelog === true,
       redirects: new Map(),
       limit: null,

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
+import { addCompletionCommand } from './completion.js';
+import { addConfigCommand } from './config.js';
 import { exitCodeOf } from './exit-code.js';
 import { addExplainCommand } from './explain.js';
 import { addRunCommand } from './run.js';
@@ -34,6 +36,8 @@ async function main(): Promise<void> {
   addBenchCommand(program);
   addExplainCommand(program);
   addCheckCommand(program);
+  addConfigCommand(program);
+  addCompletionCommand(program);
   for (const command of program.commands) command.exitOverride();
   try {
     await program.parseAsync();

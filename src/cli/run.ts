@@ -5,16 +5,19 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { ConfigError, SqlError, SqlFaults } from '../base/errors.js';
-import type { OutputFormat } from '../formats/encoder.js';
 import { compileJob, createJob, scansOf } from '../job.js';
 import type { CompiledJob } from '../job.js';
 import { describeEmission, describeWatermark } from '../plan/describe.js';
+import { planFragments } from '../plan/fragments.js';
+import type { QueryPlan } from '../plan/pipeline-plan.js';
 import type { JobProcessor, JobResult } from '../processors/job-processor.js';
-import type { OnError } from '../processors/query-accounts.js';
+import { jobConfiguration, readOuterLayers } from './configuration.js';
+import type { Configuration } from './configuration.js';
+import { addEngineFlags, addPlacementFlags, settingFlag } from './engine-flags.js';
+import type { SettingFlags } from './engine-flags.js';
 import { exitCodeOf } from './exit-code.js';
 import {
   addTalkFlags,
-  choiceFlag,
   durationFlag,
   pairFlag,
   readSqlText,
@@ -24,22 +27,14 @@ import {
 import type { TalkFlags } from './options.js';
 import { bytesText, countText, durationText, rateText, Terminal } from './terminal.js';
 
-const FORMATS = ['table', 'jsonl', 'csv', 'markdown'] as const;
 const PROGRESS_MS = 200;
 
-interface RunFlags extends TalkFlags {
+interface RunFlags extends TalkFlags, SettingFlags {
   readonly execute?: string;
-  readonly arch: 'v1' | 'v2';
-  readonly batchSize?: number;
-  readonly mode: 'individual' | 'batch';
   readonly source?: ReadonlyMap<string, string>;
-  readonly set?: ReadonlyMap<string, string>;
-  readonly format?: OutputFormat | 'table';
   readonly changelog?: boolean;
   readonly limit?: number;
   readonly duration?: number;
-  readonly onError: OnError;
-  readonly deadLetter?: string;
   readonly statsJson?: string;
   readonly json?: boolean;
 }
@@ -50,38 +45,33 @@ export function addRunCommand(program: Command): void {
     .argument('[file]', 'SQL file, or - for stdin')
     .description('run a SQL file as a stream job')
     .option('-e, --execute <sql>', 'SQL text instead of a file')
-    .option('--arch <arch>', 'v1: one thread', choiceFlag('--arch', ['v1', 'v2'] as const), 'v1')
-    .option(
-      '--mode <mode>',
-      'individual: hand over each record at once; batch',
-      choiceFlag('--mode', ['individual', 'batch'] as const),
-      'batch',
-    )
-    .option(
-      '--batch-size <rows>',
-      'rows per batch, 1 to 4096 (the default; larger is cut to it)',
-      wholeFlag('--batch-size', 1),
-    )
     .option(
       '--source <table=URI>',
       'read a declared table from a file or kafka://',
       pairFlag('--source'),
     )
     .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
-    .option('--format <format>', 'table, jsonl, csv, markdown', choiceFlag('--format', FORMATS))
+    .option(
+      '--format <format>',
+      'table, jsonl, csv, markdown (default: table on a terminal, else jsonl)',
+      settingFlag('--format', 'format'),
+    )
     .option('--changelog', 'show the op (+I -U +U -D) of each row')
     .option('--limit <rows>', 'stop after so many result rows', wholeFlag('--limit', 0))
     .option('--duration <time>', 'stop after 30s, 5m …', durationFlag('--duration'))
     .option(
       '--on-error <policy>',
-      'fail, skip or dead-letter records that fail',
-      choiceFlag('--on-error', ['fail', 'skip', 'dead-letter'] as const),
-      'fail',
+      'fail (the default), skip or dead-letter records that fail',
+      settingFlag('--on-error', 'on_error'),
     )
-    .option('--dead-letter <URI>', 'where failed and late records go: a file or kafka://…')
+    .option(
+      '--dead-letter <URI>',
+      'where failed and late records go: a file or kafka://…',
+      settingFlag('--dead-letter', 'dead_letter'),
+    )
     .option('--stats-json <file>', 'write the run statistics as JSON')
     .option('--json', 'the same as --format jsonl');
-  addTalkFlags(command)
+  addTalkFlags(addEngineFlags(addPlacementFlags(command)))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string | undefined, flags: RunFlags) => {
       process.exitCode = await runFile(file, flags);
@@ -92,37 +82,33 @@ const EXAMPLES = `
 Examples:
   $ velo run query.sql
   $ velo run query.sql --format csv > rows.csv
+  $ velo run query.sql --partitions 8 --workers 2
   $ velo run -e "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
   $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10`;
 
 async function runFile(file: string | undefined, flags: RunFlags): Promise<number> {
   const terminal = new Terminal(verbosityOf(flags));
   try {
-    refuseUnbuilt(flags);
     const source = await readSqlText(file, flags.execute);
+    const outer = await readOuterLayers(flags, source.text);
     const job = await compileJob({
       source,
       variables: (name) => process.env[name],
       settings: Object.fromEntries(flags.set ?? []),
+      defaults: outer.defaults,
       changelog: flags.changelog === true,
       redirects: flags.source ?? new Map(),
       limit: flags.limit ?? null,
     });
     if (job.plan.queries.length === 0) throw nothingToRun(source);
     for (const warning of job.plan.warnings) terminal.warn(warning);
-    return await runJob(job, flags, terminal);
+    const configuration = jobConfiguration(outer, job, source);
+    for (const notice of configuration.notices) terminal.note(notice);
+    return await runJob(job, { flags, configuration, terminal });
   } catch (error) {
     terminal.error(error);
     return exitCodeOf(error);
   }
-}
-
-function refuseUnbuilt(flags: RunFlags): void {
-  if (flags.arch === 'v1') return;
-  throw new ConfigError('FLAG_INVALID', {
-    message: '--arch v2 is not built yet',
-    hint: 'run with --arch v1',
-  });
 }
 
 function nothingToRun(source: { readonly name: string; readonly text: string }): SqlFaults {
@@ -135,19 +121,29 @@ function nothingToRun(source: { readonly name: string; readonly text: string }):
   return new SqlFaults([fault]);
 }
 
-async function runJob(job: CompiledJob, flags: RunFlags, terminal: Terminal): Promise<number> {
-  terminal.note(terminal.color.dim(resolvedLine(job)));
+interface Run {
+  readonly flags: RunFlags;
+  readonly configuration: Configuration;
+  readonly terminal: Terminal;
+}
+
+async function runJob(job: CompiledJob, run: Run): Promise<number> {
+  const { flags, configuration, terminal } = run;
+  const { values, mode, partitioned, batchRows } = configuration;
+  terminal.note(terminal.color.dim(resolvedLine(job, configuration)));
   const interrupt = new Interrupt(terminal);
   const processor = createJob(job, {
     sinks: {
       stdout: process.stdout,
-      format: flags.format ?? (flags.json === true || !process.stdout.isTTY ? 'jsonl' : 'table'),
+      format: outputFormat(flags, configuration),
       onStdoutClosed: () => void processor.stop(),
     },
-    onError: flags.onError,
-    deadLetter: flags.deadLetter ?? null,
+    onError: values.on_error,
+    deadLetter: values.dead_letter,
     durationMs: flags.duration ?? null,
-    batchRows: flags.batchSize ?? (flags.mode === 'individual' ? 1 : null),
+    batchRows,
+    mode,
+    partitioned,
     notice: (line) => terminal.note(line),
   });
   interrupt.watch(processor);
@@ -167,16 +163,48 @@ async function runJob(job: CompiledJob, flags: RunFlags, terminal: Terminal): Pr
   }
 }
 
-function resolvedLine(job: CompiledJob): string {
-  const parts = ['v1', '1 partition', '1 worker'];
+function outputFormat(
+  flags: RunFlags,
+  { values }: Configuration,
+): 'table' | 'jsonl' | 'csv' | 'markdown' {
+  if (flags.format === undefined && flags.json === true) return 'jsonl';
+  if (values.format !== 'auto') return values.format;
+  return process.stdout.isTTY ? 'table' : 'jsonl';
+}
+
+function resolvedLine(job: CompiledJob, configuration: Configuration): string {
+  const { partitioned, architecture, mode } = configuration;
+  const parts = [
+    architecture,
+    plural(partitioned?.partitions ?? 1, 'partition'),
+    plural(partitioned?.workers ?? 1, 'worker'),
+  ];
+  if (mode.kind !== 'batch') parts.push(mode.kind);
   for (const query of job.plan.queries) {
     const tables = scansOf(query.root).map(({ table }) => `${table.name} (${table.connector})`);
     parts.push(`source ${[...new Set(tables)].join(', ')}`);
     const watermark = describeWatermark(query.root);
     if (watermark !== null) parts.push(`watermark ${watermark}`);
-    parts.push(describeEmission(query.root));
+    const emission = describeEmission(query.root);
+    parts.push(emission);
+    if (partitioned !== null) parts.push(...partitionedParts(query, partitioned, emission));
   }
   return parts.join(' · ');
+}
+
+/** What V2 adds to the line of a query. */
+function partitionedParts(
+  query: QueryPlan,
+  { strategy }: NonNullable<Configuration['partitioned']>,
+  emission: string,
+): string[] {
+  const { name } = planFragments(query, { strategy }).strategy;
+  const perPartition = emission === 'EMIT CHANGES (snapshot)';
+  return [`partitioning ${name}`, ...(perPartition ? ['snapshots per partition'] : [])];
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function progressTimer(processor: JobProcessor, terminal: Terminal): NodeJS.Timeout {

@@ -41,7 +41,7 @@ const PLAN_SETTINGS: Readonly<Record<string, Takes>> = {
   'source.idle-timeout': DURATION,
 };
 /** Keys of the engine, for SET and annotations. Plans let them through to the configuration. */
-const ENGINE_SETTINGS: Readonly<Record<string, Takes>> = {
+export const ENGINE_SETTINGS: Readonly<Record<string, Takes>> = {
   processor_architecture: words('v1', 'v2'),
   num_partitions: { words: ['auto'], shape: 'count' },
   workers: { words: ['auto'], shape: 'count' },
@@ -70,6 +70,16 @@ const ANNOTATIONS: Readonly<Record<string, Takes | null>> = {
   name: null,
   description: null,
 };
+
+/** velo's name of a SET key: Flink's aliases are its own keys. */
+export function settingName(key: string): string {
+  return FLINK_NAMES[key] ?? key;
+}
+
+/** How long windows stay open for late rows when nothing says so. */
+export function defaultLatenessMs(strategy: LatePolicy['strategy']): number {
+  return strategy.startsWith('process') ? HOUR_MS : 0;
+}
 
 export class SettingsBinder {
   private readonly faults: FaultCollector;
@@ -111,7 +121,7 @@ export class SettingsBinder {
     readonly span: Span | undefined;
   }): string | null {
     const { span, value } = setting;
-    const key = FLINK_NAMES[setting.key] ?? setting.key;
+    const key = settingName(setting.key);
     const takes = Object.hasOwn(SETTINGS, key) ? SETTINGS[key] : undefined;
     if (takes === undefined) {
       if (FLINK_PREFIXES.test(key)) this.warn(`SET '${key}' says nothing to velo: it is ignored`);
@@ -144,13 +154,15 @@ export class SettingsBinder {
       return text === undefined ? undefined : parseDurationMs(text);
     };
     const strategy = oneOf(LATE_STRATEGIES, value('late.strategy')) ?? 'drop';
-    const heldMs = strategy.startsWith('process') ? HOUR_MS : 0;
     const batchSize =
       this.overrides.get('batch_size') ?? known['batch_size'] ?? this.values.get('batch_size');
     return {
       emitChanges: oneOf(EMIT_CHANGES, value('emit.changes')) ?? 'snapshot',
       flush: value('emit.flush') !== 'false',
-      late: { strategy, allowedLatenessMs: duration('allowed.lateness') ?? heldMs },
+      late: {
+        strategy,
+        allowedLatenessMs: duration('allowed.lateness') ?? defaultLatenessMs(strategy),
+      },
       idleTimeoutMs: duration('source.idle-timeout') ?? 0,
       batchSize: batchSize === undefined || batchSize === 'adaptive' ? null : Number(batchSize),
       annotations: known,
