@@ -27,7 +27,7 @@ import type { JobProcessor } from './processors/job-processor.js';
 import { QueryAccounts } from './processors/query-accounts.js';
 import type { OnError } from './processors/query-accounts.js';
 import { QueryRun } from './processors/query-run.js';
-import type { PartitionedSettings } from './processors/partitioned/settings.js';
+import type { PartitionedSettings, ProcessingMode } from './processors/partitioned/settings.js';
 import { SimpleJobProcessor } from './processors/simple.js';
 import type { Script } from './sql/ast.js';
 import { parseScript } from './sql/parser.js';
@@ -38,6 +38,8 @@ export interface CompileOptions {
   readonly variables: (name: string) => string | undefined;
   /** --set key=value. */
   readonly settings: Readonly<Record<string, string>>;
+  /** From the environment and velo.yaml, by SET key: SET wins over them. Default: none. */
+  readonly defaults?: Readonly<Record<string, string>>;
   readonly changelog: boolean;
   /** --source table=URI. */
   readonly redirects: ReadonlyMap<string, string>;
@@ -61,6 +63,7 @@ export async function compileJob(options: CompileOptions): Promise<CompiledJob> 
   const quotedSchemas = await resolveQuotedSources(script, source, faults);
   const planned = planScript(script, source, {
     settings: options.settings,
+    defaults: options.defaults ?? {},
     changelog: options.changelog,
     quotedSchemas,
   });
@@ -114,6 +117,8 @@ export interface RunOptions {
   readonly durationMs: number | null;
   /** Physical rows per batch; null = the query's own or the default. */
   readonly batchRows: number | null;
+  /** How long a source collects; V2's is in `partitioned`. Default: batches. */
+  readonly mode?: ProcessingMode;
   readonly clock?: Clock;
   readonly notice: (line: string) => void;
   /** 'blackhole': every query writes to a digest instead of its own sink. */
