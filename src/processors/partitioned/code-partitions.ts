@@ -7,9 +7,11 @@
  *   table[((code0 << bits1) | code1) << bits2 | code2 …] = partition, UNKNOWN = not yet learned
  */
 import type { Batch } from '../../columnar/batch.js';
+import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { Dictionary } from '../../columnar/dictionary.js';
 import { combineHash, NULL_HASH } from '../../columnar/hash.js';
 import { partitionOfKey } from './key-hashes.js';
+import type { RowBuckets } from './row-buckets.js';
 
 /** More combinations than this are hashed: the table stays within a core's first cache. */
 const BITS_MAX = 14;
@@ -21,6 +23,8 @@ export class CodePartitions {
   private readonly bits: Int32Array;
   private readonly dictionaries: (Dictionary | null)[];
   private table = new Uint16Array(0);
+  /** Combination of codes by position among the selected rows. */
+  private places: Int32Array = new Int32Array(BATCH_ROWS_MAX);
 
   constructor(keys: readonly number[], partitions: number) {
     this.keys = keys;
@@ -47,14 +51,11 @@ export class CodePartitions {
     return true;
   }
 
-  /** Writes the partition of each row by position and counts them. */
-  place(
-    batch: Batch,
-    rows: Int32Array,
-    count: number,
-    places: Int32Array,
-    counts: Int32Array,
-  ): void {
+  /** Puts each row into the bucket of its partition; the batch must fit. */
+  sort(batch: Batch, rows: Int32Array, count: number, buckets: RowBuckets): void {
+    if (this.sortTwo(batch, rows, count, buckets)) return;
+    if (this.places.length < count) this.places = new Int32Array(count);
+    const { places } = this;
     for (let at = 0; at < this.keys.length; at += 1) {
       const column = batch.columns[this.keys[at]!]!;
       if (column.kind !== 'dict') return;
@@ -64,9 +65,28 @@ export class CodePartitions {
       if (column.nulls !== null) nullCodes(column.nulls, rows, count, places, 2 ** bits - 1);
     }
     for (let at = 0; at < count;) {
-      at = lookUp(this.table, places, at, count, counts);
-      if (at < count) this.learn(places[at]!);
+      at = sortPlaces(this.table, places, rows, at, count, buckets.rows, buckets.next);
+      for (let k = at; k < count && k < at + 2; k += 1) this.learn(places[k]!);
     }
+  }
+
+  /** Two keys without NULLs, in one pass; false when the batch's keys are not that. */
+  private sortTwo(batch: Batch, rows: Int32Array, count: number, buckets: RowBuckets): boolean {
+    if (this.keys.length !== 2) return false;
+    const first = batch.columns[this.keys[0]!]!;
+    const second = batch.columns[this.keys[1]!]!;
+    if (first.kind !== 'dict' || second.kind !== 'dict') return false;
+    if (first.nulls !== null || second.nulls !== null) return false;
+    const { table } = this;
+    const bits = this.bits[1]!;
+    const { rows: to, next } = buckets;
+    for (let at = 0; at < count;) {
+      at = sortTwoCodes(table, first.codes, second.codes, bits, rows, at, count, to, next);
+      for (let k = at; k < count && k < at + 2; k += 1) {
+        this.learn((first.codes[rows[k]!]! << bits) | second.codes[rows[k]!]!);
+      }
+    }
+    return true;
   }
 
   /** The value of a combination of codes decides, as it does for rows without codes. */
@@ -122,19 +142,70 @@ function nullCodes(
   }
 }
 
-/** Combinations become partitions, up to one that is not known yet; its position, or count. */
-function lookUp(
+/**
+ * Sorts rows up to a pair with a combination that is not known yet; its position, or count. Two
+ * rows a turn: a row that waits for its bucket's last place does not hold up the next one.
+ */
+function sortPlaces(
   table: Uint16Array,
   places: Int32Array,
+  rows: Int32Array,
   from: number,
   count: number,
-  counts: Int32Array,
+  to: Int32Array,
+  next: Int32Array,
 ): number {
-  for (let k = from; k < count; k += 1) {
+  let k = from;
+  for (; k < count - 1; k += 2) {
     const partition = table[places[k]!]!;
-    if (partition === UNKNOWN) return k;
-    places[k] = partition;
-    counts[partition]! += 1;
+    const second = table[places[k + 1]!]!;
+    if (partition === UNKNOWN || second === UNKNOWN) return k;
+    const at = next[partition]!;
+    to[at] = rows[k]!;
+    next[partition] = at + 1;
+    const secondAt = next[second]!;
+    to[secondAt] = rows[k + 1]!;
+    next[second] = secondAt + 1;
   }
+  if (k === count) return count;
+  const last = table[places[k]!]!;
+  if (last === UNKNOWN) return k;
+  to[next[last]!] = rows[k]!;
+  next[last]! += 1;
+  return count;
+}
+
+/** As sortPlaces, straight from the codes `a` and `b` of two keys. */
+function sortTwoCodes(
+  table: Uint16Array,
+  a: Int32Array,
+  b: Int32Array,
+  bits: number,
+  rows: Int32Array,
+  from: number,
+  count: number,
+  to: Int32Array,
+  next: Int32Array,
+): number {
+  let k = from;
+  for (; k < count - 1; k += 2) {
+    const row = rows[k]!;
+    const secondRow = rows[k + 1]!;
+    const partition = table[(a[row]! << bits) | b[row]!]!;
+    const second = table[(a[secondRow]! << bits) | b[secondRow]!]!;
+    if (partition === UNKNOWN || second === UNKNOWN) return k;
+    const at = next[partition]!;
+    to[at] = row;
+    next[partition] = at + 1;
+    const secondAt = next[second]!;
+    to[secondAt] = secondRow;
+    next[second] = secondAt + 1;
+  }
+  if (k === count) return count;
+  const row = rows[k]!;
+  const last = table[(a[row]! << bits) | b[row]!]!;
+  if (last === UNKNOWN) return k;
+  to[next[last]!] = row;
+  next[last]! += 1;
   return count;
 }

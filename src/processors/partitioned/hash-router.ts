@@ -1,14 +1,9 @@
 /**
- * Which partition each row goes to. Owns the hash of a row's key, the map from key groups to
- * partitions, and the sort of a batch's selected rows by partition. Key groups are those of
- * GroupedState.keyGroup for the same key, because snapshots move between partition counts by key
- * group: the hash is a function of SQL values, never of column kinds or codes. How the hash of a
- * column's values is computed is key-hashes.ts; which keys an edge has is plan/fragments. @hot
- *
- *   selected rows → partition by position → counts → starts → rows, grouped by partition
- *
- * Keys that are all codes of small dictionaries find their partition in a table of combinations of
- * codes; others are hashed row by row.
+ * Which partition each row goes to. Owns the strategies' routes: by the hash of a key, or all rows
+ * to one partition. Key groups are those of GroupedState.keyGroup for the same key, because
+ * snapshots move between partition counts by key group: the hash is a function of SQL values, never
+ * of column kinds or codes. Hashes are key-hashes.ts, keys of dictionary codes code-partitions.ts,
+ * the sort by partition is row-buckets.ts; which keys an edge has is plan/fragments. @hot
  */
 import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
@@ -18,6 +13,7 @@ import { keyGroupOf } from '../../state/key-groups.js';
 import { CodePartitions } from './code-partitions.js';
 import { identityRows } from './identity-rows.js';
 import { KEY_GROUPS, KeyHashes, partitionOfKey, partitionOfKeyGroup } from './key-hashes.js';
+import { RowBuckets } from './row-buckets.js';
 
 /** More partitions than key groups would stay without rows anyway. */
 const PARTITIONS_MAX = KEY_GROUPS * 32;
@@ -51,11 +47,10 @@ export class HashRouter {
   private readonly partitions: number;
   private readonly hashes: KeyHashes;
   private readonly codes: CodePartitions;
-  private readonly routed: RouteBuffer;
+  private readonly buckets: RowBuckets;
   private readonly whole: RouteBuffer;
-  private readonly counts: Int32Array;
-  /** By position among the selected rows: the key's hash or combination, then its partition. */
-  private places: Int32Array = new Int32Array(BATCH_ROWS_MAX);
+  /** By position among the selected rows: the hash of the key's columns so far. */
+  private running: Int32Array = new Int32Array(BATCH_ROWS_MAX);
 
   constructor(options: HashRouterOptions) {
     const { keys, types, partitions } = options;
@@ -63,29 +58,26 @@ export class HashRouter {
     this.partitions = partitions;
     this.hashes = new KeyHashes(keys, types);
     this.codes = new CodePartitions(keys, partitions);
-    this.routed = new RouteBuffer(partitions);
-    this.whole = new RouteBuffer(partitions);
-    this.counts = new Int32Array(partitions);
+    this.buckets = new RowBuckets(partitions);
+    this.whole = new RouteBuffer(1);
   }
 
   /** The partition of every selected row. Valid until the next call, or until the batch goes. */
   route(batch: Batch): RoutedRows {
-    const { routed, counts } = this;
     if (this.partitions === 1) return routeAll(batch, 0, 1, this.whole);
+    const { buckets } = this;
     const count = batch.selectedCount;
-    if (this.places.length < count) this.places = new Int32Array(count);
-    if (routed.rows.length < count) routed.rows = new Int32Array(count);
     const rows = batch.selection ?? identityRows(count);
-    counts.fill(0);
+    buckets.begin(count);
     if (this.codes.fits(batch)) {
-      this.codes.place(batch, rows, count, this.places, counts);
+      this.codes.sort(batch, rows, count, buckets);
     } else {
-      this.hashes.hash(batch, rows, count, this.places);
-      placeHashes(this.places, count, this.partitions, counts);
+      if (this.running.length < count) this.running = new Int32Array(count);
+      this.hashes.hash(batch, rows, count, this.running);
+      sortHashes(this.running, this.partitions, rows, count, buckets.rows, buckets.next);
     }
-    setStarts(counts, routed.starts);
-    scatter(rows, this.places, count, counts, routed.rows);
-    return routed;
+    buckets.finish();
+    return buckets;
   }
 
   /** Contiguous ranges of the key groups. */
@@ -116,42 +108,28 @@ export function routeAll(
   return reuse;
 }
 
-/** Hashes of keys before their finaliser, by position, become partitions. */
-function placeHashes(
-  places: Int32Array,
-  count: number,
+/** Puts rows into the buckets of their partitions, two a turn (see code-partitions). */
+function sortHashes(
+  running: Int32Array,
   partitions: number,
-  counts: Int32Array,
-): void {
-  for (let k = 0; k < count; k += 1) {
-    const partition = partitionOfKey(places[k]!, partitions);
-    places[k] = partition;
-    counts[partition]! += 1;
-  }
-}
-
-/** Counts become starts: `starts` for the reader, `counts` the next free place of each. */
-function setStarts(counts: Int32Array, starts: Int32Array): void {
-  let next = 0;
-  for (let partition = 0; partition < counts.length; partition += 1) {
-    starts[partition] = next;
-    next += counts[partition]!;
-    counts[partition] = starts[partition]!;
-  }
-  starts[counts.length] = next;
-}
-
-function scatter(
   rows: Int32Array,
-  places: Int32Array,
   count: number,
-  next: Int32Array,
   to: Int32Array,
+  next: Int32Array,
 ): void {
-  for (let k = 0; k < count; k += 1) {
-    const partition = places[k]!;
+  let k = 0;
+  for (; k < count - 1; k += 2) {
+    const partition = partitionOfKey(running[k]!, partitions);
+    const second = partitionOfKey(running[k + 1]!, partitions);
     const at = next[partition]!;
     to[at] = rows[k]!;
     next[partition] = at + 1;
+    const secondAt = next[second]!;
+    to[secondAt] = rows[k + 1]!;
+    next[second] = secondAt + 1;
   }
+  if (k === count) return;
+  const last = partitionOfKey(running[k]!, partitions);
+  to[next[last]!] = rows[k]!;
+  next[last]! += 1;
 }
