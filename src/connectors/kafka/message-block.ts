@@ -1,7 +1,7 @@
 /**
  * A block of records of one partition: values and keys packed into one byte buffer, offsets and
  * times in typed arrays. Owns the copy out of node-rdkafka's messages, whose buffers are external
- * memory and should die young; decoding is source.ts. Blocks are reused. @hot
+ * memory and should die young; decoding is block-decoder.ts. Blocks are reused. @hot
  *
  *   bytes  | value 0 | key 0 | value 1 | key 1 | … | 1 spare byte
  *            ^starts[0]
@@ -78,6 +78,11 @@ export class MessageBlock {
   takes(byteLength: number): boolean {
     if (this.rowCount === this.rowsMax) return false;
     return this.rowCount === 0 || this.byteLength + byteLength < BLOCK_BYTES_MAX;
+  }
+
+  /** Makes room for so many bytes and the spare one; what is there may be lost. */
+  reserve(byteLength: number): void {
+    if (byteLength + 1 > this.bytes.length) this.bytes = new Uint8Array(byteLength + 1);
   }
 
   /** Copies a message that takes() agreed to. */

@@ -13,6 +13,7 @@ import { INPUT_FORMATS } from '../../formats/decoder-registry.js';
 import type { InputFormat } from '../../formats/decoder-registry.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import { parseDurationMs } from '../../sql/durations.js';
+import { keyFieldNames, keyFields } from '../key-fields.js';
 
 export type StartPosition =
   | { readonly kind: 'earliest' }
@@ -125,6 +126,7 @@ const OWN_PROPERTIES = new Set([
 export function readOptions(table: TableDefinition): KafkaReadOptions {
   const options = new TableOptions(table);
   const groupId = options.text('properties.group.id');
+  keyFields(table);
   return {
     ...options.endpoint(),
     format: options.format(),
@@ -153,7 +155,7 @@ export function writeOptions(table: TableDefinition): KafkaWriteOptions {
     format: options.format(),
     csvDelimiter: options.csvDelimiter(),
     properties,
-    keyFields: keyFields === null ? null : keyFields.split(';').map((name) => name.trim()),
+    keyFields: keyFields === null ? null : keyFieldNames(keyFields),
     keyFormat: options.choice('key.format', ['json', 'raw']) as KeyFormat | null,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The records of one partition between librdkafka and its reader: a queue of blocks, bounded
  * together with its siblings by a FetchBudget. Owns the position (each offset once, in order) and
- * the end of a bounded read; what fills it is topic-reader.ts, what empties it source.ts. @hot
+ * the end of a bounded read; what fills it is topic-reader.ts, what empties it block-source.ts. @hot
  *
  * Positions: start ≤ handedTo ≤ fetchedTo. `fetchedTo` also moves over offsets that hold no record
  * for the reader: control records, compacted ranges, aborted transactions, tombstones.
@@ -46,7 +46,8 @@ export class PartitionQueue {
   tombstones = 0;
   /** Paused at librdkafka. */
   paused = false;
-  private handedTo: number;
+  /** Offset behind the last record that take() has handed out. */
+  handedTo: number;
   private readonly settings: QueueSettings;
   private readonly blocks: MessageBlock[] = [];
   private readonly free: MessageBlock[] = [];

@@ -1,7 +1,7 @@
 /**
  * Reads a topic through node-rdkafka: assigns the partitions at absolute offsets and moves messages
  * into their queues. Owns the fetch loop, its bounds (a budget, and pausing partitions whose reader
- * lags while another's waits), recovery and commits. Decoding is source.ts.
+ * lags while another's waits), recovery and commits. Who takes them is block-source.ts.
  *
  * The loop calls consume(n, callback), never the flowing consume(), which exhausts memory. While
  * messages wait in librdkafka it takes them without waiting; otherwise it waits for one, so that a
@@ -127,13 +127,16 @@ export class TopicReader {
     return this.queues.reduce((total, queue) => total + queue.tombstones, 0);
   }
 
-  /** Commits the positions to the group, those that moved; resolves when the broker agreed. */
-  async commit(): Promise<void> {
+  /**
+   * Commits the partitions' positions to the group, those that moved; resolves when the broker
+   * agreed.
+   */
+  async commit(positionOf: (partition: number) => number): Promise<void> {
     if (this.options.groupId === null || this.commitDone !== null) return;
     const { topic } = this.options;
     const moved = this.queues
-      .filter((queue) => this.committed.get(queue.partition) !== queue.position)
-      .map((queue) => ({ topic, partition: queue.partition, offset: queue.position }));
+      .map(({ partition }) => ({ topic, partition, offset: positionOf(partition) }))
+      .filter(({ partition, offset }) => this.committed.get(partition) !== offset);
     if (moved.length === 0) return;
     try {
       await this.sendCommit(moved);

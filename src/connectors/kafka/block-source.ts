@@ -1,0 +1,164 @@
+/**
+ * A topic as numbered blocks of undecoded messages, on the thread that has node-rdkafka. Owns what
+ * V1 and V2 ask of a split (next block, waiting, positions) and which offsets are committed: on V2
+ * those that all receivers have finished with, which may lie behind what was handed out. Fetching
+ * is topic-reader.ts, decoding is block-decoder.ts, the bytes between threads are message-wire.ts.
+ */
+import { ConnectorError } from '../../base/errors.js';
+import type { SourceRequest } from '../source.js';
+import { partsOf } from './block-decoder.js';
+import type { MessageBlock } from './message-block.js';
+import type { MessageBlockView } from './message-wire.js';
+import { readOptions } from './options.js';
+import type { PartitionQueue } from './partition-queue.js';
+import { openTopicReader } from './topic-reader.js';
+import type { TopicReader } from './topic-reader.js';
+
+/**
+ * Connects, finds the partitions and resolves their first and last offsets.
+ * Throws ConfigError SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE,
+ * TOPIC_NOT_FOUND, OFFSET_OUT_OF_RANGE or KAFKA, each within the table's 'connect.timeout' or so.
+ */
+export async function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlockReader> {
+  const options = readOptions(request.table);
+  const reader = await openTopicReader({
+    options,
+    parts: partsOf(request),
+    rowsMax: request.batchRowsMax,
+    clock: request.clock,
+    notice: request.notice,
+  });
+  return new KafkaBlockReader(reader, {
+    bounded: options.stop.kind !== 'unbounded',
+    topic: options.topic,
+    notice: request.notice,
+  });
+}
+
+interface ReaderFacts {
+  readonly bounded: boolean;
+  readonly topic: string;
+  readonly notice: (line: string) => void;
+}
+
+export class KafkaBlockReader {
+  readonly bounded: boolean;
+  /** One per partition of the topic, in their order. */
+  readonly splits: readonly KafkaBlockSplit[];
+  private readonly reader: TopicReader;
+  private readonly facts: ReaderFacts;
+
+  constructor(reader: TopicReader, facts: ReaderFacts) {
+    this.bounded = facts.bounded;
+    this.reader = reader;
+    this.facts = facts;
+    this.splits = reader.queues.map((queue) => new KafkaBlockSplit(reader, queue, facts.topic));
+  }
+
+  /** All receivers have finished every record of the split before `nextOffset`. */
+  commitThrough(split: number, nextOffset: number): void {
+    this.splits.find((each) => each.split === split)?.finishedThrough(nextOffset);
+  }
+
+  /** With a group id: commits what is finished; resolves when the broker agreed. */
+  async commit(): Promise<void> {
+    await this.reader.commit((partition) => this.finished(partition));
+  }
+
+  async close(): Promise<void> {
+    await this.reader.close();
+    const { tombstones } = this.reader;
+    if (tombstones === 0) return;
+    const { topic, notice } = this.facts;
+    notice(`topic "${topic}": ${tombstones} records without a value gave no row`);
+  }
+
+  private finished(partition: number): number {
+    const split = this.splits.find((each) => each.split === partition);
+    return split === undefined ? 0 : split.finishedTo();
+  }
+}
+
+export class KafkaBlockSplit {
+  readonly split: number;
+  private readonly reader: TopicReader;
+  private readonly queue: PartitionQueue;
+  private readonly topic: string;
+  private block: MessageBlock | null = null;
+  private sequence = 0;
+  private rows = 0;
+  /** Receivers have finished the records before this offset. */
+  private through: number;
+
+  constructor(reader: TopicReader, queue: PartitionQueue, topic: string) {
+    this.split = queue.partition;
+    this.reader = reader;
+    this.queue = queue;
+    this.topic = topic;
+    this.through = queue.position;
+  }
+
+  /** The next block, valid until the next call; the first call of any split begins to fetch. */
+  next(): MessageBlockView | 'wait' | 'end' {
+    const { reader, queue } = this;
+    if (reader.failure !== null) throw reader.failure;
+    reader.start();
+    if (this.block !== null) queue.release(this.block);
+    this.block = queue.take();
+    if (this.block === null) return queue.complete ? 'end' : 'wait';
+    reader.drained();
+    const view = {
+      split: this.split,
+      sequence: this.sequence,
+      block: this.block,
+      nextOffset: queue.handedTo,
+    };
+    this.sequence += 1;
+    this.rows += this.block.rowCount;
+    return view;
+  }
+
+  /** Resolves when next() may give something else than 'wait'. */
+  ready(): Promise<void> {
+    const { reader } = this;
+    if (reader.failure !== null) return Promise.resolve();
+    const ready = this.queue.ready();
+    reader.drained();
+    return ready;
+  }
+
+  /** Offset of the next record that was not handed out. */
+  position(): string {
+    return String(this.queue.position);
+  }
+
+  /** Before the first next(): start at a position() of an earlier run. */
+  seek(position: string): void {
+    const offset = Number(position);
+    if (!/^\d+$/.test(position) || !Number.isSafeInteger(offset)) {
+      throw new ConnectorError('OFFSET_OUT_OF_RANGE', {
+        message: `"${position}" is no offset of topic "${this.topic}" partition ${this.split}`,
+      });
+    }
+    this.queue.startAt(offset);
+    this.through = offset;
+  }
+
+  /** Records handed out so far. */
+  rowsRead(): number {
+    return this.rows;
+  }
+
+  finishedThrough(nextOffset: number): void {
+    this.through = Math.max(this.through, nextOffset);
+  }
+
+  /**
+   * Where a restart would go on. When everything handed out is finished, that is also behind
+   * offsets that hold no record: control records, tombstones, what compaction left out.
+   */
+  finishedTo(): number {
+    const { queue } = this;
+    return this.through >= queue.handedTo ? queue.position : this.through;
+  }
+}
