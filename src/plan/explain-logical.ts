@@ -22,6 +22,7 @@ export function describeLogical(query: LogicalQuery): ExplainedQuery {
   return {
     id: query.id,
     facts: [`into ${query.sink ?? 'stdout'}`, ...emit],
+    note: null,
     root: describeNode(query.root),
   };
 }

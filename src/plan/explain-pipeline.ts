@@ -1,9 +1,12 @@
 /**
  * The pipeline plan in EXPLAIN's words: ids, schemas, keys, emission, windows, watermarks, lateness
- * and state signatures, one line per fact. Columns are shown by name.
+ * and state signatures, one line per fact. Columns are shown by name. What moves on V2 is
+ * explain-fragments.ts.
  */
 import { assertNever } from '../base/assert.js';
 import type { ExplainedNode, ExplainedQuery } from './explain.js';
+import { exchangeText, partitionsText } from './explain-fragments.js';
+import type { ExplainedPartitions } from './explain-fragments.js';
 import { schemaText } from './explain-logical.js';
 import { expressionText, valueText } from './expression-text.js';
 import type { BoundExpression } from './expression.js';
@@ -21,7 +24,10 @@ import type {
 import type { Schema } from './schema.js';
 import { frameText, windowText } from './signature.js';
 
-export function describePipeline(query: QueryPlan): ExplainedQuery {
+export function describePipeline(
+  query: QueryPlan,
+  partitions: ExplainedPartitions,
+): ExplainedQuery {
   const { sink, settings } = query;
   const key = sink.keyColumns.map((at) => sink.schema[at]?.name ?? `$${at}`);
   const target = sink.table === null ? 'stdout' : `${sink.table.name} (${sink.table.connector})`;
@@ -34,17 +40,23 @@ export function describePipeline(query: QueryPlan): ExplainedQuery {
       ...(query.changelog ? ['with changelog'] : []),
       ...(settings.batchSize === null ? [] : [`batches of ${settings.batchSize}`]),
     ],
-    root: describeNode(query.root),
+    note: partitionsText(query, partitions),
+    root: describeNode(query.root, partitions),
   };
 }
 
-function describeNode(node: PipelineNode): ExplainedNode {
+function describeNode(node: PipelineNode, partitions: ExplainedPartitions): ExplainedNode {
+  const details = [...detailsOf(node), exchangeText(partitions, node), stateText(node)];
   return {
     title: node.id,
-    details: detailsOf(node).filter((detail) => detail !== ''),
+    details: details.filter((detail) => detail !== ''),
     mode: node.mode,
-    inputs: pipelineInputs(node).map(describeNode),
+    inputs: pipelineInputs(node).map((input) => describeNode(input, partitions)),
   };
+}
+
+function stateText(node: PipelineNode): string {
+  return 'signature' in node ? `state ${node.signature}` : '';
 }
 
 function detailsOf(node: PipelineNode): readonly string[] {
@@ -71,8 +83,6 @@ function detailsOf(node: PipelineNode): readonly string[] {
         names('by ', node.input.schema, node.keys),
         ...node.aggregates.map((call) => callText(call, node.input.schema)),
         `emit ${node.emission}${node.distinct ? ', new groups only' : ''}`,
-        exchange(node.input.schema, node.keys),
-        `state ${node.signature}`,
       ];
     case 'window-aggregate':
       return windowDetails(node);
@@ -87,8 +97,6 @@ function detailsOf(node: PipelineNode): readonly string[] {
           ? 'buffers do not expire'
           : `expires after ${node.expiry.inactivityMs} ms of ${nameOf(node.input.schema, node.expiry.column)}`,
         ...node.calls.map((call) => callText(call, node.input.schema)),
-        exchange(node.input.schema, node.partitionBy),
-        `state ${node.signature}`,
       ];
     case 'over':
       return [
@@ -96,16 +104,12 @@ function detailsOf(node: PipelineNode): readonly string[] {
         `order by ${nameOf(node.input.schema, node.timeColumn)}`,
         ...node.calls.map((call) => callText(call, node.input.schema)),
         lateText(node.late),
-        exchange(node.input.schema, node.partitionBy),
-        `state ${node.signature}`,
       ];
     case 'top-n':
       return [
         `first ${node.limit}${node.rankColumn ? ', with row number' : ''}`,
         names('partition by ', node.input.schema, node.partitionBy),
         sortText('order by ', node.orderBy, node.input.schema),
-        exchange(node.input.schema, node.partitionBy),
-        `state ${node.signature}`,
       ];
     case 'join':
       return [
@@ -115,16 +119,12 @@ function detailsOf(node: PipelineNode): readonly string[] {
           return `on ${nameOf(node.left.schema, key)} = ${other}`;
         }),
         node.condition === null ? '' : `and ${shown(node.condition, node.schema)}`,
-        exchange(node.left.schema, node.leftKeys),
-        `state ${node.signature}`,
       ];
     case 'sort':
       return [
         sortText('by ', node.keys, node.schema),
         node.limit === null ? '' : `first ${node.limit} rows`,
         node.windowEnd === null ? 'at the end of input' : 'when a window ends',
-        exchange(node.schema, []),
-        `state ${node.signature}`,
       ];
     case 'limit':
       return [`${node.count} rows`];
@@ -159,16 +159,7 @@ function windowDetails(node: WindowAggregateNode): readonly string[] {
     ...node.aggregates.map((call) => callText(call, schema)),
     `emit ${node.emission}${node.flush ? '' : ', no flush at the end of input'}`,
     lateText(node.late),
-    exchange(schema, node.keys),
-    `state ${node.signature}`,
   ];
-}
-
-/** Where V2 moves rows to the partition of their key; V1 has one partition. */
-function exchange(schema: Schema, keys: readonly number[]): string {
-  return keys.length === 0
-    ? 'exchange on v2: all rows to one partition'
-    : names('exchange on v2: by ', schema, keys);
 }
 
 function lateText(late: LatePolicy): string {

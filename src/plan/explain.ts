@@ -4,13 +4,18 @@
  * explain-pipeline.ts.
  */
 import { assertNever } from '../base/assert.js';
+import { explainPartitions } from './explain-fragments.js';
+import type { ExplainedPartitions } from './explain-fragments.js';
 import { describeLogical } from './explain-logical.js';
 import { describePipeline } from './explain-pipeline.js';
-import type { JobPlan } from './pipeline-plan.js';
+import type { PartitioningStrategy } from './fragments.js';
+import type { JobPlan, QueryPlan } from './pipeline-plan.js';
 
 export interface ExplainOptions {
   readonly stage: 'logical' | 'pipeline';
   readonly format: 'text' | 'json' | 'mermaid';
+  /** How rows go to partitions on V2; null, the default: as each query decides. */
+  readonly strategy?: PartitioningStrategy | null;
 }
 
 /** A node of a plan as people read it. */
@@ -25,19 +30,25 @@ export interface ExplainedNode {
 export interface ExplainedQuery {
   readonly id: string;
   readonly facts: readonly string[];
+  /** A line of its own below the facts, or null. */
+  readonly note: string | null;
   readonly root: ExplainedNode;
 }
 
+/** Throws ConfigError FLAG_INVALID when the strategy does not fit a query. */
 export function explain(plan: JobPlan, options: ExplainOptions): string {
   const queries =
     options.stage === 'logical'
       ? plan.logical.map(describeLogical)
-      : plan.queries.map(describePipeline);
+      : plan.queries.map((query) => describePipeline(query, partitionsOf(query, options)));
   switch (options.format) {
     case 'text':
       return [...queries.map(queryText), ...warningText(plan)].join('\n');
     case 'json': {
-      const shown = options.stage === 'logical' ? plan.logical : plan.queries;
+      const shown =
+        options.stage === 'logical'
+          ? plan.logical
+          : plan.queries.map((query) => ({ ...query, v2: partitionsOf(query, options) }));
       return JSON.stringify(
         { stage: options.stage, queries: shown, warnings: plan.warnings },
         plain,
@@ -49,6 +60,10 @@ export function explain(plan: JobPlan, options: ExplainOptions): string {
     default:
       return assertNever(options.format);
   }
+}
+
+function partitionsOf(query: QueryPlan, options: ExplainOptions): ExplainedPartitions {
+  return explainPartitions(query, options.strategy ?? null);
 }
 
 /** Spans are noise, BIGINTs digits, an unbounded frame text; JSON has none of them. */
@@ -63,7 +78,15 @@ function warningText(plan: JobPlan): readonly string[] {
 }
 
 function queryText(query: ExplainedQuery): string {
-  return [`${query.id}: ${query.facts.join('; ')}`, ...treeLines(query.root, '', '')].join('\n');
+  return [
+    `${query.id}: ${query.facts.join('; ')}`,
+    ...noteOf(query),
+    ...treeLines(query.root, '', ''),
+  ].join('\n');
+}
+
+function noteOf({ note }: ExplainedQuery): readonly string[] {
+  return note === null ? [] : [note];
 }
 
 /** `first` stands before the node's title, `rest` before everything below it. */
@@ -103,7 +126,7 @@ function mermaid(queries: readonly ExplainedQuery[]): string {
     const root = draw(query.root);
     const sink = `${root}_sink`;
     lines.push(
-      `  ${sink}(["${quoted([query.id, ...query.facts].join('<br/>')).replaceAll('#lt;br/>', '<br/>')}"])`,
+      `  ${sink}(["${quoted([query.id, ...query.facts, ...noteOf(query)].join('<br/>')).replaceAll('#lt;br/>', '<br/>')}"])`,
     );
     lines.push(`  ${root} -->${query.root.mode === null ? '' : `|${query.root.mode}|`} ${sink}`);
   }

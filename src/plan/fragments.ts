@@ -19,8 +19,6 @@ export type {
   ExchangeEdge,
   FragmentPlan,
   PartitioningStrategy,
-  Routing,
-  SourceFragment,
   StatefulFragment,
 } from './fragment-plan.js';
 export { PARTITIONING_STRATEGIES } from './fragment-plan.js';
