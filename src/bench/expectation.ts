@@ -4,9 +4,10 @@
  * numbers that share no code with the engine. Also checks a digest against them (law 12).
  */
 import type { DigestSummary } from '../connectors/row-digest.js';
-import { hashBytes } from '../columnar/hash.js';
+import { expectTrades } from './expectation-trades.js';
+import type { GroupPlaces } from './group-places.js';
 import type { BuiltinId, FixtureOptions } from './scenario.js';
-import { timeBaseMs } from './scenario.js';
+import { textHash } from './text-hash.js';
 
 /** Expected sums by column name: bigint = exact mod 2^64, number = to 1e-9 relative. */
 export interface Expectation {
@@ -14,36 +15,37 @@ export interface Expectation {
   readonly sums: Readonly<Record<string, bigint | number>>;
 }
 
-const WINDOW_MS = 60_000;
 const RELATIVE_TOLERANCE = 1e-9;
 
-export function expectBuiltin(id: BuiltinId, options: FixtureOptions): Expectation {
+/** `places` is where V2 keeps each group: a snapshot holds the groups of one partition. */
+export function expectBuiltin(
+  id: BuiltinId,
+  options: FixtureOptions,
+  places: GroupPlaces | null = null,
+): Expectation {
   switch (id) {
     case '0':
       return expectSelect(options.records);
     case '1':
       return expectRowsWindow(options.records);
     case '2':
-      return expectTrades(options, new ChangedGroup(), Number.POSITIVE_INFINITY);
+      return expectTrades(options, { kind: 'changed' }, false);
     case '3a':
-      return expectTrades(options, new ClosedWindow(), WINDOW_MS);
+      return expectTrades(options, { kind: 'closed' }, true);
     case '3b': {
-      const rows = options.changes === 'delta' ? new ChangedGroup() : new Snapshot();
-      return expectTrades(options, rows, WINDOW_MS);
+      const changed = options.changes === 'delta';
+      return expectTrades(
+        options,
+        changed ? { kind: 'changed' } : { kind: 'snapshot', places },
+        true,
+      );
     }
   }
 }
 
 /** Scenario 2 under EMIT FINAL: each group's last state, once. */
 export function expectFinalGroups(options: FixtureOptions): Expectation {
-  return expectTrades(options, new ClosedWindow(), Number.POSITIVE_INFINITY);
-}
-
-const encoder = new TextEncoder();
-
-function textHash(text: string): number {
-  const bytes = encoder.encode(text);
-  return hashBytes(bytes, 0, bytes.length) >>> 0;
+  return expectTrades(options, { kind: 'closed' }, false);
 }
 
 function expectSelect(records: number): Expectation {
@@ -97,167 +99,6 @@ function expectRowsWindow(records: number): Expectation {
     symbols += BigInt(hashes[symbol] as number);
   }
   return { rows: records, sums: { symbol: symbols, ...sums } };
-}
-
-/** Running state of the groups of one window. */
-interface Groups {
-  readonly count: Float64Array;
-  readonly price: Float64Array;
-  readonly quantity: Float64Array;
-  readonly value: Float64Array;
-}
-
-/** Which rows an emission gives; adds them up in `total`. */
-interface Emission {
-  /** After group `group` took a record. */
-  changed(groups: Groups, group: number, total: Totals): void;
-  /** The window is over. */
-  closed(groups: Groups, total: Totals): void;
-}
-
-class Totals {
-  rows = 0;
-  trader = 0n;
-  symbol = 0n;
-  count = 0n;
-  quantity = 0n;
-  average = 0;
-  value = 0;
-  readonly traderHashes: readonly number[];
-  readonly symbolHashes: readonly number[];
-
-  constructor(groups: number) {
-    const all = Array.from({ length: groups }, (_, group) => group);
-    this.traderHashes = all.map((group) => textHash(`TRADER${group % 20}`));
-    this.symbolHashes = all.map((group) =>
-      textHash(`SYM${groups === 200 ? Math.floor(group / 20) % 10 : group % 10}`),
-    );
-  }
-
-  addGroup(groups: Groups, group: number): void {
-    const count = groups.count[group] as number;
-    this.rows += 1;
-    this.trader += BigInt(this.traderHashes[group] as number);
-    this.symbol += BigInt(this.symbolHashes[group] as number);
-    this.count += BigInt(count);
-    this.quantity += BigInt(groups.quantity[group] as number);
-    this.average += (groups.price[group] as number) / count;
-    this.value += groups.value[group] as number;
-  }
-}
-
-class ChangedGroup implements Emission {
-  changed(groups: Groups, group: number, total: Totals): void {
-    total.addGroup(groups, group);
-  }
-  closed(): void {
-    // Closing emits nothing more.
-  }
-}
-
-class ClosedWindow implements Emission {
-  changed(): void {
-    // Rows come when the window closes.
-  }
-  closed(groups: Groups, total: Totals): void {
-    groups.count.forEach((count, group) => {
-      if (count > 0) total.addGroup(groups, group);
-    });
-  }
-}
-
-/** Every group present after every record, by keeping the sums over the present groups. */
-class Snapshot implements Emission {
-  private present = 0;
-  private trader = 0n;
-  private symbol = 0n;
-  private count = 0;
-  private quantity = 0;
-  private value = 0;
-  private average = 0;
-  private averages: Float64Array = new Float64Array(0);
-
-  changed(groups: Groups, group: number, total: Totals): void {
-    if (this.averages.length === 0) this.averages = new Float64Array(groups.count.length);
-    if (groups.count[group] === 1) {
-      this.present += 1;
-      this.trader += BigInt(total.traderHashes[group] as number);
-      this.symbol += BigInt(total.symbolHashes[group] as number);
-    }
-    const average = (groups.price[group] as number) / (groups.count[group] as number);
-    this.average += average - (this.averages[group] as number);
-    this.averages[group] = average;
-    this.count = groups.count.reduce(sum, 0);
-    this.quantity = groups.quantity.reduce(sum, 0);
-    this.value = groups.value.reduce(sum, 0);
-    total.rows += this.present;
-    total.trader += this.trader;
-    total.symbol += this.symbol;
-    total.count += BigInt(this.count);
-    total.quantity += BigInt(this.quantity);
-    total.average += this.average;
-    total.value += this.value;
-  }
-
-  closed(): void {
-    this.present = 0;
-    this.trader = 0n;
-    this.symbol = 0n;
-    this.average = 0;
-    this.averages.fill(0);
-  }
-}
-
-function sum(total: number, value: number): number {
-  return total + value;
-}
-
-function expectTrades(
-  { records, groups: groupCount, stepMs }: FixtureOptions,
-  emission: Emission,
-  windowMs: number,
-): Expectation {
-  const total = new Totals(groupCount);
-  const groups: Groups = {
-    count: new Float64Array(groupCount),
-    price: new Float64Array(groupCount),
-    quantity: new Float64Array(groupCount),
-    value: new Float64Array(groupCount),
-  };
-  const base = timeBaseMs(stepMs);
-  let windowEnd = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < records; i += 1) {
-    const time = base + i * stepMs;
-    if (time >= windowEnd) {
-      if (windowEnd > 0) emission.closed(groups, total);
-      for (const cells of Object.values(groups) as Float64Array[]) cells.fill(0);
-      windowEnd = windowMs === Number.POSITIVE_INFINITY ? windowMs : nextWindowEnd(time, windowMs);
-    }
-    const group = i % groupCount;
-    const price = 100 + (i % 50);
-    const quantity = 100 + (i % 1000);
-    groups.count[group] = (groups.count[group] as number) + 1;
-    groups.price[group] = (groups.price[group] as number) + price;
-    groups.quantity[group] = (groups.quantity[group] as number) + quantity;
-    groups.value[group] = (groups.value[group] as number) + price * quantity;
-    emission.changed(groups, group, total);
-  }
-  if (records > 0) emission.closed(groups, total);
-  return {
-    rows: total.rows,
-    sums: {
-      trader_id: total.trader,
-      symbol: total.symbol,
-      trade_count: total.count,
-      avg_price: total.average,
-      total_quantity: total.quantity,
-      total_value: total.value,
-    },
-  };
-}
-
-function nextWindowEnd(time: number, windowMs: number): number {
-  return (Math.floor(time / windowMs) + 1) * windowMs;
 }
 
 /** What differs, in words; empty when the digest is as expected. */

@@ -20,10 +20,10 @@ import { openDuckDb } from './peers-duckdb.js';
 import type { DuckDbPeer } from './peers-duckdb.js';
 import { loopPeer } from './peers-loop.js';
 import { environmentLine } from './report.js';
-import { runTrial } from './runner.js';
-import { fixtureVariables, selectScenarios } from './scenario.js';
+import { selectScenarios } from './scenario.js';
 import type { BuiltinId, FixtureOptions, Scenario } from './scenario.js';
 import { median } from './statistics.js';
+import { runTrial, trialTask } from './trial-process.js';
 
 /** Velostream's best path that loses nothing, records per second at 100,000 records (targets.md). */
 const VELOSTREAM: Readonly<Record<BuiltinId, number>> = {
@@ -144,18 +144,8 @@ async function veloRate(
   redirects: readonly (readonly [string, string])[],
   faults: string[],
 ): Promise<number> {
-  const variables = fixtureVariables(fixture);
-  const warmup = { ...fixture, records: Math.min(fixture.records, 1_000_000) };
-  const outcome = await runTrial({
-    sourceName: scenario.file,
-    text: work.final ? scenario.text.replace(/;\s*$/, ' EMIT FINAL;') : scenario.text,
-    variables,
-    warmupVariables: fixtureVariables(warmup),
-    warmups: 2,
-    settings: {},
-    redirects,
-    batchRows: null,
-  });
+  const text = work.final ? scenario.text.replace(/;\s*$/, ' EMIT FINAL;') : scenario.text;
+  const outcome = await runTrial(trialTask(scenario, fixture, { text, redirects }));
   faults.push(...digestFaults(expected, outcome.digest));
   return outcome.rowsIn / outcome.seconds;
 }

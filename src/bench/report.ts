@@ -5,7 +5,7 @@
 import type { ChalkInstance } from 'chalk';
 import Table from 'cli-table3';
 import type { BenchEnvironment } from './environment.js';
-import type { BenchResult } from './runner.js';
+import type { BenchResult } from './results.js';
 
 const BAR_WIDTH = 40;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -16,79 +16,99 @@ export function environmentLine(environment: BenchEnvironment): string {
   return `${cpu}, ${cores} cores, Node ${node}, ${build}, load ${load}`;
 }
 
+interface Column {
+  readonly head: string;
+  readonly align: 'left' | 'right';
+  readonly cell: (result: BenchResult, color: ChalkInstance) => string;
+  /** Only where some result has more than one thread. */
+  readonly v2Only?: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'scenario', align: 'left', cell: (result) => `${result.scenario} ${result.title}` },
+  { head: 'arch', align: 'left', cell: (result) => result.arch },
+  { head: 'P×W', align: 'left', cell: (result) => `${result.partitions}×${result.workers}` },
+  {
+    head: 'source',
+    align: 'left',
+    cell: ({ source, groups }) => (groups === 20 ? source : `${source}, ${groups} groups`),
+  },
+  { head: 'rows in', align: 'right', cell: (result) => count(result.rowsIn) },
+  { head: 'rows out', align: 'right', cell: (result) => count(result.rowsOut) },
+  {
+    head: 'verified',
+    align: 'left',
+    cell: ({ verified }, color) => (verified ? color.green('true') : color.red('false')),
+  },
+  {
+    head: 'rec/s',
+    align: 'right',
+    cell: (result, color) => color.bold(rate(result.recordsPerSecond.median)),
+  },
+  {
+    head: '95 % interval',
+    align: 'right',
+    cell: (result) => result.recordsPerSecond.ci95.map(rate).join(' – '),
+  },
+  { head: 'rows out/s', align: 'right', cell: (result) => rate(result.rowsOutPerSecond) },
+  { head: '÷ V1', align: 'right', cell: ({ ratioToV1 }) => ratioText(ratioToV1), v2Only: true },
+  { head: 'efficiency', align: 'right', cell: efficiencyText, v2Only: true },
+  { head: 'latency', align: 'left', cell: (result) => kindText(result) },
+  { head: 'p50', align: 'right', cell: (result) => time(result.latencyUs.p50) },
+  { head: 'p95', align: 'right', cell: (result) => time(result.latencyUs.p95) },
+  { head: 'p99', align: 'right', cell: (result) => time(result.latencyUs.p99) },
+  { head: 'cpu s', align: 'right', cell: (result) => result.cpuSeconds.toFixed(2) },
+  {
+    head: 'memory',
+    align: 'right',
+    cell: (result) => `${(result.rssPeakBytes / 2 ** 20).toFixed(0)} MiB`,
+  },
+];
+
 export function resultTable(results: readonly BenchResult[], color: ChalkInstance): string {
+  const parallel = results.some((result) => result.arch === 'v2');
+  const columns = COLUMNS.filter((column) => parallel || column.v2Only !== true);
   const table = new Table({
-    head: [
-      'scenario',
-      'arch',
-      'P×W',
-      'source',
-      'rows in',
-      'rows out',
-      'verified',
-      'rec/s',
-      '95 % interval',
-      'rows out/s',
-      'p50',
-      'p95',
-      'p99',
-      'cpu s',
-      'memory',
-    ],
-    colAligns: [
-      'left',
-      'left',
-      'left',
-      'left',
-      'right',
-      'right',
-      'left',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-    ],
-    style: { head: color.level === 0 ? [] : ['cyan'], border: color.level === 0 ? [] : ['gray'] },
+    head: columns.map((column) => column.head),
+    colAligns: columns.map((column) => column.align),
+    style: tableStyle(color),
   });
-  for (const result of results) table.push(tableRow(result, color));
+  for (const result of results) table.push(columns.map((column) => column.cell(result, color)));
   return table.toString();
 }
 
-function tableRow(result: BenchResult, color: ChalkInstance): string[] {
-  const { recordsPerSecond, latencyUs } = result;
-  return [
-    `${result.scenario} ${result.title}`,
-    result.arch,
-    `${result.partitions}×${result.workers}`,
-    result.groups === 20 ? result.source : `${result.source}, ${result.groups} groups`,
-    count(result.rowsIn),
-    count(result.rowsOut),
-    result.verified ? color.green('true') : color.red('false'),
-    color.bold(rate(recordsPerSecond.median)),
-    recordsPerSecond.ci95.map(rate).join(' – '),
-    rate(result.rowsOutPerSecond),
-    time(latencyUs.p50),
-    time(latencyUs.p95),
-    time(latencyUs.p99),
-    result.cpuSeconds.toFixed(2),
-    `${(result.rssPeakBytes / 2 ** 20).toFixed(0)} MiB`,
-  ];
+export function tableStyle(color: ChalkInstance): { head: string[]; border: string[] } {
+  return { head: color.level === 0 ? [] : ['cyan'], border: color.level === 0 ? [] : ['gray'] };
+}
+
+/** Rows out where snapshots hold less on V2, and says so. */
+function ratioText(ratio: BenchResult['ratioToV1']): string {
+  if (ratio === null) return '–';
+  return `${ratio.median.toFixed(2)}${ratio.of === 'records' ? '' : ' rows out'}`;
+}
+
+function efficiencyText({ efficiency, aboveCores, arch }: BenchResult): string {
+  const share = efficiency === null ? '–' : `${(efficiency * 100).toFixed(0)} %`;
+  return arch === 'v2' && aboveCores ? `${share} above cores` : share;
+}
+
+function kindText({ latencyUs, rate: paced }: BenchResult): string {
+  if (latencyUs.kind === 'service') return 'service';
+  return paced === null ? 'open loop' : `open loop, ${rate(paced)}/s`;
 }
 
 export function histograms(result: BenchResult, color: ChalkInstance): string {
-  const title = color.bold(`${result.scenario} ${result.title}`);
+  const { scenario, title, latencyUs } = result;
   const latency = bars(
     result.latencySteps.map(([us, records]) => ({ label: `≥ ${time(us)}`, size: records })),
     (records) => count(records),
   );
   const throughput = bars(rateBuckets(result.rates), (intervals) => `${intervals} intervals`);
   return [
-    title,
-    `  service time per record (time from reading its batch to its rows being out)`,
+    color.bold(`${scenario} ${title}${engineOf(result)}`),
+    latencyUs.kind === 'service'
+      ? `  service time per record (time from reading its batch to its rows being out)`
+      : `  open-loop latency per record (time from when it was due to its rows being out)`,
     ...latency,
     `  throughput per 100 ms interval, records per second`,
     ...throughput,
@@ -129,15 +149,21 @@ function rateBuckets(rates: readonly number[]): Bar[] {
 
 export function faultLines(results: readonly BenchResult[]): string[] {
   return results.flatMap((result) =>
-    result.faults.map((fault) => `scenario ${result.scenario} does not verify: ${fault}`),
+    result.faults.map(
+      (fault) => `scenario ${result.scenario}${engineOf(result)} does not verify: ${fault}`,
+    ),
   );
 }
 
-function count(value: number): string {
+function engineOf({ arch, partitions, workers }: BenchResult): string {
+  return arch === 'v1' ? '' : `, v2 ${partitions}×${workers}`;
+}
+
+export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function rate(perSecond: number): string {
+export function rate(perSecond: number): string {
   if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} M`;
   if (perSecond >= 1e3) return `${(perSecond / 1e3).toFixed(1)} K`;
   return perSecond.toFixed(0);

@@ -1,13 +1,16 @@
 /**
  * One trial, in a process of its own: compile, warm up on fewer records, run, report. Reads its
  * task as one JSON argument and sends one message to its parent. Owns no judgement: the digest is
- * compared by the parent.
+ * compared by the parent. The task and the outcome are what two builds that are compared have in
+ * common: fields are added, never renamed.
  */
-import { BlackholeSink } from '../connectors/blackhole.js';
 import type { DigestSummary } from '../connectors/row-digest.js';
 import { compileJob, createJob } from '../job.js';
+import type { RunOptions } from '../job.js';
 import type { Percentiles } from '../metrics/histogram.js';
 import type { JobResult } from '../processors/job-processor.js';
+import type { PartitionedSettings } from '../processors/partitioned/settings.js';
+import { SlowedSink } from './slowed-sink.js';
 
 export interface TrialTask {
   readonly sourceName: string;
@@ -15,9 +18,25 @@ export interface TrialTask {
   readonly variables: Readonly<Record<string, string>>;
   readonly warmupVariables: Readonly<Record<string, string>>;
   readonly warmups: number;
+  /** Measured runs inside the process; the fastest is reported. */
+  readonly repeats: number;
   readonly settings: Readonly<Record<string, string>>;
   readonly redirects: readonly (readonly [string, string])[];
   readonly batchRows: number | null;
+  /** null: V1. */
+  readonly partitioned: PartitionedSettings | null;
+  /** Rows per second that the generator releases; null: as fast as they are taken. */
+  readonly rate: number | null;
+  /** V1 only: makes the work take so much longer (0.15: 15 %), to see that a comparison says so. */
+  readonly slowdown: number;
+}
+
+/** One partition over all queries. */
+export interface PartitionRows {
+  readonly partition: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly watermarkMs: number | null;
 }
 
 export interface TrialOutcome {
@@ -25,15 +44,20 @@ export interface TrialOutcome {
   readonly rowsOut: number;
   readonly rowsFailed: number;
   readonly digest: DigestSummary;
+  /** Which partitions did what; one line for all of V1. */
+  readonly partitions: readonly PartitionRows[];
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly rssPeakBytes: number;
+  readonly latencyKind: 'service' | 'open-loop';
   readonly latencyUs: Percentiles;
   readonly latencyHdr: string;
   /** [lower bound in µs, records] of 1-2-5 steps. */
   readonly latencySteps: readonly (readonly [number, number])[];
   readonly intervalMs: number;
   readonly intervalRows: readonly number[];
+  /** Of every measured run, in order. */
+  readonly repeats: readonly { readonly seconds: number; readonly cpuSeconds: number }[];
 }
 
 export type TrialMessage =
@@ -43,7 +67,8 @@ export type TrialMessage =
 async function runOnce(
   task: TrialTask,
   variables: Readonly<Record<string, string>>,
-): Promise<{ result: JobResult; digest: DigestSummary }> {
+  rate: number | null,
+): Promise<JobResult> {
   const job = await compileJob({
     source: { name: task.sourceName, text: task.text },
     variables: (name) => variables[name],
@@ -52,48 +77,76 @@ async function runOnce(
     redirects: new Map(task.redirects),
     limit: null,
   });
-  const sinks: BlackholeSink[] = [];
-  const processor = createJob(job, {
+  const slowed: Pick<RunOptions, 'sinkFor'> =
+    task.slowdown > 0 ? { sinkFor: (query) => new SlowedSink(query, task.slowdown) } : {};
+  return createJob(job, {
     sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
+    sink: 'blackhole',
     onError: 'fail',
     deadLetter: null,
     durationMs: null,
     batchRows: task.batchRows,
+    partitioned: task.partitioned,
+    rate,
     notice: () => undefined,
-    sinkFor: (query) => {
-      const { table, schema, keyColumns } = query.sink;
-      const notice = (): void => undefined;
-      const sink = new BlackholeSink({ table, schema, keyColumns, changelog: false, notice });
-      sinks.push(sink);
-      return sink;
-    },
-  });
-  const result = await processor.start();
-  const digest = sinks.at(-1)?.summary() ?? { rows: 0, columns: [] };
-  return { result, digest };
+    ...slowed,
+  }).start();
 }
 
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] ?? '{}') as TrialTask;
-  for (let run = 0; run < task.warmups; run += 1) await runOnce(task, task.warmupVariables);
-  const { result, digest } = await runOnce(task, task.variables);
+  for (let run = 0; run < task.warmups; run += 1) {
+    await runOnce(task, task.warmupVariables, null);
+  }
+  let best = await runOnce(task, task.variables, task.rate);
+  const repeats = [best];
+  while (repeats.length < task.repeats) {
+    const result = await runOnce(task, task.variables, task.rate);
+    repeats.push(result);
+    if (result.seconds < best.seconds) best = result;
+  }
   send({
     kind: 'done',
     outcome: {
-      rowsIn: result.rowsRead,
-      rowsOut: result.rowsOut,
-      rowsFailed: result.rowsFailed,
-      digest,
-      seconds: result.seconds,
-      cpuSeconds: result.cpuSeconds,
-      rssPeakBytes: result.rssPeakBytes,
-      latencyUs: result.latencyUs.percentiles(),
-      latencyHdr: result.latencyUs.encoded(),
-      latencySteps: result.latencyUs.steps(),
-      intervalMs: result.intervals.intervalMs,
-      intervalRows: result.intervals.rows,
+      ...outcomeOf(best),
+      repeats: repeats.map(({ seconds, cpuSeconds }) => ({ seconds, cpuSeconds })),
     },
   });
+}
+
+function outcomeOf(result: JobResult): Omit<TrialOutcome, 'repeats'> {
+  return {
+    rowsIn: result.rowsRead,
+    rowsOut: result.rowsOut,
+    rowsFailed: result.rowsFailed,
+    digest: result.digests.at(-1) ?? { rows: 0, columns: [] },
+    partitions: partitionsOf(result),
+    seconds: result.seconds,
+    cpuSeconds: result.cpuSeconds,
+    rssPeakBytes: result.rssPeakBytes,
+    latencyKind: result.latencyKind,
+    latencyUs: result.latencyUs.percentiles(),
+    latencyHdr: result.latencyUs.encoded(),
+    latencySteps: result.latencyUs.steps(),
+    intervalMs: result.intervals.intervalMs,
+    intervalRows: result.intervals.rows,
+  };
+}
+
+function partitionsOf(result: JobResult): PartitionRows[] {
+  const rows = new Map<number, PartitionRows>();
+  for (const { partition, rowsIn, rowsOut, watermarkMs } of result.queries.flatMap(
+    (query) => query.partitions,
+  )) {
+    const other = rows.get(partition);
+    rows.set(partition, {
+      partition,
+      rowsIn: rowsIn + (other?.rowsIn ?? 0),
+      rowsOut: rowsOut + (other?.rowsOut ?? 0),
+      watermarkMs: other?.watermarkMs ?? watermarkMs,
+    });
+  }
+  return [...rows.values()].sort((a, b) => a.partition - b.partition);
 }
 
 function send(message: TrialMessage): void {

@@ -6,6 +6,7 @@ import { ConfigError, SqlError, SqlFaults, VeloError } from '../base/errors.js';
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof SqlFaults || error instanceof SqlError) return 2;
+  if (error instanceof VeloError && error.key === 'BASELINE_MISMATCH') return 4;
   if (error instanceof ConfigError) return 2;
   if (error instanceof VeloError && error.key === 'VERIFICATION_FAILED') return 3;
   return 1;

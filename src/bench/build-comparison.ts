@@ -1,0 +1,167 @@
+/**
+ * Two installed builds side by side: every lane is run by one and the other in turn, A B B A …,
+ * each trial in a process of its own, and judged round by round. Owns the schedule and the sizes;
+ * when a lane counts as slower is comparison.ts.
+ *
+ * The trials are the builds' own (dist/bench/trial.js): what they have in common is TrialTask and
+ * TrialOutcome, whose fields are only ever added. Every output is verified by this build.
+ */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ConfigError, VeloError } from '../base/errors.js';
+import type { ComparisonOptions } from './comparison.js';
+import { engineName, fixtureOf, laneExpectation } from './lanes.js';
+import type { BenchEngine, Lane } from './lanes.js';
+import { compareMeasure } from './result-file.js';
+import type { LaneComparison } from './result-file.js';
+import { fastestCpuRate, fastestRate, outcomeFaults } from './results.js';
+import type { BuiltinId, Scenario } from './scenario.js';
+import type { Round } from './statistics.js';
+import { runTrial, trialTask } from './trial-process.js';
+import type { TrialOutcome } from './trial.js';
+
+export interface Build {
+  readonly name: string;
+  readonly trialEntry: string;
+  /** Planted, to see that it is noticed (bench:gate); 0 otherwise. */
+  readonly slowdown: number;
+}
+
+export interface BuildComparisonOptions extends ComparisonOptions {
+  readonly scenarios: readonly Scenario[];
+  readonly engines: readonly BenchEngine[];
+  /** null: small enough for many rounds. */
+  readonly records: number | null;
+  readonly groups: 20 | 200;
+  readonly stepMs: number;
+  readonly rounds: number;
+  /** Measured runs in each trial; the fastest counts. */
+  readonly repeats: number;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly onProgress: (line: string) => void;
+}
+
+/** With ten rounds a difference in every round gives p = 0.002. */
+export const ROUNDS = 10;
+/** What other load does to a moment it does not do to the best of five. */
+export const REPEATS = 5;
+
+/** About 50 ms of V1: many short runs tell more than few long ones when the machine drifts. */
+const RECORDS: Readonly<Record<BuiltinId, number>> = {
+  '0': 3_000_000,
+  '1': 600_000,
+  '2': 1_000_000,
+  '3a': 1_500_000,
+  '3b': 150_000,
+};
+const FILE_RECORDS = 500_000;
+/** V2's workers are new threads in each run, whose kernels have to be optimised first. */
+const V2_FACTOR = 6;
+/** Warm-ups before the measured runs, the first of which are a warm-up as well. */
+const WARMUPS = 1;
+
+/** The build in a folder with bin/velo.js, compiled. */
+export function installedBuild(folder: string): Build {
+  const trialEntry = resolve(folder, 'dist/bench/trial.js');
+  if (existsSync(resolve(folder, 'bin/velo.js')) && existsSync(trialEntry)) {
+    return { name: folder, trialEntry, slowdown: 0 };
+  }
+  throw new ConfigError('FLAG_INVALID', {
+    message: `"${folder}" is no build of velo: it has no bin/velo.js and dist/bench/trial.js`,
+    hint: 'give two result files, or two folders in which "npm install" was run',
+  });
+}
+
+interface ComparedLane {
+  readonly lane: Lane;
+  readonly speed: Round[];
+  readonly cost: Round[];
+}
+
+export async function compareBuilds(
+  before: Build,
+  after: Build,
+  options: BuildComparisonOptions,
+): Promise<readonly LaneComparison[]> {
+  const repeats = (await bothRepeat(before, after, options)) ? options.repeats : 1;
+  const lanes: ComparedLane[] = options.scenarios.flatMap((scenario) =>
+    options.engines.map((engine) => ({
+      lane: comparedLane(scenario, engine, options, repeats),
+      speed: [],
+      cost: [],
+    })),
+  );
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const { lane, speed, cost } of lanes) {
+      const name = `scenario ${lane.scenario.id}, ${engineName(lane.engine)}`;
+      options.onProgress(`${name}, round ${round + 1} of ${options.rounds}`);
+      const pair = round % 2 === 0 ? [before, after] : [after, before];
+      const outcomes = new Map<Build, TrialOutcome>();
+      for (const build of pair) outcomes.set(build, await measured(build, lane));
+      const [a, b] = [outcomes.get(before), outcomes.get(after)] as [TrialOutcome, TrialOutcome];
+      speed.push({ before: [fastestRate(a)], after: [fastestRate(b)] });
+      cost.push({ before: [fastestCpuRate(a)], after: [fastestCpuRate(b)] });
+    }
+  }
+  return lanes.flatMap(({ lane, speed, cost }) => {
+    const name = `${lane.scenario.id} ${engineName(lane.engine)}`;
+    return [
+      compareMeasure({ lane: name, measure: 'rec/s' }, speed, options),
+      compareMeasure({ lane: name, measure: 'rec/cpu s' }, cost, options),
+    ];
+  });
+}
+
+function comparedLane(
+  scenario: Scenario,
+  engine: BenchEngine,
+  options: BuildComparisonOptions,
+  repeats: number,
+): Lane {
+  const usual = scenario.builtin === null ? FILE_RECORDS : RECORDS[scenario.builtin];
+  const factor = engine.partitioned === null ? 1 : V2_FACTOR;
+  const fixture = fixtureOf(options, options.records ?? usual * factor);
+  const { batchRows, partitioned } = engine;
+  const { settings } = options;
+  const warmups = WARMUPS;
+  const task = trialTask(scenario, fixture, { batchRows, partitioned, settings, repeats, warmups });
+  const expected = laneExpectation(scenario, fixture, engine);
+  return { scenario, engine, fixture, expected, task };
+}
+
+/** An outcome whose output is right. */
+async function measured(build: Build, lane: Lane): Promise<TrialOutcome> {
+  const task = { ...lane.task, slowdown: build.slowdown };
+  const found: AnyOutcome = await runTrial(task, build.trialEntry);
+  // Builds older than V2 ignore how the task wants to be partitioned.
+  if (lane.engine.partitioned !== null && found.partitions === undefined) {
+    throw new ConfigError('FLAG_INVALID', { message: `build "${build.name}" knows no v2` });
+  }
+  const { seconds, cpuSeconds, repeats = [{ seconds, cpuSeconds }], partitions = [] } = found;
+  const outcome: TrialOutcome = { ...found, repeats, partitions };
+  const faults = outcomeFaults(lane, outcome);
+  if (faults.length === 0) return outcome;
+  throw new VeloError('VERIFICATION_FAILED', {
+    message: `scenario ${lane.scenario.id} of build "${build.name}" does not verify: ${faults.join(', ')}`,
+  });
+}
+
+/** An older build's outcome has no repeats and no partitions. */
+type AnyOutcome = Omit<TrialOutcome, 'repeats' | 'partitions'> &
+  Partial<Pick<TrialOutcome, 'repeats' | 'partitions'>>;
+
+/** The best of five of one build and the best of one of the other would not be a comparison. */
+async function bothRepeat(
+  before: Build,
+  after: Build,
+  options: BuildComparisonOptions,
+): Promise<boolean> {
+  const [scenario] = options.scenarios;
+  if (scenario === undefined || options.repeats === 1) return false;
+  const task = trialTask(scenario, fixtureOf(options, 1000), { warmups: 0 });
+  for (const build of [before, after]) {
+    const outcome: AnyOutcome = await runTrial(task, build.trialEntry);
+    if (outcome.repeats === undefined) return false;
+  }
+  return true;
+}

@@ -1,0 +1,130 @@
+/**
+ * What is measured side by side: each scenario on each engine is a lane. Owns how a lane's fixture,
+ * task and expected output follow from the options, also where a rate must be found first; running
+ * and judging is runner.ts.
+ */
+import { ConfigError } from '../base/errors.js';
+import type { PartitionedSettings } from '../processors/partitioned/settings.js';
+import { expectBuiltin } from './expectation.js';
+import type { Expectation } from './expectation.js';
+import { fileExpectation, writeFixture } from './fixture.js';
+import { groupPlaces } from './group-places.js';
+import type { FixtureOptions, Scenario } from './scenario.js';
+import { runTrial, trialTask } from './trial-process.js';
+import type { TrialTask } from './trial.js';
+
+export type BenchSource = 'generated' | 'file';
+
+/** One way to run a job. */
+export interface BenchEngine {
+  /** null: V1. */
+  readonly partitioned: PartitionedSettings | null;
+  /** Physical rows per batch at most, on V1; null: the default. */
+  readonly batchRows: number | null;
+}
+
+/** Rows per second the generator releases; 'half' of what the lane sustains; 'max': no limit. */
+export type BenchRate = number | 'half' | 'max';
+
+export interface BenchOptions {
+  readonly scenarios: readonly Scenario[];
+  readonly engines: readonly BenchEngine[];
+  /** null: each scenario's own default. */
+  readonly records: number | null;
+  readonly groups: 20 | 200;
+  readonly stepMs: number;
+  readonly source: BenchSource;
+  readonly rate: BenchRate;
+  readonly runs: number;
+  readonly warmups: number;
+  /** Measured runs in each trial; the fastest counts. */
+  readonly repeats: number;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly seed: number;
+  readonly onProgress: (line: string) => void;
+}
+
+export interface Lane {
+  readonly scenario: Scenario;
+  readonly engine: BenchEngine;
+  readonly fixture: FixtureOptions;
+  /** null: nothing known to compare with. */
+  readonly expected: Expectation | null;
+  readonly task: TrialTask;
+}
+
+/** A paced run lasts so long unless --records says otherwise: enough for 99.9 % of a latency. */
+const PACED_SECONDS = 3;
+
+export function engineName({ partitioned }: BenchEngine): string {
+  if (partitioned === null) return 'v1';
+  return `v2 ${partitioned.partitions}×${partitioned.workers}`;
+}
+
+/** The lanes of one scenario, which take turns. The fixture file, if any, goes to `folder`. */
+export async function makeLanes(
+  scenario: Scenario,
+  options: BenchOptions,
+  folder: string,
+): Promise<readonly Lane[]> {
+  if (options.source === 'file' && options.rate !== 'max') {
+    throw new ConfigError('FLAG_INVALID', {
+      message: '--rate paces generated records, not a file',
+      hint: 'leave --source or --rate away',
+    });
+  }
+  const records = options.records ?? scenario.records;
+  const redirects =
+    options.source === 'file'
+      ? await writeFixture(scenario, fixtureOf(options, records), folder, options.onProgress)
+      : [];
+  const lanes: Lane[] = [];
+  for (const engine of options.engines) {
+    const base = { repeats: options.repeats, warmups: options.warmups, redirects };
+    const { batchRows, partitioned } = engine;
+    const engineTask = { ...base, settings: options.settings, batchRows, partitioned };
+    const rate = await laneRate(scenario, options, engineTask);
+    const paced = rate === null ? records : Math.min(scenario.records, rate * PACED_SECONDS);
+    const fixture = fixtureOf(options, options.records ?? Math.max(1, Math.round(paced)));
+    options.onProgress(
+      `scenario ${scenario.id}, ${engineName(engine)}: what must come out of ${fixture.records} records`,
+    );
+    const expected = laneExpectation(scenario, fixture, engine);
+    const task = trialTask(scenario, fixture, { ...engineTask, rate });
+    lanes.push({ scenario, engine, fixture, expected, task });
+  }
+  return lanes;
+}
+
+export function fixtureOf(
+  options: Pick<BenchOptions, 'groups' | 'stepMs' | 'settings'>,
+  records: number,
+): FixtureOptions {
+  const changes = options.settings['emit.changes'] === 'delta' ? 'delta' : 'snapshot';
+  return { records, groups: options.groups, stepMs: options.stepMs, changes };
+}
+
+/** With 'half', one trial finds out what the lane sustains. */
+async function laneRate(
+  scenario: Scenario,
+  options: BenchOptions,
+  engineTask: Partial<TrialTask>,
+): Promise<number | null> {
+  if (options.rate === 'max') return null;
+  if (options.rate !== 'half') return options.rate;
+  options.onProgress(`scenario ${scenario.id}: what rate is sustained`);
+  const fixture = fixtureOf(options, options.records ?? scenario.records);
+  const { rowsIn, seconds } = await runTrial(trialTask(scenario, fixture, engineTask));
+  return Math.max(1, Math.floor(rowsIn / seconds / 2));
+}
+
+export function laneExpectation(
+  scenario: Scenario,
+  fixture: FixtureOptions,
+  { partitioned }: BenchEngine,
+): Expectation | null {
+  if (scenario.builtin === null) return fileExpectation(scenario);
+  const places =
+    partitioned === null ? null : groupPlaces({ ...partitioned, groups: fixture.groups });
+  return expectBuiltin(scenario.builtin, fixture, places);
+}

@@ -1,0 +1,73 @@
+/**
+ * Starts a trial in a process of its own and waits for its outcome. Owns the process, its time
+ * limit and what its failure is called; the trial itself is trial.ts, of this build or another.
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { VeloError } from '../base/errors.js';
+import { fixtureVariables } from './scenario.js';
+import type { FixtureOptions, Scenario } from './scenario.js';
+import type { TrialMessage, TrialOutcome, TrialTask } from './trial.js';
+
+/** No trial may take longer; a hang becomes an error. */
+const TRIAL_LIMIT_MS = 600_000;
+/** Records of a warm-up: enough for every kernel to be optimised. */
+const WARMUP_RECORDS_MAX = 1_000_000;
+
+const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
+
+/** A trial of the scenario on V1 as fast as it goes, with two warm-ups, except for what is given. */
+export function trialTask(
+  scenario: Scenario,
+  fixture: FixtureOptions,
+  more: Partial<TrialTask> = {},
+): TrialTask {
+  const warmup = { ...fixture, records: Math.min(fixture.records, WARMUP_RECORDS_MAX) };
+  return {
+    sourceName: scenario.file,
+    text: scenario.text,
+    variables: fixtureVariables(fixture),
+    warmupVariables: fixtureVariables(warmup),
+    warmups: 2,
+    repeats: 1,
+    settings: {},
+    redirects: [],
+    batchRows: null,
+    partitioned: null,
+    rate: null,
+    slowdown: 0,
+    ...more,
+  };
+}
+
+/** `entry`: the compiled trial.js of the build to measure; this one's by default. */
+export function runTrial(task: TrialTask, entry: string = OWN_ENTRY): Promise<TrialOutcome> {
+  return new Promise((resolve, reject) => {
+    const child = fork(entry, [JSON.stringify(task)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), TRIAL_LIMIT_MS);
+    let message: TrialMessage | null = null;
+    child.on('message', (received) => {
+      message = received as TrialMessage;
+    });
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      if (message?.kind === 'done') resolve(message.outcome);
+      else reject(trialError(message, code, signal));
+    });
+  });
+}
+
+function trialError(
+  message: TrialMessage | null,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): VeloError {
+  const reason = message?.kind === 'failed' ? message.message : `exit ${code ?? signal}`;
+  return new VeloError('WORKER_DIED', { message: `a benchmark trial failed: ${reason}` });
+}
