@@ -234,9 +234,8 @@ export interface IntervalSnapshot {
   readonly partitions: readonly PartitionDelta[];
 }
 
-/** The counters that one-second snapshots keep, in the order of RateWindow's columns. */
+/** The counters that one-second snapshots keep. Rates are those of the first. */
 const KEPT = ['rowsIn', 'rowsOut', 'rowsLate', 'rowsFailed', 'batches'] as const;
-const ROWS_IN = 0;
 const HISTORY_SECONDS = 120;
 
 /** Reads the cells on the main thread. Only tick() changes the registry, and nothing the cells. */
@@ -286,10 +285,10 @@ export class PartitionRegistry {
    * 0.95 s if the job is that old); before the first tick, since the start.
    */
   rates(): readonly number[] {
-    const rates = this.window.rates(this.clock.monotonicNs(), this.totals());
-    return Array.from({ length: this.cells.partitions }, (_, partition) => {
-      return rates[partition * KEPT.length + ROWS_IN] as number;
-    });
+    return this.window.rates(this.cells.partitions, () => ({
+      timeNs: this.clock.monotonicNs(),
+      totals: this.totals(),
+    }));
   }
 
   /** Partitions whose rate is more than twice the average of the others'. */
@@ -297,13 +296,12 @@ export class PartitionRegistry {
     return hotPartitions(this.rates());
   }
 
-  /** The one-second snapshots that are kept, oldest first. */
+  /** The one-second snapshots that are kept, oldest first: all of them add up to the counters. */
   history(): readonly IntervalSnapshot[] {
     return this.window.intervals().map(({ seconds, deltas }) => ({
       seconds,
       partitions: Array.from({ length: this.cells.partitions }, (_, partition) => {
-        const at = partition * KEPT.length;
-        const entries = KEPT.map((name, column) => [name, deltas[at + column] as number]);
+        const entries = KEPT.map((name, at) => [name, deltas[this.columnOf(at, partition)]]);
         // KEPT names every field of a delta.
         return Object.fromEntries(entries) as Record<(typeof KEPT)[number], number>;
       }),
@@ -311,13 +309,18 @@ export class PartitionRegistry {
   }
 
   private totals(): Float64Array {
-    for (let partition = 0; partition < this.cells.partitions; partition += 1) {
-      for (const [column, name] of KEPT.entries()) {
-        const at = partition * KEPT.length + column;
-        this.scratch[at] = this.cells.sum(partition, PartitionCounter[name]);
+    for (const [at, name] of KEPT.entries()) {
+      for (let partition = 0; partition < this.cells.partitions; partition += 1) {
+        const total = this.cells.sum(partition, PartitionCounter[name]);
+        this.scratch[this.columnOf(at, partition)] = total;
       }
     }
     return this.scratch;
+  }
+
+  /** Counter by counter, so that the rows in of all partitions are neighbours. */
+  private columnOf(kept: number, partition: number): number {
+    return kept * this.cells.partitions + partition;
   }
 }
 
