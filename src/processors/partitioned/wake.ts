@@ -69,7 +69,10 @@ export class WakeCell {
     return outcome === 'timed-out' ? 'timeout' : 'woken';
   }
 
-  /** Owner: lets the event loop run meanwhile, and keeps it alive. One sleep at a time. */
+  /**
+   * Owner: lets the event loop run meanwhile, and keeps it alive. One sleep at a time. A timeout of
+   * 1 ms or more is kept to within a millisecond.
+   */
   async sleepAsync(ticket: number, timeoutMs: number): Promise<WakeReason> {
     if (timeoutMs < 1) {
       const outcome = this.sleep(ticket, timeoutMs);
@@ -87,7 +90,7 @@ export class WakeCell {
           timedOut = true;
           Atomics.notify(this.words, WAKES);
         },
-        Math.min(timeoutMs, TIMER_MS_MAX),
+        Math.min(Math.ceil(timeoutMs), TIMER_MS_MAX),
       );
       await wait.value;
       clearTimeout(timer);
