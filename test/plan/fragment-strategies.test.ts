@@ -134,6 +134,15 @@ describe('a strategy asked for', () => {
     ).toEqual(['<0> by [split]', '<1> by [split]', 'sink']);
   });
 
+  it('sticky does not look for one split in a source of several', () => {
+    expect(
+      cutOf(
+        'SELECT a.n FROM (SELECT k, COUNT(*) AS n FROM g GROUP BY k) AS a JOIN spread ON spread.k = a.k',
+        'sticky',
+      ).at(-1),
+    ).toMatch(/^2 /);
+  });
+
   it('partial groups are sent by hash, never by split', () => {
     expect(cutOf(FINAL, 'sticky')[0]).toBe('scan-1 → <0> by [split]');
   });
