@@ -372,7 +372,7 @@ describe('what an edge knows', () => {
     expect(flush('false')).toEqual([false, false]);
     expect(fragmentsOf(CHANGES).edges[0]!.flush).toBe(true);
     const behind =
-      'SELECT COUNT(*) AS n FROM (SELECT ts, SUM(amount) OVER (ROWS WINDOW BUFFER 5 ROWS PARTITION BY name) AS s FROM t) WINDOW TUMBLING(ts, 1m)';
+      'SELECT SUM(s) AS s FROM (SELECT ts, SUM(amount) OVER (ROWS WINDOW BUFFER 5 ROWS PARTITION BY name) AS s FROM t) WINDOW TUMBLING(ts, 1m)';
     const query = queryOf(behind, { settings: { 'emit.flush': 'false' } });
     const { edges } = planFragments(query, { strategy: null });
     expect(edges.map((edge) => edge.flush)).toEqual([false, false]);
