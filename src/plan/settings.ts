@@ -55,9 +55,9 @@ export const ENGINE_SETTINGS: Readonly<Record<string, Takes>> = {
 const SETTINGS = { ...PLAN_SETTINGS, ...ENGINE_SETTINGS };
 
 /** Flink's names for the same, and its settings that say nothing to velo. */
-const FLINK_NAMES: Readonly<Record<string, string>> = {
-  'table.exec.source.idle-timeout': 'source.idle-timeout',
-};
+const FLINK_NAMES: ReadonlyMap<string, string> = new Map([
+  ['table.exec.source.idle-timeout', 'source.idle-timeout'],
+]);
 const FLINK_PREFIXES =
   /^(table|pipeline|execution|parallelism|sql-client|state|restart-strategy|taskmanager|jobmanager)\./;
 
@@ -73,7 +73,7 @@ const ANNOTATIONS: Readonly<Record<string, Takes | null>> = {
 
 /** velo's name of a SET key: Flink's aliases are its own keys. */
 export function settingName(key: string): string {
-  return FLINK_NAMES[key] ?? key;
+  return FLINK_NAMES.get(key) ?? key;
 }
 
 /** How long windows stay open for late rows when nothing says so. */

@@ -2,7 +2,7 @@
  * The command as a user meets it: exit codes, errors with position and hint, stdout for data and
  * stderr for talk, ^C, formats, bad input of every kind, each in bounded time.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -342,11 +342,152 @@ describe('velo check and explain', () => {
   });
 
   it('every command has --help with an example', async () => {
-    for (const command of ['run', 'bench', 'explain', 'check']) {
+    for (const command of ['run', 'bench', 'explain', 'check', 'config', 'completion']) {
       const { exit, stdout } = await velo([command, '--help']);
       expect(exit).toBe(0);
       expect(stdout).toContain('Example');
     }
+  });
+});
+
+describe('settings', () => {
+  const home = join(folder, 'settings');
+  mkdirSync(home);
+  writeFileSync(join(home, 'velo.yaml'), 'format: csv\nbatch_size: 5\nemit_changes: delta\n');
+  const generator =
+    "CREATE TABLE g (i BIGINT, k BIGINT AS i % 2, ts BIGINT AS i) WITH ('connector' = 'generator', 'rows' = '3');";
+  const sql = file('settings.sql', `${generator}\n-- @batch_size: 2\nSELECT i FROM g;`);
+
+  it('come from velo.yaml of the working directory, or from --config', async () => {
+    const own = await velo(['run', '-q', sql], { cwd: home });
+    expect(own.stdout).toBe('i\n0\n1\n2\n');
+    const other = file('other.yaml', 'format: markdown\n');
+    const given = await velo(['run', '-q', sql, '--config', other], { cwd: home });
+    expect(given.stdout).toMatch(/\| *i *\|/);
+  });
+
+  it('win in their order: flag, file, environment, velo.yaml', async () => {
+    const env = { VELO_FORMAT: 'jsonl', VELO_BATCH_SIZE: '3' };
+    expect((await velo(['run', '-q', sql], { cwd: home, env })).stdout).toMatch(/^\{"i":0\}/);
+    const flags = ['--format', 'csv', '--ring-size', '64'];
+    const run = await velo(['run', '-q', sql, ...flags], { cwd: home, env });
+    expect(run.stdout).toMatch(/^i\n/);
+    const config = ['config', sql, '--format', 'json', '--ring-size', '64'];
+    const { exit, stdout } = await velo(config, { cwd: home, env });
+    expect(exit).toBe(0);
+    const { schema, settings } = JSON.parse(stdout) as { schema: number; settings: object };
+    expect(schema).toBe(1);
+    expect(settings).toMatchObject({
+      partition_buffer_size: { value: 64, origin: 'flag --ring-size' },
+      batch_size: { value: 2, origin: `annotation ${sql}:2` },
+      format: { value: 'jsonl', origin: 'environment VELO_FORMAT' },
+      emit_changes: { value: 'delta', origin: 'velo.yaml:3' },
+      'throttle.max_delay': { value: '10ms', origin: 'default' },
+      dead_letter: { value: null, origin: 'default' },
+    });
+  });
+
+  it('are listed with their origins, without a file too', async () => {
+    const { exit, stdout, stderr } = await velo(['config', '--workers', '2'], { cwd: home });
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^processor_architecture +v2 +implied by workers \(flag --workers\)$/m);
+    expect(stdout).toMatch(/^num_partitions +2 +as many as workers \(flag --workers\)$/m);
+    expect(stdout).toMatch(/^format +csv +velo\.yaml:1$/m);
+    expect(stdout).toMatch(/^throttle\.min_delay +0\.1ms +default$/m);
+    expect(stdout + stderr).not.toContain('\u001b');
+  });
+
+  it('reach the plan: explain shows what run does', async () => {
+    const query = `${generator} SELECT k, COUNT(*) AS n FROM g GROUP BY k WINDOW TUMBLING(ts, 1s) EMIT CHANGES`;
+    const job = file('delta.sql', query);
+    const { stdout: rows } = await velo(['run', '-q', job], { cwd: home });
+    expect(rows).toBe('k,n\n0,1\n1,1\n0,2\n');
+    const { stdout } = await velo(['explain', job], { cwd: home });
+    expect(stdout).toContain('delta');
+    const { stdout: snapshots } = await velo(['run', '-q', job, '--set', 'emit.changes=snapshot'], {
+      cwd: home,
+    });
+    expect(snapshots).not.toBe(rows);
+  });
+
+  it('that V1 can follow run end to end', async () => {
+    for (const flags of [
+      ['--arch', 'v1', '--mode', 'individual'],
+      ['--mode', 'batch', '--batch-size', '2'],
+      ['--batch-size', 'adaptive'],
+      ['--on-error', 'skip'],
+    ]) {
+      const { exit, stdout, stderr } = await velo(['run', '--format', 'jsonl', sql, ...flags]);
+      expect({ exit, stdout }).toEqual({ exit: 0, stdout: '{"i":0}\n{"i":1}\n{"i":2}\n' });
+      expect(stderr).toContain('v1 · 1 partition · 1 worker · ');
+    }
+  });
+
+  it.each([
+    [['--partitions', '0'], 'VELO_FLAG_INVALID', 'from 1 to 1024'],
+    [['--arch', 'v3'], 'VELO_FLAG_INVALID', 'one of v1, v2'],
+    [['--arch', 'v1', '--partitions', '8'], 'VELO_FLAG_INVALID', 'take v2'],
+    [['--partitioning', 'hsah'], 'VELO_FLAG_INVALID', 'did you mean "hash"'],
+    [['--config', 'no-such.yaml'], 'VELO_CONFIG_INVALID', 'path given to --config'],
+    [['--set', 'num_partition=3'], 'VELO_SETTING_INVALID', 'did you mean "num_partitions"'],
+    [['--set', 'num_partitions=3000'], 'VELO_FLAG_INVALID', 'from 1 to 1024'],
+    [['--mode', 'individual', '--batch-size', 'adaptive'], 'VELO_FLAG_INVALID', 'one of the two'],
+  ])('%j is refused with exit 2', async (flags, code, hint) => {
+    const { exit, stdout, stderr } = await velo(['run', sql, ...flags]);
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    expect(stderr).toContain(`error[${code}]`);
+    expect(stderr).toContain(hint);
+  });
+
+  it('of a bad velo.yaml are refused with the line and a suggestion, by check as well', async () => {
+    const bad = file('bad.yaml', 'format: csv\nnum_partition: 3\n');
+    for (const command of ['run', 'config']) {
+      const { exit, stderr } = await velo([command, sql, '--config', bad]);
+      expect(exit).toBe(2);
+      expect(stderr).toContain(`${bad}:2:1\n2 | num_partition: 3`);
+      expect(stderr).toContain('hint: did you mean "num_partitions"?');
+    }
+    const annotated = file('annotated.sql', `${generator}\n-- @workers: 999\nSELECT i FROM g;`);
+    const { exit, stderr } = await velo(['check', annotated]);
+    expect(exit).toBe(2);
+    expect(stderr).toContain('annotated.sql:2:1');
+  });
+});
+
+describe('velo completion', () => {
+  it('completes commands and flags in bash', async () => {
+    const { stdout } = await velo(['completion', 'bash']);
+    const script = file('completion.bash', stdout);
+    const { spawnSync } = await import('node:child_process');
+    const complete = (...typed: readonly string[]): string[] => {
+      const words = typed.map((word) => `'${word}'`).join(' ');
+      const text = `source ${script}; COMP_WORDS=(velo ${words}); COMP_CWORD=${typed.length}; _velo; echo "\${COMPREPLY[@]}"`;
+      const run = spawnSync('bash', ['-c', text], { encoding: 'utf8', timeout: 10_000 });
+      expect(run.stderr).toBe('');
+      return run.stdout.trim().split(' ');
+    };
+    expect(complete('co')).toEqual(['config', 'completion']);
+    expect(complete('run', '--part')).toEqual(['--partitions', '--partitioning']);
+    expect(complete('run', '-e', 'x', '--dead')).toEqual(['--dead-letter']);
+    expect(complete('run', 'que')).toEqual(['']);
+  });
+
+  it.each([
+    ['zsh', /^#compdef velo\n/, /'--partitions\[/],
+    ['fish', /^# velo completion for fish\n/, /seen_subcommand_from run' -l partitions -r -d '/],
+  ])('knows every command in %s', async (shell, start, flag) => {
+    const { exit, stdout } = await velo(['completion', shell]);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(start);
+    expect(stdout).toMatch(flag);
+    for (const command of ['run', 'bench', 'explain', 'check', 'config', 'completion'])
+      expect(stdout).toContain(command);
+  });
+
+  it('refuses a shell that it does not know', async () => {
+    const { exit, stderr } = await velo(['completion', 'tcsh']);
+    expect(exit).toBe(2);
+    expect(stderr).toContain('choose one of bash, zsh, fish');
   });
 });
 

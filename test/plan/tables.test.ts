@@ -219,10 +219,26 @@ describe('settings', () => {
     expect(faults.map(({ key, span }) => [key, span])).toEqual([['SETTING_INVALID', undefined]]);
   });
 
+  it('of the engine are let through, the size of batches counts', () => {
+    const plan = planOf(
+      "SET 'num_partitions' = 'auto'; SET 'batch_size' = '9'; SELECT id FROM t;\n-- @batch_size: 7\nSELECT id FROM t;",
+    );
+    expect(plan.queries.map(({ settings }) => settings.batchSize)).toEqual([9, 7]);
+    const sizes = (given: object): (number | null)[] =>
+      planOf('-- @batch_size: 7\nSELECT id FROM t; SELECT id FROM t;', given).queries.map(
+        ({ settings }) => settings.batchSize,
+      );
+    expect(sizes({ defaults: { batch_size: '5' } })).toEqual([7, 5]);
+    expect(sizes({ settings: { batch_size: '5' } })).toEqual([5, 5]);
+    expect(sizes({ settings: { batch_size: 'adaptive' } })).toEqual([null, null]);
+  });
+
   it.each([
     ["SET 'nope' = '1'", "SETTING_INVALID SET 'nope' = '1'"],
     ["SET 'allowed.lateness' = 'long'", "SETTING_INVALID SET 'allowed.lateness' = 'long'"],
     ["SET 'emit.flush' = 'maybe'", "SETTING_INVALID SET 'emit.flush' = 'maybe'"],
+    ["SET 'workers' = 'many'", "SETTING_INVALID SET 'workers' = 'many'"],
+    ["SET 'constructor' = '1'", "SETTING_INVALID SET 'constructor' = '1'"],
   ])('%s', (sql, fault) => expect(faultsOf(sql)).toEqual([fault]));
 });
 
@@ -235,6 +251,13 @@ describe('annotations', () => {
   it('that are unknown are a warning, with a suggestion', () => {
     const { warnings } = planOf('-- @batch_sise: 7\nSELECT id FROM t;');
     expect(warnings).toEqual(['annotation "@batch_sise" is unknown: did you mean "batch_size"?']);
+  });
+
+  it('that name the job mode of another engine are a warning', () => {
+    expect(planOf('-- @job_mode: simple\nSELECT id FROM t;').warnings).toEqual([
+      '@job_mode: simple says nothing to velo: it is ignored',
+    ]);
+    expect(planOf('-- @job_mode: individual\nSELECT id FROM t;').warnings).toEqual([]);
   });
 
   it('are kept for whoever reads them', () => {
