@@ -8,7 +8,7 @@
  *   block   at most batchRowsMax records and whole lines of one window
  *
  * A claim reads about a block (the size of its records is a guess from the last one), looks for the
- * line feeds, which memchr finds at 12 ns a line, and leaves the bytes in this worker's buffer.
+ * line feeds, which memchr finds at some 20 ns a line, and leaves the bytes in this worker's buffer.
  * Rejected: dealing out fixed byte ranges. A claim would cost nothing, but record numbers would be
  * known only when all blocks before were counted, and with small batches or several files the order
  * of rows between sources would not be V1's. @hot

@@ -10,8 +10,8 @@
  *
  * A block is one batch, and the same batch that the SplitReader of this table would hand out: its
  * limits are found at the claim, so the lane knows the number of its next record, line and batch,
- * and no block waits for the numbers of the one before. (Finding the limits of 4,096 JSON lines
- * costs 12 ns a line, decoding them some 300.)
+ * and no block waits for the numbers of the one before. (Finding the end of a JSON line of 100
+ * bytes costs some 20 ns, decoding three of its columns some 200.)
  */
 import { ConfigError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
