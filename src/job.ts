@@ -27,7 +27,10 @@ import type { JobProcessor } from './processors/job-processor.js';
 import { QueryAccounts } from './processors/query-accounts.js';
 import type { OnError } from './processors/query-accounts.js';
 import { QueryRun } from './processors/query-run.js';
+import { PartitionedJobCoordinator } from './processors/partitioned/coordinator.js';
+import type { SinkPlace } from './processors/partitioned/messages.js';
 import type { PartitionedSettings, ProcessingMode } from './processors/partitioned/settings.js';
+import type { JobSnapshot } from './processors/partitioned/snapshots.js';
 import { SimpleJobProcessor } from './processors/simple.js';
 import type { Script } from './sql/ast.js';
 import { parseScript } from './sql/parser.js';
@@ -139,15 +142,46 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
       hint: 'add --dead-letter dead.jsonl or --dead-letter kafka://host:port/topic',
     });
   }
-  if (options.partitioned != null) {
-    throw new ConfigError('FLAG_INVALID', { message: 'only --arch v1 is built' });
-  }
   const clock = options.clock ?? systemClock;
+  if (options.partitioned != null) {
+    return createPartitionedJob(job, options.partitioned, options, clock);
+  }
   return new SimpleJobProcessor({
     clock,
     durationMs: options.durationMs,
     open: () => openQueries(job, options, clock),
   });
+}
+
+/** As createJob, on V2: the coordinator also drains and takes snapshots. */
+export function createPartitionedJob(
+  job: CompiledJob,
+  settings: PartitionedSettings,
+  options: RunOptions & { readonly restore?: JobSnapshot },
+  clock: Clock = systemClock,
+): PartitionedJobCoordinator {
+  return new PartitionedJobCoordinator({
+    clock,
+    settings,
+    queries: job.plan.queries,
+    onError: options.onError,
+    durationMs: options.durationMs,
+    batchRows: options.batchRows,
+    rate: options.rate ?? null,
+    sinkPlace: (plan) => sinkPlaceOf(plan, options),
+    notice: options.notice,
+    openSink: (plan) => openQuerySink(plan, options),
+    openDeadLetters: async () =>
+      options.deadLetter === null ? null : openDeadLetters(options.deadLetter),
+    restore: options.restore ?? null,
+  });
+}
+
+/** A blackhole's digest is taken where the rows are made; every other sink lives on main. */
+function sinkPlaceOf(plan: QueryPlan, options: RunOptions): SinkPlace {
+  if (options.sinkFor !== undefined) return 'main';
+  const blackhole = options.sink === 'blackhole' || plan.sink.table?.connector === 'blackhole';
+  return blackhole ? 'digest' : 'main';
 }
 
 async function openQueries(

@@ -94,6 +94,28 @@ export class RowDigest {
   }
 }
 
+/** The digest of the rows of several digests together; null of none. */
+export function mergeDigests(digests: readonly DigestSummary[]): DigestSummary | null {
+  return digests.reduce<DigestSummary | null>(
+    (merged, digest) => (merged === null ? digest : addDigests(merged, digest)),
+    null,
+  );
+}
+
+function addDigests(a: DigestSummary, b: DigestSummary): DigestSummary {
+  return {
+    rows: a.rows + b.rows,
+    columns: a.columns.map((column, at) => {
+      const other = b.columns[at] as ColumnDigest;
+      const sum =
+        typeof column.sum === 'number'
+          ? column.sum + Number(other.sum)
+          : BigInt.asIntN(64, BigInt(column.sum) + BigInt(other.sum)).toString();
+      return { name: column.name, nulls: column.nulls + other.nulls, sum };
+    }),
+  };
+}
+
 /** DOUBLE and the time types are summed as doubles; everything else exactly. */
 function usesDoubleSum(type: SqlType): boolean {
   return type.kind === 'double' || (!isExact(type) && isTime(type));

@@ -2,7 +2,7 @@
  * A latency histogram: hdr-histogram-js with three significant digits, in microseconds. Owns the
  * percentiles every report prints; recording is per batch (count = records), never per row.
  */
-import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import type { Histogram as Hdr } from 'hdr-histogram-js';
 
 export interface Percentiles {
@@ -15,7 +15,7 @@ export interface Percentiles {
 }
 
 export class Histogram {
-  private readonly hdr: Hdr;
+  private hdr: Hdr;
   /** Records per 1-2-5 step, for drawing. */
   private readonly stepCounts = new Map<number, number>();
 
@@ -27,6 +27,17 @@ export class Histogram {
       highestTrackableValue: 60_000_000,
       numberOfSignificantValueDigits: 3,
     });
+  }
+
+  /** The histogram that another thread encoded, with its steps. */
+  static decode(parts: {
+    readonly latency: string;
+    readonly latencySteps: readonly (readonly [number, number])[];
+  }): Histogram {
+    const histogram = new Histogram();
+    histogram.hdr = decodeFromCompressedBase64(parts.latency);
+    for (const [us, count] of parts.latencySteps) histogram.stepCounts.set(stepOf(us), count);
+    return histogram;
   }
 
   /** `count` records took `us` microseconds each. */

@@ -40,21 +40,23 @@ export class BatchWriter {
   }
 
   /**
-   * Upper bound of what write() would write for the same batch and routes. May be called as often
-   * as one likes, also for parts of the selection: only write() ships anything.
+   * The bytes that write() would write for the same batch and routes. May be called as often as one
+   * likes, also for parts of the selection: only write() ships anything.
    */
   size(batch: Batch, routed: RoutedRows | null): number {
     const shipped = this.ship(batch, routed);
     const { count, rowCount } = shipped;
     if (count === 0) return layout.HEADER_BYTES;
-    const partitions = routed === null ? 0 : routed.starts.length - 1;
-    let bytes = layout.HEADER_BYTES + aligned((partitions + 1) * 4) + aligned(count * 4);
+    const { header } = batch;
+    let bytes = layout.HEADER_BYTES;
+    if (routed !== null) bytes += aligned(routed.starts.length * 4);
+    if (!isWhole(shipped, routed)) bytes += aligned(count * 4);
     if (batch.ops !== null) bytes += aligned(rowCount);
     if (batch.rowWatermarks !== null) bytes += rowCount * 8;
     if (batch.origins !== null) bytes += aligned(rowCount * 4);
-    if (batch.header.offsets !== null) bytes += rowCount * 8;
-    if (batch.header.lineNumbers !== null) bytes += rowCount * 8;
-    if (this.raw !== null) bytes += this.raw.size(batch.header, shipped);
+    if (header.offsets !== null) bytes += rowCount * 8;
+    if (header.lineNumbers !== null) bytes += rowCount * 8;
+    if (this.raw !== null) bytes += this.raw.size(header, shipped);
     for (let at = 0; at < this.columns.length; at += 1) {
       bytes += this.columns[at]!.size(batch.columns[at]!, shipped);
     }

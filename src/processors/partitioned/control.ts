@@ -1,0 +1,91 @@
+/**
+ * The words that main and the workers of one job share: what main wants (run, pause, stop, drain,
+ * abort), and where each thread sleeps. Owns their layout; what a command means for turns is
+ * turns.ts, for a worker's loop query-worker.ts. @hot
+ *
+ *   0        command                     (written by main)
+ *   1        barrier: number of the last requested snapshot
+ *   16 …     one wake cell of 16 words per worker, then main's
+ */
+import { WakeCell } from './wake.js';
+
+export const COMMAND_HOLD = 0;
+export const COMMAND_RUN = 1;
+export const COMMAND_PAUSE = 2;
+/** Stop reading; open windows stay unemitted. */
+export const COMMAND_STOP = 3;
+/** Stop reading as if the input had ended: open windows are emitted. */
+export const COMMAND_DRAIN = 4;
+/** Leave at once; what is in flight is lost on purpose. */
+export const COMMAND_ABORT = 5;
+
+const COMMAND = 0;
+const BARRIER = 1;
+const WAKE_WORDS = 16;
+
+/** Thrown inside a worker that was told to abort: unwinds whatever it was waiting in. */
+export class JobAborted extends Error {
+  override readonly name = 'JobAborted';
+}
+
+export class JobControl {
+  readonly workers: number;
+  private readonly words: Int32Array;
+  private readonly cells: readonly WakeCell[];
+
+  static bytesFor(workers: number): number {
+    return (workers + 2) * WAKE_WORDS * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  constructor(buffer: SharedArrayBuffer, workers: number) {
+    this.workers = workers;
+    this.words = new Int32Array(buffer);
+    const bytes = WAKE_WORDS * Int32Array.BYTES_PER_ELEMENT;
+    this.cells = Array.from(
+      { length: workers + 1 },
+      (_, thread) => new WakeCell(buffer, bytes * (thread + 1)),
+    );
+  }
+
+  command(): number {
+    return Atomics.load(this.words, COMMAND);
+  }
+
+  /** Main only. Wakes every worker. */
+  order(command: number): void {
+    Atomics.store(this.words, COMMAND, command);
+    this.wakeAll();
+  }
+
+  barrier(): number {
+    return Atomics.load(this.words, BARRIER);
+  }
+
+  /** Main only: asks for one more snapshot; gives its number. */
+  requestBarrier(): number {
+    const number = Atomics.add(this.words, BARRIER, 1) + 1;
+    this.wakeAll();
+    return number;
+  }
+
+  /** Where worker `thread` sleeps; thread = workers is main. */
+  wakeCell(thread: number): WakeCell {
+    return this.cells[thread]!;
+  }
+
+  wake(worker: number): void {
+    this.cells[worker]!.wake();
+  }
+
+  wakeAll(): void {
+    for (let worker = 0; worker < this.workers; worker += 1) this.wake(worker);
+  }
+
+  wakeMain(): void {
+    this.wake(this.workers);
+  }
+
+  throwIfAborted(): void {
+    if (this.command() === COMMAND_ABORT) throw new JobAborted('the job was aborted');
+  }
+}

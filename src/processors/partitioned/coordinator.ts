@@ -1,0 +1,431 @@
+/**
+ * V2: the coordinator of a job's workers, on the main thread. Owns the job's life (start, pause,
+ * resume, stop, drain, snapshot), what main does meanwhile (results in order into sinks, dead
+ * letters, metrics) and the end of it, good or bad: a worker that dies ends the job with its
+ * error, and nothing waits for ever. What workers do is worker-loop.ts; no record passes main but
+ * results of sinks that live here.
+ */
+import type { Worker } from 'node:worker_threads';
+import type { Clock } from '../../base/clock.js';
+import { VeloError } from '../../base/errors.js';
+import type { DigestSummary } from '../../connectors/row-digest.js';
+import type { Sink } from '../../connectors/sink.js';
+import { Histogram } from '../../metrics/histogram.js';
+import { PartitionCells } from '../../metrics/partition-metrics.js';
+import type { QueryPlan } from '../../plan/pipeline-plan.js';
+import type {
+  EndReason,
+  JobMetrics,
+  JobProcessor,
+  JobResult,
+  LifecycleState,
+} from '../job-processor.js';
+import type { DeadLetterWriter, OnError } from '../query-accounts.js';
+import { pinWorkers } from './affinity.js';
+import {
+  COMMAND_ABORT,
+  COMMAND_DRAIN,
+  COMMAND_PAUSE,
+  COMMAND_RUN,
+  COMMAND_STOP,
+  JobControl,
+} from './control.js';
+import { CoordinatedQuery } from './coordinated-query.js';
+import { jobMemory } from './job-memory.js';
+import type { JobMemory } from './job-memory.js';
+import { INTERVAL_MS } from './latency-log.js';
+import { errorOfText } from './messages.js';
+import type { FromWorker, QueryReport, SinkPlace, WorkerTask } from './messages.js';
+import type { PartitionedSettings } from './settings.js';
+import { SnapshotCollector } from './snapshots.js';
+import type { JobSnapshot } from './snapshots.js';
+import { borrowWorkers, returnWorkers } from './worker-pool.js';
+
+/** How long results before a failure are waited for, and workers that were told to abort. */
+const FAILURE_GRACE_MS = 2000;
+const ABORT_GRACE_MS = 2000;
+const IDLE_MS = 50;
+/** How long main may keep its event loop waiting. */
+const SLICE_MS = 8;
+
+export interface PartitionedJobOptions {
+  readonly clock: Clock;
+  readonly settings: PartitionedSettings;
+  readonly queries: readonly QueryPlan[];
+  readonly onError: OnError;
+  readonly durationMs: number | null;
+  readonly batchRows: number | null;
+  readonly rate: number | null;
+  readonly sinkPlace: (query: QueryPlan) => SinkPlace;
+  readonly notice: (line: string) => void;
+  readonly openSink: (query: QueryPlan) => Promise<Sink>;
+  readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
+  /** State to start from; null: none. */
+  readonly restore: JobSnapshot | null;
+}
+
+interface Failure {
+  readonly query: number;
+  readonly seq: number | null;
+  readonly error: Error;
+  readonly untilNs: number;
+}
+
+export class PartitionedJobCoordinator implements JobProcessor {
+  state: LifecycleState = 'created';
+  private readonly options: PartitionedJobOptions;
+  private readonly control: JobControl;
+  private memory: JobMemory | null = null;
+  private queries: readonly CoordinatedQuery[] = [];
+  private workers: Worker[] = [];
+  private letters: (DeadLetterWriter & { close(): Promise<void> }) | null = null;
+  private readonly ready = new Set<number>();
+  private readonly ended = new Set<number>();
+  private readonly tids: (number | null)[] = [];
+  private readonly reports: (readonly QueryReport[])[] = [];
+  private readonly snapshots = new SnapshotCollector();
+  private failure: Failure | null = null;
+  private stopReason: EndReason | null = null;
+  private startedNs = Number.NaN;
+  private endedNs = Number.NaN;
+  private rssPeakBytes = 0;
+  private finished: Promise<void> = Promise.resolve();
+  private readonly controlMemory: SharedArrayBuffer;
+
+  constructor(options: PartitionedJobOptions) {
+    this.options = options;
+    const { workers } = options.settings;
+    this.controlMemory = new SharedArrayBuffer(JobControl.bytesFor(workers));
+    this.control = new JobControl(this.controlMemory, workers);
+  }
+
+  async start(): Promise<JobResult> {
+    let settle: () => void = () => undefined;
+    this.finished = new Promise((resolve) => {
+      settle = resolve;
+    });
+    const { durationMs } = this.options;
+    const timer =
+      durationMs === null
+        ? undefined
+        : setTimeout(() => this.end('duration', COMMAND_STOP), durationMs);
+    const cpuBefore = process.cpuUsage();
+    try {
+      await this.open();
+      await this.drive();
+      await this.complete();
+      this.state = 'finished';
+      return this.result(process.cpuUsage(cpuBefore));
+    } catch (error) {
+      this.state = 'failed';
+      await this.abort();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.snapshots.jobEnded();
+      settle();
+    }
+  }
+
+  pause(): void {
+    if (this.state !== 'running') return;
+    this.state = 'paused';
+    this.control.order(COMMAND_PAUSE);
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.state = 'running';
+    this.control.order(COMMAND_RUN);
+  }
+
+  async stop(): Promise<void> {
+    this.end('stopped', COMMAND_STOP);
+    await this.finished;
+  }
+
+  /** Stops reading as if the input had ended: open windows are emitted. */
+  async drain(): Promise<void> {
+    this.end('stopped', COMMAND_DRAIN);
+    await this.finished;
+  }
+
+  /** The state of all partitions at one point of the stream; the job goes on. */
+  snapshot(): Promise<JobSnapshot> {
+    const expected = this.queries.map((query) => query.snapshotParts());
+    return this.snapshots.expect(this.control.requestBarrier(), expected);
+  }
+
+  numberOfPartitions(): number {
+    return this.options.settings.partitions;
+  }
+
+  /** Kernel thread numbers of the workers, where the system has them. */
+  workerThreads(): readonly (number | null)[] {
+    return this.tids;
+  }
+
+  /** The metrics' cells of each query, for the registry that reads them. */
+  partitionCells(): readonly PartitionCells[] {
+    return this.queries.map((query) => query.cells);
+  }
+
+  metrics(): JobMetrics {
+    const queries = this.queries.map((query) => query.metrics());
+    const sum = (pick: (query: (typeof queries)[number]) => number): number =>
+      queries.reduce((total, query) => total + pick(query), 0);
+    return {
+      state: this.state,
+      queries,
+      rowsRead: sum((query) => query.rowsRead),
+      rowsOut: sum((query) => query.rowsOut),
+      rowsFailed: sum((query) => query.rowsFailed),
+      rowsLate: sum((query) => query.rowsLate),
+      seconds: this.seconds(),
+      rowsTotal: this.rowsTotal(),
+    };
+  }
+
+  private rowsTotal(): number | null {
+    let total = 0;
+    for (const query of this.queries) {
+      if (query.rowsTotal === null) return null;
+      total += query.rowsTotal;
+    }
+    return this.queries.length === 0 ? null : total;
+  }
+
+  private seconds(): number {
+    if (Number.isNaN(this.startedNs)) return 0;
+    const endNs = Number.isNaN(this.endedNs) ? this.options.clock.monotonicNs() : this.endedNs;
+    return (endNs - this.startedNs) / 1e9;
+  }
+
+  private end(reason: EndReason, command: number): void {
+    if (this.state === 'finished' || this.state === 'failed') return;
+    this.stopReason ??= reason;
+    this.state = 'stopping';
+    if (this.ready.size === this.options.settings.workers) this.control.order(command);
+    else this.orderWhenReady = command;
+    this.control.wakeMain();
+  }
+
+  /** A stop that came before the workers were ready. */
+  private orderWhenReady: number = COMMAND_RUN;
+
+  private async open(): Promise<void> {
+    const { options } = this;
+    this.letters = await options.openDeadLetters();
+    const queries: CoordinatedQuery[] = [];
+    for (const [index, plan] of options.queries.entries()) {
+      queries.push(await CoordinatedQuery.open(plan, options, options.restore?.[index] ?? null));
+    }
+    this.queries = queries;
+    this.memory = jobMemory(options.settings, queries);
+    for (const query of queries) {
+      await query.openSink(this.memory.outputArenas, this.control);
+    }
+    this.startWorkers();
+    await this.untilReady();
+    if (options.settings.affinity) pinWorkers(this.tids, options.notice);
+    if (this.state === 'created') this.state = 'running';
+    this.startedNs = options.clock.monotonicNs();
+    this.control.order(this.orderWhenReady);
+  }
+
+  private startWorkers(): void {
+    const { settings } = this.options;
+    this.workers = borrowWorkers(settings.workers);
+    this.workers.forEach((thread, worker) => {
+      thread.on('message', (message: FromWorker) => this.received(worker, message));
+      thread.on('error', (error) => this.died(worker, error));
+      thread.on('exit', () => this.died(worker, null));
+      thread.postMessage({ kind: 'job', task: this.taskOf(worker) });
+    });
+  }
+
+  private taskOf(worker: number): WorkerTask {
+    const { settings, onError, batchRows, rate } = this.options;
+    const memory = this.memory as JobMemory;
+    return {
+      worker,
+      settings,
+      onError,
+      deadLetters: this.letters !== null,
+      batchRows,
+      rate,
+      control: this.controlMemory,
+      exchangeArenas: memory.exchangeArenas,
+      stageArenas: memory.stageArenas,
+      outputArenas: memory.outputArenas,
+      feedArena: null,
+      queries: this.queries.map((query) => query.task()),
+    };
+  }
+
+  private async untilReady(): Promise<void> {
+    const cell = this.control.wakeCell(this.options.settings.workers);
+    for (;;) {
+      const ticket = cell.ticket();
+      if (this.failure !== null) throw this.failure.error;
+      if (this.ready.size === this.options.settings.workers) return;
+      await cell.sleepAsync(ticket, IDLE_MS);
+    }
+  }
+
+  private received(worker: number, message: FromWorker): void {
+    switch (message.kind) {
+      case 'ready':
+        this.ready.add(worker);
+        this.tids[worker] = message.tid;
+        break;
+      case 'notice':
+        this.options.notice(message.line);
+        break;
+      case 'letter':
+        this.letters?.write(message.letter);
+        break;
+      case 'failed':
+        this.failed(message.query, message.seq, errorOfText(message.error));
+        break;
+      case 'snapshot':
+        this.snapshots.received(message);
+        break;
+      case 'finished':
+        this.reports[worker] = message.reports;
+        this.ended.add(worker);
+        break;
+      case 'aborted':
+        this.ended.add(worker);
+        break;
+    }
+    this.control.wakeMain();
+  }
+
+  private died(worker: number, error: Error | null): void {
+    if (this.ended.has(worker)) return;
+    this.ended.add(worker);
+    const reason = error === null ? 'it ended without a word' : error.message;
+    this.failed(
+      0,
+      null,
+      new VeloError('WORKER_DIED', {
+        message: `worker ${worker} died: ${reason}`,
+        hint: 'run again; with -v the stack trace says where, and --arch v1 needs no workers',
+        cause: error ?? undefined,
+      }),
+    );
+    this.control.wakeMain();
+  }
+
+  /** The failure of the earliest turn counts; one of the job as a whole comes first. */
+  private failed(query: number, seq: number | null, error: Error): void {
+    const before = this.failure;
+    if (before !== null && (before.seq === null || (seq !== null && seq >= before.seq))) return;
+    const untilNs = this.options.clock.monotonicNs() + FAILURE_GRACE_MS * 1e6;
+    this.failure = { query, seq, error, untilNs };
+  }
+
+  private async drive(): Promise<void> {
+    const { clock, settings } = this.options;
+    const cell = this.control.wakeCell(settings.workers);
+    let sliceEndNs = clock.monotonicNs() + SLICE_MS * 1e6;
+    for (;;) {
+      const ticket = cell.ticket();
+      const allEnded = this.ended.size === settings.workers;
+      let progressed = false;
+      for (const query of this.queries) if (await query.step()) progressed = true;
+      if (this.failure !== null && this.mayFail(this.failure, progressed)) throw this.failure.error;
+      if (!progressed && allEnded) return;
+      if (progressed && clock.monotonicNs() < sliceEndNs) continue;
+      for (const query of this.queries) query.handOn();
+      if (progressed) await nextTurnOfTheEventLoop();
+      else await cell.sleepAsync(ticket, IDLE_MS);
+      this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
+      sliceEndNs = clock.monotonicNs() + SLICE_MS * 1e6;
+    }
+  }
+
+  /** Results of the turns before a failed one still reach the sink, as on one thread. */
+  private mayFail(failure: Failure, progressed: boolean): boolean {
+    if (failure.seq === null) return true;
+    const query = this.queries[failure.query];
+    if (query === undefined || query.hasResultsThrough(failure.seq)) return true;
+    return !progressed && this.options.clock.monotonicNs() > failure.untilNs;
+  }
+
+  private async complete(): Promise<void> {
+    for (const query of this.queries) await query.close();
+    await this.letters?.close();
+    this.endedNs = this.lastDoneNs();
+    returnWorkers(this.workers);
+    this.workers = [];
+  }
+
+  /** Sinks on main are done now; digests were when the last worker had its last row. */
+  private lastDoneNs(): number {
+    if (this.queries.some(({ sink }) => sink === 'main')) return this.options.clock.monotonicNs();
+    const done = this.reports.flat().map((report) => report.lastDoneNs);
+    const known = done.filter((ns) => !Number.isNaN(ns));
+    return known.length === 0 ? this.startedNs : Math.max(...known);
+  }
+
+  /** Sends every worker home, ends those that do not go, and releases what was opened. */
+  private async abort(): Promise<void> {
+    const { clock, settings } = this.options;
+    this.control.order(COMMAND_ABORT);
+    const cell = this.control.wakeCell(settings.workers);
+    const untilNs = clock.monotonicNs() + ABORT_GRACE_MS * 1e6;
+    while (this.ended.size < this.workers.length && clock.monotonicNs() < untilNs) {
+      const ticket = cell.ticket();
+      if (this.ended.size < this.workers.length) await cell.sleepAsync(ticket, IDLE_MS);
+    }
+    for (const worker of this.workers) worker.removeAllListeners();
+    await Promise.allSettled([
+      ...this.workers.map((worker) => worker.terminate()),
+      ...this.queries.map((query) => query.abandon()),
+      this.letters?.close(),
+    ]);
+    this.workers = [];
+  }
+
+  private result(cpu: NodeJS.CpuUsage): JobResult {
+    this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
+    const reports = this.reports.flat();
+    const latencyUs = new Histogram();
+    for (const report of reports) latencyUs.merge(Histogram.decode(report));
+    const firstReads = reports.map(({ firstReadNs }) => firstReadNs).filter((ns) => !isNaN(ns));
+    if (firstReads.length > 0) this.startedNs = Math.min(...firstReads);
+    const limited = reports.some((report) => report.limited);
+    return {
+      ...this.metrics(),
+      digests: this.digests(),
+      end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
+      latencyKind: this.options.rate === null ? 'service' : 'open-loop',
+      latencyUs,
+      intervals: { intervalMs: INTERVAL_MS, rows: this.intervalRows(reports) },
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      rssPeakBytes: this.rssPeakBytes,
+    };
+  }
+
+  private intervalRows(reports: readonly QueryReport[]): number[] {
+    const rows: number[] = [];
+    for (const { intervalRows } of reports) {
+      intervalRows.forEach((count, interval) => {
+        rows[interval] = (rows[interval] ?? 0) + count;
+      });
+    }
+    return rows;
+  }
+
+  private digests(): (DigestSummary | null)[] {
+    return this.queries.map((query, index) =>
+      query.digest(this.reports.map((reports) => reports[index]?.digest ?? null)),
+    );
+  }
+}
+
+function nextTurnOfTheEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

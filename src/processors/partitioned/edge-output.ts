@@ -1,0 +1,189 @@
+/**
+ * The sending side of one edge in one worker: takes the rows of a source fragment and brings them
+ * to their partitions, through the exchange or, with one worker, directly. Owns the choice between
+ * rows and partial groups; routes and bytes are hash-router.ts and wire.ts. @hot
+ */
+import type { Batch } from '../../columnar/batch.js';
+import type { PartitionCells } from '../../metrics/partition-metrics.js';
+import { PartitionCounter } from '../../metrics/partition-metrics.js';
+import type { ExchangeEdge } from '../../plan/fragment-plan.js';
+import type { LateRecords, OperatorCounters, Output, RecordErrors } from '../../runtime/operator.js';
+import { PartialAggregate } from '../../runtime/partial-aggregate.js';
+import type { ExchangeSender, TurnFacts } from './exchange.js';
+import { HashRouter, RouteBuffer, routeAll } from './hash-router.js';
+import type { RoutedRows } from './hash-router.js';
+import { partitionOfKeyGroup } from './key-hashes.js';
+import type { PartitionHost } from './partition-host.js';
+import { BatchWriter } from './wire.js';
+
+export interface EdgeOutputParts {
+  readonly edge: ExchangeEdge;
+  /** 1 for an edge into a fragment that is not parallel. */
+  readonly partitions: number;
+  /** null: one worker, whose host takes the rows directly. */
+  readonly sender: ExchangeSender | null;
+  readonly host: PartitionHost;
+  readonly withRaw: boolean;
+  readonly errors: RecordErrors;
+  readonly late: LateRecords;
+  readonly counters: OperatorCounters;
+  readonly worker: number;
+  readonly cells: PartitionCells;
+}
+
+export class EdgeOutput implements Output {
+  private readonly parts: EdgeOutputParts;
+  private readonly router: HashRouter | null;
+  private readonly whole: RouteBuffer;
+  private readonly writer: BatchWriter;
+  private readonly partial: PartialAggregate | null;
+  private readonly routeBatch: (batch: Batch) => RoutedRows;
+  private turn: TurnFacts | null = null;
+  private part = 0;
+  /** Partition of rows that are routed by split or turn. */
+  private partition = 0;
+  /** Partial groups of windows that end no later are shipped. */
+  private flushedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: EdgeOutputParts) {
+    this.parts = parts;
+    const { edge, partitions } = parts;
+    const types = edge.schema.map((column) => column.type);
+    const { routing } = edge;
+    this.router =
+      routing.kind === 'hash' && partitions > 1
+        ? new HashRouter({ keys: routing.keys, types, partitions })
+        : null;
+    this.whole = new RouteBuffer(partitions);
+    this.writer = new BatchWriter({ types, withRaw: parts.withRaw });
+    this.routeBatch = (batch) => this.route(batch);
+    // One partition in this very thread: what the partial groups would save is not there.
+    const pays = edge.partial !== null && !(parts.sender === null && partitions === 1);
+    this.partial = pays && edge.partial !== null ? this.newPartial(edge.partial) : null;
+  }
+
+  private newPartial(node: NonNullable<ExchangeEdge['partial']>): PartialAggregate {
+    const { errors, late, counters, partitions } = this.parts;
+    const partitionOf = (keyGroup: number): number => partitionOfKeyGroup(keyGroup, partitions);
+    return new PartialAggregate(node, { errors, late, counters }, partitionOf, partitions);
+  }
+
+  begin(turn: TurnFacts, split: number): void {
+    this.turn = turn;
+    this.part = 0;
+    const { kind } = this.parts.edge.routing;
+    if (kind === 'split') this.partition = split % this.parts.partitions;
+    if (kind === 'turn') this.partition = turn.seq % this.parts.partitions;
+  }
+
+  emit(batch: Batch): void {
+    const turn = this.turn!;
+    if (batch.header.watermarkAfter > turn.watermarkMs) {
+      turn.watermarkMs = batch.header.watermarkAfter;
+    }
+    if (batch.selectedCount === 0) return;
+    const { partial } = this;
+    if (partial !== null) {
+      if (!partial.bypass) {
+        partial.emit(batch);
+        if (partial.due(Number.NEGATIVE_INFINITY)) this.ship(Number.NEGATIVE_INFINITY, false);
+        return;
+      }
+      partial.exchanged(batch.selectedCount);
+    }
+    this.send(turn, batch);
+  }
+
+  watermark(): void {
+    // Receivers reckon the watermark of the edge in sequence, from the lanes' own.
+  }
+
+  /**
+   * Ships what a watermark makes due, before it is announced; gives the watermark up to which no
+   * partial group is left here.
+   */
+  flush(watermarkMs: number, all: boolean): number {
+    if (this.partial === null) return Number.POSITIVE_INFINITY;
+    if (all || this.partial.due(watermarkMs)) this.ship(watermarkMs, all);
+    if (watermarkMs > this.flushedMs) this.flushedMs = watermarkMs;
+    return this.flushedMs;
+  }
+
+  private send(turn: TurnFacts, batch: Batch): void {
+    const { sender, host, edge, partitions } = this.parts;
+    const { part } = this;
+    this.part = part + 1;
+    if (sender !== null) {
+      sender.rows(turn, { edge: edge.index, part }, this.writer, batch, this.routeBatch);
+      return;
+    }
+    if (partitions === 1) {
+      this.count(batch, routeAll(batch, 0, 1, this.whole));
+      host.wholeBatch(edge.index, part, batch);
+      return;
+    }
+    const { rows, starts } = this.route(batch);
+    host.rows(edge.index, part, batch, (partition) =>
+      rows.subarray(starts[partition]!, starts[partition + 1]!),
+    );
+  }
+
+  private route(batch: Batch): RoutedRows {
+    const routed =
+      this.router === null
+        ? routeAll(batch, this.partition, this.parts.partitions, this.whole)
+        : this.router.route(batch);
+    this.count(batch, routed);
+    return routed;
+  }
+
+  /** What each partition is sent, and how much of it is late. */
+  private count(batch: Batch, { rows, starts }: RoutedRows): void {
+    const { cells, worker, partitions, edge } = this.parts;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const from = starts[partition]!;
+      const to = starts[partition + 1]!;
+      if (from === to) continue;
+      cells.add(worker, partition, PartitionCounter.rowsEnqueued, to - from);
+      if (batch.rowWatermarks === null || edge.eventTime === null) continue;
+      const late = lateRows(batch, batch.rowWatermarks, edge.eventTime, rows, from, to);
+      if (late > 0) cells.add(worker, partition, PartitionCounter.rowsLate, late);
+    }
+  }
+
+  private ship(watermarkMs: number, all: boolean): void {
+    const { sender, host, edge } = this.parts;
+    const turn = this.turn!;
+    if (sender === null) {
+      this.partial!.ship(watermarkMs, all, (partition, bytes) =>
+        host.partials(edge.index, partition, bytes),
+      );
+      return;
+    }
+    this.partial!.ship(
+      watermarkMs,
+      all,
+      (partition, bytes) => sender.partials(turn, edge.index, partition, bytes),
+      sender.payloadBytesMax >> 1,
+    );
+  }
+}
+
+function lateRows(
+  batch: Batch,
+  rowWatermarks: Float64Array,
+  timeColumn: number,
+  rows: Int32Array,
+  from: number,
+  to: number,
+): number {
+  const column = batch.columns[timeColumn]!;
+  if (column.kind !== 'f64' && column.kind !== 'i64') return 0;
+  const { values } = column;
+  let late = 0;
+  for (let at = from; at < to; at += 1) {
+    const row = rows[at]!;
+    if (values[row]! < rowWatermarks[row]!) late += 1;
+  }
+  return late;
+}

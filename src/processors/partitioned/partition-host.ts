@@ -1,0 +1,264 @@
+/**
+ * The partitions that one worker owns, of one query, fed in sequence. Owns what happens at each
+ * turn: rows and partial groups to their partitions, the watermark of every edge behind them, the
+ * end of lanes and rounds, and the note that the turn is done here. Where blocks come from
+ * (rings, or the same thread) is the caller's business, what operators do is theirs. @hot
+ */
+import type { Batch, BatchHeader } from '../../columnar/batch.js';
+import { emptyHeader } from '../../columnar/batch.js';
+import type { ExchangeEdge, FragmentPlan } from '../../plan/fragment-plan.js';
+import { EdgeWatermark } from '../../runtime/edge-watermark.js';
+import { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { Lane } from './lanes.js';
+import type { OperatorSnapshot, PartitionStateManager } from './partition-state.js';
+import { ROUND_BARRIER, ROUND_END } from './turns.js';
+
+/** What an edge is told of the partitions behind it when a turn is done. */
+export interface EdgeProgress {
+  readonly edge: number;
+  /** Least watermark of the rows that left the partitions here. */
+  readonly watermarkMs: number;
+  readonly ended: boolean;
+  readonly flush: boolean;
+}
+
+export interface PartitionHostParts {
+  readonly fragments: FragmentPlan;
+  readonly lanes: readonly Lane[];
+  readonly workers: number;
+  /** The partitions owned here, fragment by fragment. */
+  readonly managers: readonly PartitionStateManager[];
+  /** All of a turn's rows have left the partitions here. */
+  readonly turnDone: (seq: number) => void;
+  /** A barrier: all rows before it are in the state. */
+  readonly snapshot: () => void;
+}
+
+/** Receiving side of one edge of level 1. */
+class EdgeState {
+  readonly edge: ExchangeEdge;
+  readonly managers: readonly PartitionStateManager[];
+  readonly watermark: EdgeWatermark | null;
+  openLanes = 0;
+  ended = false;
+  passedMs = Number.NEGATIVE_INFINITY;
+  /** Up to which watermark each sender has shipped its partial groups. */
+  private readonly flushedMs: Float64Array;
+
+  constructor(edge: ExchangeEdge, managers: readonly PartitionStateManager[], workers: number) {
+    this.edge = edge;
+    this.managers = managers;
+    this.watermark =
+      edge.watermark === null
+        ? null
+        : new EdgeWatermark({ boundMs: edge.watermark.boundMs, flush: edge.flush });
+    this.flushedMs = new Float64Array(workers).fill(Number.NEGATIVE_INFINITY);
+  }
+
+  flushed(sender: number, watermarkMs: number): void {
+    if (watermarkMs > this.flushedMs[sender]!) this.flushedMs[sender] = watermarkMs;
+  }
+
+  /** Passes on what the source has reached, no further than partial groups were shipped. */
+  advance(): void {
+    if (this.watermark === null || this.ended) return;
+    let reachedMs = this.watermark.current();
+    if (this.edge.partial !== null) {
+      for (const flushed of this.flushedMs) reachedMs = Math.min(reachedMs, flushed);
+    }
+    if (reachedMs <= this.passedMs) return;
+    this.passedMs = reachedMs;
+    for (const manager of this.managers) manager.watermark(this.edge.index, reachedMs);
+  }
+
+  end(flush: boolean): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const manager of this.managers) manager.end(this.edge.index, flush);
+  }
+}
+
+/** The state of an edge's watermark in a snapshot, under a name no operator has. */
+export function edgeStateName(edge: number): string {
+  return `edge-${edge}`;
+}
+
+export class PartitionHost {
+  /** The turn that is processed next. */
+  seq = 0;
+  /** The part of the turn at hand: its rows come out as such. */
+  part = 0;
+  /** A final round is over: nothing more will come. */
+  finished = false;
+  private readonly parts: PartitionHostParts;
+  private readonly edges: readonly (EdgeState | null)[];
+  private readonly header: BatchHeader = emptyHeader('');
+  private roundTaken = 0;
+  private stoppedWithoutFlush = false;
+
+  constructor(parts: PartitionHostParts) {
+    this.parts = parts;
+    this.edges = parts.fragments.edges.map((edge) => {
+      if (edge.level !== 1) return null;
+      const managers = parts.managers.filter(({ fragment }) => fragment.index === edge.fragment);
+      return new EdgeState(edge, managers, parts.workers);
+    });
+    parts.fragments.edges.forEach((edge) => this.setSplits(edge));
+  }
+
+  private setSplits(edge: ExchangeEdge): void {
+    const state = this.edges[edge.index];
+    if (state === null || state === undefined) return;
+    const lanes = this.parts.lanes.filter((lane) => lane.edge === edge.index);
+    state.openLanes = lanes.length;
+    state.watermark?.setSplits(lanes.map(({ split }) => split));
+    if (lanes.length === 0) state.end(true);
+  }
+
+  private edge(index: number): EdgeState {
+    return this.edges[index] as EdgeState;
+  }
+
+  /**
+   * Rows of the turn at hand; gives how many were for partitions here. `rowsOf`: the physical rows
+   * of a partition, empty for others.
+   */
+  rows(
+    edge: number,
+    part: number,
+    batch: Batch,
+    rowsOf: (partition: number) => Int32Array,
+  ): number {
+    const state = this.edge(edge);
+    let count = 0;
+    this.part = part;
+    state.watermark?.arrived(batch.header);
+    for (const manager of state.managers) {
+      const rows = rowsOf(manager.partition);
+      if (rows.length === 0) continue;
+      batch.selection = rows.length === batch.rowCount ? null : rows;
+      batch.selectedCount = rows.length;
+      count += rows.length;
+      manager.process(edge, batch);
+    }
+    state.advance();
+    return count;
+  }
+
+  /** As rows, for a batch that one partition takes whole. */
+  wholeBatch(edge: number, part: number, batch: Batch): void {
+    const state = this.edge(edge);
+    this.part = part;
+    state.watermark?.arrived(batch.header);
+    if (batch.selectedCount > 0) state.managers[0]!.process(edge, batch);
+    state.advance();
+  }
+
+  partials(edge: number, partition: number, bytes: Uint8Array): void {
+    for (const manager of this.edge(edge).managers) {
+      if (manager.partition === partition) manager.mergePartials(edge, bytes);
+    }
+  }
+
+  /** The last of a turn of rows. `watermarkMs`: the lane's, -Infinity without one. */
+  turnEnd(laneIndex: number, sender: number, watermarkMs: number, flushedMs: number): void {
+    const lane = this.parts.lanes[laneIndex] as Lane;
+    const state = this.edge(lane.edge as number);
+    this.header.split = lane.split;
+    this.header.watermarkAfter = watermarkMs;
+    state.watermark?.arrived(this.header);
+    state.flushed(sender, flushedMs);
+    state.advance();
+    this.endOfTurn();
+  }
+
+  laneEnd(laneIndex: number): void {
+    const lane = this.parts.lanes[laneIndex] as Lane;
+    const state = this.edge(lane.edge as number);
+    state.watermark?.splitEnded(lane.split);
+    state.advance();
+    state.openLanes -= 1;
+    // Partial groups are still with the senders: they ship them in the round that ends the input.
+    if (state.openLanes === 0 && state.edge.partial === null) state.end(true);
+    this.endOfTurn();
+  }
+
+  laneIdle(laneIndex: number): void {
+    const lane = this.parts.lanes[laneIndex] as Lane;
+    const state = this.edge(lane.edge as number);
+    state.watermark?.setIdle(lane.split, true);
+    state.advance();
+    this.endOfTurn();
+  }
+
+  /** A sender's pseudo-turn of a round; the last of them completes it. */
+  round(kind: number, sender: number, flushedMs: number): void {
+    for (const state of this.edges) state?.flushed(sender, flushedMs);
+    this.roundTaken += 1;
+    if (this.roundTaken === this.parts.workers) {
+      this.roundTaken = 0;
+      if (kind === ROUND_BARRIER) this.parts.snapshot();
+      else this.finish(kind === ROUND_END);
+    }
+    this.endOfTurn();
+  }
+
+  private finish(flush: boolean): void {
+    this.stoppedWithoutFlush = !flush;
+    for (const state of this.edges) {
+      if (state === null) continue;
+      if (flush) state.advance();
+      state.end(flush);
+    }
+    this.finished = true;
+  }
+
+  private endOfTurn(): void {
+    const { seq } = this;
+    this.seq = seq + 1;
+    this.part = 0;
+    this.parts.turnDone(seq);
+  }
+
+  /** What the edges of level 2 hear of this worker's partitions. */
+  progress(): EdgeProgress[] {
+    const { fragments, managers } = this.parts;
+    return fragments.edges
+      .filter((edge) => edge.level === 2)
+      .map((edge) => {
+        const feeding = fragments.fragments.filter(({ target }) => target === edge.index);
+        const indexes = new Set(feeding.map(({ index }) => index));
+        const own = managers.filter(({ fragment }) => indexes.has(fragment.index));
+        const inputs = this.edges.filter((state) => indexes.has(state?.edge.fragment ?? -1));
+        return {
+          edge: edge.index,
+          watermarkMs: own.reduce(
+            (least, manager) => Math.min(least, manager.watermarkMs),
+            Number.POSITIVE_INFINITY,
+          ),
+          ended: inputs.every((state) => state?.ended === true),
+          flush: !this.stoppedWithoutFlush,
+        };
+      });
+  }
+
+  /** What of the edges' watermarks goes into a snapshot; the same in every worker. */
+  edgeSnapshots(): OperatorSnapshot[] {
+    return this.edges.flatMap((state) => {
+      if (state === null || state.watermark === null) return [];
+      const writer = new StateWriter();
+      state.watermark.snapshot(writer);
+      return [{ operator: edgeStateName(state.edge.index), bytes: writer.finish() }];
+    });
+  }
+
+  restoreEdges(snapshots: readonly OperatorSnapshot[]): void {
+    for (const state of this.edges) {
+      if (state === null) continue;
+      const name = edgeStateName(state.edge.index);
+      for (const { operator, bytes } of snapshots) {
+        if (operator === name) state.watermark?.restore(new StateReader(bytes));
+      }
+    }
+  }
+}

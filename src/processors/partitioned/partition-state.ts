@@ -1,0 +1,142 @@
+/**
+ * One partition of one stateful fragment: its operators with their state, its watermark, its late
+ * records and its counters. Nothing here is shared with another partition. Owns no window, no key
+ * and no thread: operators do the work, partition-host brings the rows in sequence.
+ */
+import type { Batch } from '../../columnar/batch.js';
+import type { PartitionCells } from '../../metrics/partition-metrics.js';
+import { PartitionCounter } from '../../metrics/partition-metrics.js';
+import type { StatefulFragment } from '../../plan/fragment-plan.js';
+import type {
+  LateRecords,
+  Operator,
+  OperatorCounters,
+  RecordErrors,
+} from '../../runtime/operator.js';
+import { buildPipeline } from '../../runtime/pipeline.js';
+import type { ExchangePort } from '../../runtime/pipeline.js';
+import { StateReader, StateWriter } from '../../state/snapshot.js';
+
+/** The state of one operator of one partition. */
+export interface OperatorSnapshot {
+  readonly operator: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface PartitionStateParts {
+  readonly partition: number;
+  readonly fragment: StatefulFragment;
+  readonly everyRowWatermark: boolean;
+  readonly errors: RecordErrors;
+  readonly late: LateRecords;
+  readonly requestStop: () => void;
+  /** Takes the partition's result rows; the batch may be reused after return. */
+  readonly emit: (partition: number, batch: Batch) => void;
+  readonly cells: PartitionCells;
+  readonly worker: number;
+}
+
+export class PartitionStateManager {
+  readonly partition: number;
+  readonly fragment: StatefulFragment;
+  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
+  /** Watermark of the rows that left. */
+  watermarkMs = Number.NEGATIVE_INFINITY;
+  private readonly parts: PartitionStateParts;
+  private readonly operators: readonly Operator[];
+  private readonly ports = new Map<number, ExchangePort>();
+
+  constructor(parts: PartitionStateParts) {
+    this.parts = parts;
+    this.partition = parts.partition;
+    this.fragment = parts.fragment;
+    const pipeline = buildPipeline(
+      parts.fragment.root,
+      {
+        sink: {
+          emit: (batch) => this.emit(batch),
+          watermark: (watermarkMs) => {
+            this.watermarkMs = watermarkMs;
+          },
+        },
+        errors: parts.errors,
+        late: parts.late,
+        counters: this.counters,
+        requestStop: parts.requestStop,
+      },
+      { everyRowWatermark: parts.everyRowWatermark },
+    );
+    this.operators = pipeline.operators;
+    for (const port of pipeline.exchanges) this.ports.set(port.edge, port);
+  }
+
+  process(edge: number, batch: Batch): void {
+    const { cells, worker } = this.parts;
+    cells.add(worker, this.partition, PartitionCounter.rowsIn, batch.selectedCount);
+    cells.add(worker, this.partition, PartitionCounter.batches, 1);
+    this.port(edge).process(batch);
+  }
+
+  mergePartials(edge: number, bytes: Uint8Array): void {
+    this.port(edge).mergePartials(bytes);
+  }
+
+  watermark(edge: number, watermarkMs: number): void {
+    this.parts.cells.set(
+      this.parts.worker,
+      this.partition,
+      PartitionCounter.watermarkMs,
+      watermarkMs,
+    );
+    this.port(edge).watermark(watermarkMs);
+  }
+
+  end(edge: number, flush: boolean): void {
+    this.port(edge).end(flush);
+  }
+
+  /** Refreshes what metrics say of the state's size. */
+  measure(): void {
+    const { cells, worker } = this.parts;
+    let rows = 0;
+    let bytes = 0;
+    for (const operator of this.operators) {
+      const size = operator.stateSize();
+      rows += size.rows;
+      bytes += size.bytes;
+    }
+    cells.set(worker, this.partition, PartitionCounter.stateRows, rows);
+    cells.set(worker, this.partition, PartitionCounter.stateBytes, bytes);
+  }
+
+  snapshot(): readonly OperatorSnapshot[] {
+    return this.operators.map((operator) => {
+      const writer = new StateWriter();
+      operator.snapshot(writer);
+      return { operator: operator.id, bytes: writer.finish() };
+    });
+  }
+
+  /** Takes in the key groups that belong to this partition, whoever held them before. */
+  restore(
+    snapshots: readonly OperatorSnapshot[],
+    owns: (keyGroup: number) => boolean,
+  ): void {
+    const operators = new Map(this.operators.map((operator) => [operator.id, operator]));
+    for (const { operator, bytes } of snapshots) {
+      operators.get(operator)?.restore(new StateReader(bytes, owns));
+    }
+  }
+
+  private emit(batch: Batch): void {
+    const { cells, worker } = this.parts;
+    cells.add(worker, this.partition, PartitionCounter.rowsOut, batch.selectedCount);
+    this.parts.emit(this.partition, batch);
+  }
+
+  private port(edge: number): ExchangePort {
+    const port = this.ports.get(edge);
+    if (port === undefined) throw new Error(`edge ${edge} does not end in this fragment`);
+    return port;
+  }
+}

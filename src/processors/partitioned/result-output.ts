@@ -1,0 +1,91 @@
+/**
+ * Where a worker's result rows go: into a digest of its own, or as streams to main. Owns the
+ * choice; the digest is connectors/blackhole, streams are stream.ts.
+ */
+import type { Batch } from '../../columnar/batch.js';
+import { BlackholeSink } from '../../connectors/blackhole.js';
+import type { DigestSummary } from '../../connectors/row-digest.js';
+import type { QueryPlan } from '../../plan/pipeline-plan.js';
+import type { StreamSender } from './stream.js';
+import { BatchWriter } from './wire.js';
+
+export interface ResultOutput {
+  /** Rows of a part of a turn, from one stream (partition, or worker of a stateless query). */
+  rows(seq: number, part: number, stream: number, batch: Batch): void;
+  /** This worker has no more rows of the turn. */
+  turnDone(seq: number): void;
+  rowsOut(): number;
+  /** Share of the way to main that is in use, 0 … 1. */
+  utilisation(): number;
+  digest(): DigestSummary | null;
+}
+
+export class DigestOutput implements ResultOutput {
+  private readonly sink: BlackholeSink;
+
+  constructor({ sink, changelog }: QueryPlan) {
+    const notice = (): void => undefined;
+    this.sink = new BlackholeSink({ ...sink, changelog, notice });
+  }
+
+  rows(_seq: number, _part: number, _stream: number, batch: Batch): void {
+    this.sink.write(batch);
+  }
+
+  turnDone(): void {
+    // A digest depends on no order.
+  }
+
+  rowsOut(): number {
+    return this.sink.rowsWritten();
+  }
+
+  utilisation(): number {
+    return 0;
+  }
+
+  digest(): DigestSummary {
+    return this.sink.summary();
+  }
+}
+
+export class StreamOutput implements ResultOutput {
+  private readonly sender: StreamSender;
+  private readonly writers: readonly BatchWriter[];
+  private readonly marks: boolean;
+
+  /** `marks`: whether this worker is one that main waits for at the end of each turn. */
+  constructor(
+    sender: StreamSender,
+    options: { readonly plan: QueryPlan; readonly streams: number; readonly marks: boolean },
+  ) {
+    this.sender = sender;
+    this.marks = options.marks;
+    const types = options.plan.sink.schema.map((column) => column.type);
+    this.writers = Array.from(
+      { length: options.streams },
+      () => new BatchWriter({ types, withRaw: false }),
+    );
+  }
+
+  rows(seq: number, part: number, stream: number, batch: Batch): void {
+    this.sender.rows(seq, part, stream, this.writers[stream] as BatchWriter, batch);
+  }
+
+  turnDone(seq: number): void {
+    if (this.marks) this.sender.marker(seq, []);
+  }
+
+  /** Main counts what its sink wrote. */
+  rowsOut(): number {
+    return 0;
+  }
+
+  utilisation(): number {
+    return this.sender.utilisation();
+  }
+
+  digest(): null {
+    return null;
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * The reading side of one query in one worker: takes turns, reads their blocks and pushes them
+ * through this worker's copy of the source fragments. Owns the order within a turn and the event
+ * times that run through a lane; where rows go behind a fragment is edge-output.ts, or for a
+ * stateless query the result output. @hot
+ */
+import type { Clock } from '../../base/clock.js';
+import type { BatchHeader } from '../../columnar/batch.js';
+import type { PartitionCells } from '../../metrics/partition-metrics.js';
+import { WorkerCounter } from '../../metrics/partition-metrics.js';
+import type { EventTimePrefix } from '../../runtime/operators/watermark.js';
+import type { ScanPort } from '../../runtime/pipeline.js';
+import type { QueryAccounts } from '../query-accounts.js';
+import type { EdgeOutput } from './edge-output.js';
+import {
+  KIND_LANE_END,
+  KIND_LANE_IDLE,
+  KIND_ROUND,
+} from './exchange.js';
+import type { ExchangeSender, TurnFacts } from './exchange.js';
+import { JobAborted } from './control.js';
+import type { LaneReader } from './lane-readers.js';
+import type { Lane } from './lanes.js';
+import { errorText } from './messages.js';
+import type { PartitionHost } from './partition-host.js';
+import type { ClaimKind, TurnTable } from './turns.js';
+import { ROUND_END } from './turns.js';
+
+const encoder = new TextEncoder();
+
+/** Where a stateless query's turns end. */
+export interface StatelessEnd {
+  turnDone(seq: number): void;
+}
+
+export interface TurnTakerParts {
+  readonly worker: number;
+  readonly turns: TurnTable;
+  readonly lanes: readonly Lane[];
+  readonly readers: readonly LaneReader[];
+  /** Scan ports and edges by source. */
+  readonly ports: readonly ScanPort[];
+  readonly edges: readonly (EdgeOutput | null)[];
+  /** Watermark bound by source; null without one. */
+  readonly boundsMs: readonly (number | null)[];
+  readonly sender: ExchangeSender | null;
+  /** null: a stateless query. */
+  readonly host: PartitionHost | null;
+  readonly accounts: QueryAccounts;
+  readonly cells: PartitionCells;
+  readonly clock: Clock;
+  readonly turnDone: (turn: TurnFacts) => void;
+  readonly failed: (seq: number, error: unknown) => void;
+}
+
+export class TurnTaker implements EventTimePrefix {
+  /** Of the turn at hand. */
+  readonly turn: TurnFacts = {
+    seq: 0,
+    lane: 0,
+    readNs: Number.NaN,
+    dueFirstNs: Number.NaN,
+    dueLastNs: Number.NaN,
+    rowsRead: 0,
+    watermarkMs: Number.NEGATIVE_INFINITY,
+  };
+  firstReadNs = Number.NaN;
+  done = false;
+  dueInMs = Number.POSITIVE_INFINITY;
+  private readonly parts: TurnTakerParts;
+  private readonly rowsSeen: Float64Array;
+  private waitFor: (condition: () => boolean) => void = () => undefined;
+  private block = 0;
+  private highestMs = Number.NaN;
+
+  constructor(parts: TurnTakerParts) {
+    this.parts = parts;
+    this.rowsSeen = new Float64Array(parts.lanes.length);
+  }
+
+  /** How to wait for another worker; set before the first turn. */
+  useWait(waitFor: (condition: () => boolean) => void): void {
+    this.waitFor = waitFor;
+  }
+
+  /** Takes one turn if there is one. False: nothing to do now, for `dueInMs` at least. */
+  take(now: { readonly command: number; readonly barrier: number; readonly ms: number }): boolean {
+    if (this.done) return false;
+    const { turns } = this.parts;
+    const kind = turns.claim(this.parts.readers, now);
+    if (kind === 'wait') {
+      this.dueInMs = turns.dueInMs;
+      return false;
+    }
+    if (kind === 'busy') return true;
+    if (kind === 'done') {
+      this.done = true;
+      return false;
+    }
+    this.begin();
+    try {
+      this.run(kind);
+    } catch (error) {
+      if (error instanceof JobAborted) throw error;
+      this.fail(error);
+    }
+    return true;
+  }
+
+  private begin(): void {
+    const { turns } = this.parts;
+    const { turn } = this;
+    turn.seq = turns.seq;
+    turn.lane = turns.lane;
+    turn.rowsRead = 0;
+    turn.watermarkMs = Number.NEGATIVE_INFINITY;
+    turn.dueFirstNs = Number.NaN;
+    turn.dueLastNs = Number.NaN;
+    this.block = turns.block;
+    this.highestMs = Number.NaN;
+  }
+
+  private run(kind: ClaimKind): void {
+    switch (kind) {
+      case 'block':
+        this.runBlock();
+        return;
+      case 'lane-end':
+        this.notice(KIND_LANE_END, 0, 0);
+        return;
+      case 'lane-idle':
+        this.notice(KIND_LANE_IDLE, 0, 0);
+        return;
+      case 'round':
+        this.runRound();
+        return;
+      case 'busy':
+      case 'wait':
+      case 'done':
+        return;
+    }
+  }
+
+  private runBlock(): void {
+    const { turn } = this;
+    const { clock, readers, lanes, ports, edges, accounts, cells, worker } = this.parts;
+    const laneIndex = turn.lane;
+    const lane = lanes[laneIndex]!;
+    const reader = readers[laneIndex]!;
+    turn.readNs = clock.monotonicNs();
+    if (Number.isNaN(this.firstReadNs)) this.firstReadNs = turn.readNs;
+    const edge = edges[lane.source]!;
+    edge?.begin(turn, lane.split);
+    const batch = reader.read();
+    const rows = reader.rowsRead();
+    turn.rowsRead = rows - this.rowsSeen[laneIndex]!;
+    this.rowsSeen[laneIndex] = rows;
+    accounts.rowsRead += turn.rowsRead;
+    const due = reader.dueNs();
+    if (due !== null) {
+      turn.dueFirstNs = due.first;
+      turn.dueLastNs = due.last;
+    }
+    ports[lane.source]!.process(batch);
+    this.publishHighest();
+    this.endBlock(edge);
+    cells.addWorker(worker, WorkerCounter.rowsRead, turn.rowsRead);
+    cells.addWorker(worker, WorkerCounter.turns, 1);
+    cells.addWorker(worker, WorkerCounter.sourceUs, (clock.monotonicNs() - turn.readNs) / 1e3);
+    this.parts.turnDone(turn);
+  }
+
+  private endBlock(edge: EdgeOutput | null): void {
+    const { turn } = this;
+    const { host, sender, worker } = this.parts;
+    if (edge === null || host === null) return;
+    const flushedMs = edge.flush(this.sourceWatermark(), false);
+    if (sender !== null) sender.turnEnd(turn, flushedMs);
+    else host.turnEnd(turn.lane, worker, turn.watermarkMs, flushedMs);
+  }
+
+  /** What the lanes of the turn's source have published: never more than what is so in sequence. */
+  private sourceWatermark(): number {
+    const { lanes, turns, boundsMs } = this.parts;
+    const { source } = lanes[this.turn.lane]!;
+    const boundMs = boundsMs[source];
+    if (boundMs === null || boundMs === undefined) return Number.NEGATIVE_INFINITY;
+    let least = Number.POSITIVE_INFINITY;
+    for (let lane = 0; lane < lanes.length; lane += 1) {
+      if (lanes[lane]!.source !== source || turns.laneEnded(lane)) continue;
+      least = Math.min(least, turns.highestOf(lane));
+    }
+    if (least === Number.POSITIVE_INFINITY) return this.turn.watermarkMs;
+    return least - boundMs;
+  }
+
+  private notice(kind: number, a: number, b: number): void {
+    const { sender, host } = this.parts;
+    const { turn } = this;
+    if (sender !== null) sender.notice(turn, kind, a, b);
+    else if (host === null) this.parts.turnDone(turn);
+    else if (kind === KIND_LANE_END) host.laneEnd(turn.lane);
+    else host.laneIdle(turn.lane);
+  }
+
+  /** Every worker's pseudo-turn: partial groups are shipped, so that nothing is left behind. */
+  private runRound(): void {
+    const { sender, host, edges, worker, turns } = this.parts;
+    const { turn } = this;
+    const kind = turns.round;
+    for (const edge of edges) {
+      edge?.begin(turn, 0);
+      edge?.flush(Number.NEGATIVE_INFINITY, true);
+    }
+    // Nothing partial is left: at the end of the input every watermark may be announced.
+    const flushedMs = kind === ROUND_END ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    if (sender !== null) sender.notice(turn, KIND_ROUND, kind, flushedMs);
+    else if (host !== null) host.round(kind, worker, flushedMs);
+    else this.parts.turnDone(turn);
+  }
+
+  private fail(error: unknown): void {
+    const { sender, host, turns } = this.parts;
+    turns.halt();
+    if (sender === null || host === null) {
+      this.parts.failed(this.turn.seq, error);
+      return;
+    }
+    sender.failure(this.turn, encoder.encode(JSON.stringify(errorText(error))));
+  }
+
+  /** The highest event time of the lane before this block, once it is known. */
+  before(_header: BatchHeader): number {
+    if (!Number.isNaN(this.highestMs)) return this.highestMs;
+    const { turns } = this.parts;
+    const { lane } = this.turn;
+    const { block } = this;
+    if (!turns.highestReady(lane, block)) this.waitFor(() => turns.highestReady(lane, block));
+    this.highestMs = turns.highestOf(lane);
+    return this.highestMs;
+  }
+
+  after(_header: BatchHeader, highestMs: number): void {
+    this.highestMs = highestMs;
+    this.publishHighest();
+  }
+
+  /** A block is one batch: its highest time is final as soon as it is known. */
+  private publishHighest(): void {
+    const { turns } = this.parts;
+    const { lane } = this.turn;
+    if (Number.isNaN(this.highestMs) || !turns.highestReady(lane, this.block)) return;
+    turns.publishHighest(lane, this.block, this.highestMs);
+  }
+}

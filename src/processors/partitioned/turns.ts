@@ -1,0 +1,318 @@
+/**
+ * Turns: which worker reads which block next. Owns the turn token of one query, the sequence of
+ * turns, the lanes (source splits) with their shared cells, the chain that carries the highest event
+ * time from a lane's block to its next, and rounds (end, stop, barrier), in which every worker
+ * takes exactly one pseudo-turn. Reading blocks is the sources' business. @hot
+ *
+ * The token is one word, taken by compare-and-swap and held for some instructions: the holder asks
+ * the lanes in turn (as V1 does) whether they have a block, moves the lane's cells and takes the
+ * next sequence number. Nobody waits for the token: who does not get it does other work.
+ *
+ *   words   0 token · 1 limited · 16 + 16 × lane: blocks whose event times are published
+ *   cells   0 next seq · 1 round kind · 2 round number · 3 workers that took their pseudo-turn ·
+ *           4 cursor · 5 finished · 6 barriers done · 8 … taken round per worker ·
+ *           then 32 per lane: 0–7 the source's position · 16 highest event time · 17 blocks claimed ·
+ *           18 state · 19 last claim, ms · 20 idle
+ *
+ * Everything in `cells` but a lane's highest event time is read and written under the token only.
+ * That time belongs to the worker whose block is next to publish: it waits until the number of
+ * published blocks is its block's number, reads, writes its own and publishes. So each record's
+ * lateness is decided exactly as if one thread had read everything.
+ */
+import {
+  COMMAND_ABORT,
+  COMMAND_DRAIN,
+  COMMAND_HOLD,
+  COMMAND_PAUSE,
+  COMMAND_STOP,
+} from './control.js';
+
+export const ROUND_NONE = 0;
+/** All lanes ended, or a drain: what is open is flushed. */
+export const ROUND_END = 1;
+/** A stop: what is open stays. */
+export const ROUND_STOP = 2;
+/** A snapshot of everything before it. */
+export const ROUND_BARRIER = 3;
+
+const TOKEN = 0;
+const LIMITED = 1;
+const HALTED = 2;
+const WORDS_PER_LANE = 16;
+
+const NEXT_SEQ = 0;
+const ROUND = 1;
+const ROUND_NUMBER = 2;
+const ROUND_TAKEN = 3;
+const CURSOR = 4;
+const FINISHED = 5;
+const BARRIERS_DONE = 6;
+const TAKEN = 8;
+const CELLS_PER_LANE = 32;
+const HIGHEST = 16;
+const BLOCKS = 17;
+const STATE = 18;
+const LAST_CLAIM = 19;
+const IDLE = 20;
+
+/** A lane's state; 0 while it may have blocks. */
+const LANE_ENDED = 1;
+
+/** Block numbers of a lane wrap: only their equality is asked. */
+const BLOCKS_MODULO = 2 ** 32;
+
+/** Cells of a lane in which its source keeps where it stands. */
+export const POSITION_CELLS = 8;
+
+/** What a worker's copy of a lane says under the token. */
+export interface LaneClaims {
+  claim(cells: Float64Array): 'block' | 'wait' | 'end';
+  dueInMs(): number;
+  /** 'source.idle-timeout' in ms, 0 = off. */
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * Who may take a turn: any worker that is free; the workers one after the other, where the order
+ * of partial results must not depend on timing; or worker 0 alone, where a source needs one reader.
+ */
+export type Dealing = 'any' | 'in-turn' | 'first';
+
+export type ClaimKind =
+  'busy' | 'wait' | 'block' | 'lane-end' | 'lane-idle' | 'round' | 'done';
+
+export class TurnTable {
+  /** Of the last claim. */
+  seq = 0;
+  lane = 0;
+  /** Number of the block within its lane, modulo 2^32. */
+  block = 0;
+  round = ROUND_NONE;
+  dueInMs = Number.POSITIVE_INFINITY;
+  private readonly words: Int32Array;
+  private readonly cells: Float64Array;
+  private readonly lanes: number;
+  private readonly workers: number;
+  private readonly worker: number;
+  private readonly dealing: Dealing;
+  private readonly laneBase: number;
+  private readonly positions: Float64Array[] = [];
+
+  static bytesFor(lanes: number, workers: number): number {
+    return wordBytes(lanes) + 8 * (TAKEN + workers + CELLS_PER_LANE * lanes);
+  }
+
+  constructor(
+    buffer: SharedArrayBuffer,
+    shape: {
+      readonly lanes: number;
+      readonly workers: number;
+      readonly worker: number;
+      readonly dealing: Dealing;
+    },
+  ) {
+    this.lanes = shape.lanes;
+    this.workers = shape.workers;
+    this.worker = shape.worker;
+    this.dealing = shape.dealing;
+    this.words = new Int32Array(buffer, 0, wordBytes(shape.lanes) / 4);
+    this.cells = new Float64Array(buffer, wordBytes(shape.lanes));
+    this.laneBase = TAKEN + shape.workers;
+    for (let lane = 0; lane < shape.lanes; lane += 1) {
+      const base = this.laneBase + lane * CELLS_PER_LANE;
+      this.positions.push(this.cells.subarray(base, base + POSITION_CELLS));
+    }
+  }
+
+  /** Main, before the workers start. */
+  reset(): void {
+    for (let lane = 0; lane < this.lanes; lane += 1) {
+      this.cells[this.cellOf(lane, HIGHEST)] = Number.NEGATIVE_INFINITY;
+      this.cells[this.cellOf(lane, LAST_CLAIM)] = Number.NaN;
+    }
+  }
+
+  positionCells(lane: number): Float64Array {
+    return this.positions[lane]!;
+  }
+
+  /** Before the start or at a barrier: where the lane stands. */
+  highestOf(lane: number): number {
+    return this.cells[this.cellOf(lane, HIGHEST)]!;
+  }
+
+  /** Main, before the start: a lane goes on where a snapshot left it. */
+  restoreLane(lane: number, highestMs: number, ended: boolean): void {
+    this.cells[this.cellOf(lane, HIGHEST)] = highestMs;
+    if (ended) this.cells[this.cellOf(lane, STATE)] = LANE_ENDED;
+  }
+
+  laneEnded(lane: number): boolean {
+    return this.cells[this.cellOf(lane, STATE)] === LANE_ENDED;
+  }
+
+  /** LIMIT reached: no more turns but the round that stops the query. */
+  limit(): void {
+    Atomics.store(this.words, LIMITED, 1);
+  }
+
+  /** A turn failed: no more turns at all, unless a LIMIT turns out to have come before it. */
+  halt(): void {
+    Atomics.compareExchange(this.words, LIMITED, 0, HALTED);
+  }
+
+  limited(): boolean {
+    return Atomics.load(this.words, LIMITED) === 1;
+  }
+
+  /** Takes the next turn if there is one; its facts are in the fields. */
+  claim(
+    lanes: readonly LaneClaims[],
+    now: { readonly command: number; readonly barrier: number; readonly ms: number },
+  ): ClaimKind {
+    if (Atomics.compareExchange(this.words, TOKEN, 0, 1) !== 0) return 'busy';
+    try {
+      return this.claimHeld(lanes, now);
+    } finally {
+      Atomics.store(this.words, TOKEN, 0);
+    }
+  }
+
+  private claimHeld(
+    lanes: readonly LaneClaims[],
+    now: { readonly command: number; readonly barrier: number; readonly ms: number },
+  ): ClaimKind {
+    const { cells } = this;
+    this.dueInMs = Number.POSITIVE_INFINITY;
+    if (cells[FINISHED] === 1) return this.tookRound() ? 'done' : 'wait';
+    if (now.command === COMMAND_HOLD || now.command === COMMAND_ABORT) return 'wait';
+    if (Atomics.load(this.words, LIMITED) === HALTED) return 'wait';
+    if (cells[ROUND] === ROUND_NONE) this.maybeStartRound(now);
+    if (cells[ROUND] !== ROUND_NONE) return this.claimRound(now.barrier);
+    if (now.command === COMMAND_PAUSE) return 'wait';
+    if (!this.mayTake()) return 'wait';
+    return this.claimLane(lanes, now.ms);
+  }
+
+  private mayTake(): boolean {
+    switch (this.dealing) {
+      case 'any':
+        return true;
+      case 'in-turn':
+        return this.cells[NEXT_SEQ]! % this.workers === this.worker;
+      case 'first':
+        return this.worker === 0;
+    }
+  }
+
+  private tookRound(): boolean {
+    return this.cells[TAKEN + this.worker] === this.cells[ROUND_NUMBER];
+  }
+
+  private maybeStartRound(now: { readonly command: number; readonly barrier: number }): void {
+    const { cells } = this;
+    let kind = ROUND_NONE;
+    if (now.command === COMMAND_STOP || this.limited()) kind = ROUND_STOP;
+    else if (now.command === COMMAND_DRAIN || this.allEnded()) kind = ROUND_END;
+    else if (now.barrier > cells[BARRIERS_DONE]!) kind = ROUND_BARRIER;
+    if (kind === ROUND_NONE) return;
+    cells[ROUND] = kind;
+    cells[ROUND_NUMBER] = cells[ROUND_NUMBER]! + 1;
+    cells[ROUND_TAKEN] = 0;
+  }
+
+  private claimRound(barrier: number): ClaimKind {
+    const { cells } = this;
+    if (this.tookRound()) return 'wait';
+    cells[TAKEN + this.worker] = cells[ROUND_NUMBER]!;
+    cells[ROUND_TAKEN] = cells[ROUND_TAKEN]! + 1;
+    this.round = cells[ROUND]!;
+    this.takeSeq();
+    if (cells[ROUND_TAKEN] === this.workers) {
+      if (this.round === ROUND_BARRIER) {
+        cells[ROUND] = ROUND_NONE;
+        cells[BARRIERS_DONE] = barrier;
+      } else {
+        cells[FINISHED] = 1;
+      }
+    }
+    return 'round';
+  }
+
+  private claimLane(lanes: readonly LaneClaims[], nowMs: number): ClaimKind {
+    const { cells } = this;
+    const first = cells[CURSOR]!;
+    for (let step = 0; step < this.lanes; step += 1) {
+      const lane = (first + step) % this.lanes;
+      if (cells[this.cellOf(lane, STATE)] === LANE_ENDED) continue;
+      const source = lanes[lane]!;
+      const found = source.claim(this.positions[lane]!);
+      if (found === 'wait') {
+        if (this.goesIdle(lane, source, nowMs)) return this.takeLane(lane, 'lane-idle');
+        this.dueInMs = Math.min(this.dueInMs, source.dueInMs());
+        continue;
+      }
+      cells[CURSOR] = (lane + 1) % this.lanes;
+      if (found === 'end') {
+        cells[this.cellOf(lane, STATE)] = LANE_ENDED;
+        return this.takeLane(lane, 'lane-end');
+      }
+      cells[this.cellOf(lane, LAST_CLAIM)] = nowMs;
+      cells[this.cellOf(lane, IDLE)] = 0;
+      this.block = cells[this.cellOf(lane, BLOCKS)]!;
+      cells[this.cellOf(lane, BLOCKS)] = (this.block + 1) % BLOCKS_MODULO;
+      return this.takeLane(lane, 'block');
+    }
+    return 'wait';
+  }
+
+  /** A lane that was silent for its idle timeout leaves the watermark until it speaks again. */
+  private goesIdle(lane: number, source: LaneClaims, nowMs: number): boolean {
+    if (source.idleTimeoutMs === 0 || this.cells[this.cellOf(lane, IDLE)] === 1) return false;
+    const last = this.cellOf(lane, LAST_CLAIM);
+    if (Number.isNaN(this.cells[last]!)) this.cells[last] = nowMs;
+    const restMs = this.cells[last]! + source.idleTimeoutMs - nowMs;
+    if (restMs > 0) {
+      this.dueInMs = Math.min(this.dueInMs, restMs);
+      return false;
+    }
+    this.cells[this.cellOf(lane, IDLE)] = 1;
+    return true;
+  }
+
+  private takeLane(lane: number, kind: ClaimKind): ClaimKind {
+    this.lane = lane;
+    this.takeSeq();
+    return kind;
+  }
+
+  private takeSeq(): void {
+    this.seq = this.cells[NEXT_SEQ]!;
+    this.cells[NEXT_SEQ] = this.seq + 1;
+  }
+
+  private allEnded(): boolean {
+    for (let lane = 0; lane < this.lanes; lane += 1) {
+      if (!this.laneEnded(lane)) return false;
+    }
+    return true;
+  }
+
+  /** Whether the highest event time before `block` is known. */
+  highestReady(lane: number, block: number): boolean {
+    return Atomics.load(this.words, WORDS_PER_LANE * (lane + 1)) >>> 0 === block;
+  }
+
+  publishHighest(lane: number, block: number, highestMs: number): void {
+    this.cells[this.cellOf(lane, HIGHEST)] = highestMs;
+    Atomics.store(this.words, WORDS_PER_LANE * (lane + 1), (block + 1) | 0);
+  }
+
+  private cellOf(lane: number, cell: number): number {
+    return this.laneBase + lane * CELLS_PER_LANE + cell;
+  }
+}
+
+function wordBytes(lanes: number): number {
+  return WORDS_PER_LANE * (lanes + 1) * Int32Array.BYTES_PER_ELEMENT;
+}

@@ -1,0 +1,36 @@
+/**
+ * Worker threads that outlive a job: a thread costs 100 ms to start and its kernels have to become
+ * fast again, so one that ended a job well waits for the next. Owns starting, lending and ending
+ * threads; an idle one does not keep the process alive.
+ */
+import { Worker } from 'node:worker_threads';
+
+const idle: Worker[] = [];
+
+/** So many workers, started where none waits. */
+export function borrowWorkers(count: number): Worker[] {
+  return Array.from({ length: count }, () => {
+    const worker = idle.pop() ?? startWorker();
+    worker.ref();
+    return worker;
+  });
+}
+
+/** Takes back workers that ended their job and hold nothing of it. */
+export function returnWorkers(workers: readonly Worker[]): void {
+  for (const worker of workers) {
+    worker.removeAllListeners();
+    worker.once('exit', () => forget(worker));
+    worker.unref();
+    idle.push(worker);
+  }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('./worker-loop.js', import.meta.url), { stdin: false });
+}
+
+function forget(worker: Worker): void {
+  const at = idle.indexOf(worker);
+  if (at >= 0) idle.splice(at, 1);
+}
