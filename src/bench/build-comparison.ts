@@ -95,10 +95,9 @@ export async function compareBuilds(
     for (const { lane, speed, cost } of lanes) {
       const name = `scenario ${lane.scenario.id}, ${engineName(lane.engine)}`;
       options.onProgress(`${name}, round ${round + 1} of ${options.rounds}`);
-      const pair = round % 2 === 0 ? [before, after] : [after, before];
-      const outcomes = new Map<Build, TrialOutcome>();
-      for (const build of pair) outcomes.set(build, await measured(build, lane));
-      const [a, b] = [outcomes.get(before), outcomes.get(after)] as [TrialOutcome, TrialOutcome];
+      const [first, second] = round % 2 === 0 ? [before, after] : [after, before];
+      const outcomes = [await measured(first, lane), await measured(second, lane)] as const;
+      const [a, b] = round % 2 === 0 ? outcomes : [outcomes[1], outcomes[0]];
       speed.push({ before: [fastestRate(a)], after: [fastestRate(b)] });
       cost.push({ before: [fastestCpuRate(a)], after: [fastestCpuRate(b)] });
     }
