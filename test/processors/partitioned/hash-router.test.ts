@@ -241,6 +241,19 @@ describe('the hash router', () => {
     }
   });
 
+  test('does not take the codes of one dictionary for those of another', () => {
+    const texts = Array.from({ length: 12 }, (_, at) => `text ${at}`);
+    const types = [VARCHAR];
+    const router = new HashRouter({ keys: [0], types, partitions: 64 });
+    const routed = [texts, [...texts].reverse(), texts].map((of) => {
+      const batch = batchFrom([columnFromValues(VARCHAR, of)], 12, null);
+      const found = partitionsOf(router.route(batch), 64, batch);
+      return new Map(of.map((text, row) => [text, found.get(row)]));
+    });
+    expect(routed[1]).toEqual(routed[0]);
+    expect(routed[2]).toEqual(routed[0]);
+  });
+
   test('takes batches of more rows than usual, and of none', () => {
     const values = Array.from({ length: 10_001 }, (_, row) => BigInt(row));
     const router = new HashRouter({ keys: [0], types: [BIGINT], partitions: 5 });
