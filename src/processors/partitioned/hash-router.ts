@@ -102,9 +102,10 @@ export function routeAll(
   reuse: RouteBuffer,
 ): RoutedRows {
   assert(partition >= 0 && partition < partitions, 'the partition exists');
+  assert(reuse.starts.length === partitions + 1, 'the buffer is for as many partitions');
   reuse.rows = batch.selection ?? identityRows(batch.selectedCount);
   reuse.starts.fill(0, 0, partition + 1);
-  reuse.starts.fill(batch.selectedCount, partition + 1, partitions + 1);
+  reuse.starts.fill(batch.selectedCount, partition + 1);
   return reuse;
 }
 
