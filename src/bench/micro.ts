@@ -1,7 +1,8 @@
 /**
  * `npm run bench:micro`: the parts by themselves, each beside an obvious alternative and timed in
- * turn with it, as million rows per second and the median ratio of the rounds. Owns the parts and
- * the table. Every part checks its own result before its figure is printed.
+ * turn with it, as million rows per second and the median ratio of the rounds; then what metrics
+ * and backpressure cost against their targets. Owns the parts of one thread and the table. Every
+ * part checks its own result before its figure is printed. Exit 1 when a target is missed.
  */
 import Table from 'cli-table3';
 import { systemClock } from '../base/clock.js';
@@ -17,6 +18,9 @@ import { compileJob } from '../job.js';
 import type { AggregateCall } from '../plan/pipeline-plan.js';
 import { Calc } from '../runtime/operators/calc.js';
 import { GroupedStateFactory } from '../state/grouped-state.js';
+import { arenaRounds, exchangeParts, ExchangeThreads, measureThreaded } from './micro-exchange.js';
+import { RING_SLOTS } from './micro-exchange-task.js';
+import { measureOverheads, overheadParts, overheadTable } from './micro-metrics.js';
 import { selectScenarios } from './scenario.js';
 import { median } from './statistics.js';
 
@@ -24,6 +28,8 @@ import { median } from './statistics.js';
 const ROWS = BATCH_ROWS_MAX;
 const ROUNDS = 7;
 const ROUND_MS = 120;
+/** Rows of one timed call of the exchange between threads. */
+const EXCHANGED_ROWS = 4_000_000;
 
 interface Part {
   readonly name: string;
@@ -301,6 +307,17 @@ async function kernelPart(): Promise<Part> {
   };
 }
 
+/** A block that is written and read, among few and among many that are still in flight. */
+function arenaPart(): Part {
+  return {
+    name: 'blocks of 100 KiB through an arena, 3 in flight',
+    velo: arenaRounds(3),
+    other: '600 in flight',
+    alternative: arenaRounds(600),
+    rows: 64 * BATCH_ROWS_MAX,
+  };
+}
+
 /** Million rows per second over about ROUND_MS. */
 function measure(run: () => void, rows: number): number {
   const startNs = systemClock.monotonicNs();
@@ -314,29 +331,57 @@ function measure(run: () => void, rows: number): number {
   return (calls * rows * 1e3) / elapsedNs;
 }
 
+interface Measured {
+  readonly name: string;
+  readonly other: string;
+  /** Million rows per second, by round. */
+  readonly velo: readonly number[];
+  readonly beside: readonly number[];
+}
+
+function measureInTurn(part: Part): Measured {
+  const velo: number[] = [];
+  const beside: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    velo.push(measure(part.velo, part.rows));
+    beside.push(measure(part.alternative, part.rows));
+  }
+  return { name: part.name, other: part.other, velo, beside };
+}
+
+async function measureExchange(): Promise<Measured[]> {
+  const threads = new ExchangeThreads(RING_SLOTS);
+  const measured: Measured[] = [];
+  for (const part of exchangeParts(threads, EXCHANGED_ROWS)) {
+    const { velo, other } = await measureThreaded(part, ROUNDS);
+    measured.push({ name: part.name, other: part.other, velo, beside: other });
+  }
+  await threads.close();
+  return measured;
+}
+
 async function main(): Promise<void> {
   const table = new Table({
     head: ['part', 'velo M rows/s', 'beside', 'M rows/s', 'ratio'],
     colAligns: ['left', 'right', 'left', 'right', 'right'],
     style: { head: [], border: [] },
   });
-  for (const part of [await kernelPart(), ...groupParts(), internPart(), decoderPart()]) {
-    const velo: number[] = [];
-    const other: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      velo.push(measure(part.velo, part.rows));
-      other.push(measure(part.alternative, part.rows));
-    }
-    const ratios = velo.map((rate, at) => rate / (other[at] as number));
+  const parts = [await kernelPart(), ...groupParts(), internPart(), decoderPart(), arenaPart()].map(
+    measureInTurn,
+  );
+  for (const { name, other, velo, beside } of [...parts, ...(await measureExchange())]) {
+    const ratios = velo.map((rate, at) => rate / (beside[at] as number));
     table.push([
-      part.name,
+      name,
       median(velo).toFixed(1),
-      part.other,
-      median(other).toFixed(1),
+      other,
+      median(beside).toFixed(1),
       `${median(ratios).toFixed(1)} ×`,
     ]);
   }
-  process.stdout.write(`${table.toString()}\n`);
+  const overheads = overheadTable(await measureOverheads(overheadParts()));
+  process.stdout.write(`${table.toString()}\n${overheads.text}\n`);
+  if (!overheads.met) process.exitCode = 1;
 }
 
 await main();
