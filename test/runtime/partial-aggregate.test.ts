@@ -292,6 +292,55 @@ describe('a receiver', () => {
     }).toThrow(/before its watermark/);
   });
 
+  test(
+    'keeps its texts apart while those of closed windows are forgotten',
+    { timeout: 20_000 },
+    () => {
+      const aggregates = [call('COUNT', [], BIGINT), call('MAX', [NAME], VARCHAR)];
+      const window: WindowSpec = { kind: 'tumbling', sizeMs: 100 };
+      const node = windowNode([TEXT], aggregates, window, { boundMs: 0 });
+      const context = new RecordingContext(node.schema.map(({ type }) => type));
+      const senders = [0, 1].map(() => new PartialAggregate(node, context, () => 0, 1));
+      const operator = new WindowAggregateOperator(node, context);
+      const [model] = randomRows(1, new Random(1), false) as [Row];
+      const wanted: string[] = [];
+      for (let at = 0; at < 50; at += 1) {
+        const rows = Array.from({ length: 2000 }, (_, row) =>
+          model.map((value, column) => {
+            if (column === TEXT) return `key ${at} ${row}`;
+            if (column === NAME) return `name ${at} ${row}`;
+            return column === TIME ? at * 100 : value;
+          }),
+        );
+        for (const row of rows) wanted.push(`${String(row[TEXT])} 2 ${String(row[NAME])}`);
+        for (const sender of senders) {
+          sender.emit(batchOfBlock({ split: 0, rows }, at));
+          sender.ship(at * 100 + 100, false, (_, bytes) => operator.mergePartials(bytes));
+        }
+        operator.watermark(0, at * 100 + 100);
+      }
+      const rows = context.rows.map(([key, , , count, name]) => [key, count, name].map(String));
+      expect(rows.map((row) => row.join(' ')).sort()).toEqual(wanted.sort());
+    },
+  );
+
+  test('gives rows of merged groups the time of the last block, which had no rows here', () => {
+    const node = windowNode([INT], COUNTED, { kind: 'tumbling', sizeMs: 100 }, { boundMs: 0 });
+    const context = new RecordingContext(node.schema.map(({ type }) => type));
+    const times: number[] = [];
+    context.onBatch = ({ header }) => times.push(header.ingestTimeMs);
+    const partial = new PartialAggregate(node, context, () => 0, 1);
+    const operator = new WindowAggregateOperator(node, context);
+    const batch = counted(0, 10, 3);
+    partial.emit(batch);
+    batch.header.ingestTimeMs = 777;
+    batch.selectedCount = 0;
+    operator.process(0, batch);
+    partial.ship(100, false, (_, bytes) => operator.mergePartials(bytes));
+    operator.watermark(0, 100);
+    expect(times).toEqual([777]);
+  });
+
   test('refuses groups when single rows matter', () => {
     const node = { ...aggregateNode([INT], COUNTED), emission: 'changes' as const };
     const context = new RecordingContext(node.schema.map(({ type }) => type));

@@ -59,8 +59,9 @@ export class WindowAggregateOperator implements Operator {
   }
 
   process(_input: number, batch: Batch): void {
-    if (batch.selectedCount === 0) return;
+    // A block without rows counts: its watermark may close windows, of merged groups, too.
     this.closingHeader.ingestTimeMs = batch.header.ingestTimeMs;
+    if (batch.selectedCount === 0) return;
     this.input.load(batch);
     this.windows.process(batch, this.input);
     this.results.flush();
