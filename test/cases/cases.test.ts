@@ -1,6 +1,7 @@
 /**
- * Every SQL case of this folder, on V1 with batches of 1, 7 and the default number of rows: the
- * rows must be the same (law 2).
+ * Every SQL case of this folder, on V1 and on V2 at 1, 2, 3 and 8 partitions with 1 and 2 workers,
+ * each with batches of 1, 7 and the default number of rows: the rows must be the same (laws 1, 2).
+ * `npx vitest run test/cases` is that matrix.
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { runSql } from '../support/run-sql.js';
 import type { RunSqlOptions } from '../support/run-sql.js';
 
 const BATCH_ROWS = [undefined, 1, 7];
+const WORKERS = [1, 2];
 const ROOT = import.meta.dirname;
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -25,8 +27,11 @@ describe('SQL cases', () => {
     const folder = mkdtempSync(join(tmpdir(), 'velo-case-'));
     try {
       for (const { name: input, body } of sqlCase.inputs) writeFileSync(join(folder, input), body);
-      for (const batchRows of BATCH_ROWS) {
-        expect(await faultsOf(sqlCase, folder, batchRows), `batch size ${batchRows}`).toEqual([]);
+      for (const target of targetsOf(sqlCase)) {
+        for (const batchRows of BATCH_ROWS) {
+          const at = `${target === null ? 'v1' : JSON.stringify(target)}, batches of ${batchRows}`;
+          expect(await faultsOf(sqlCase, folder, { target, batchRows }), at).toEqual([]);
+        }
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -34,15 +39,28 @@ describe('SQL cases', () => {
   });
 });
 
+/** V2 at `partitions` × `workers`; null: V1. */
+type Target = { readonly partitions: number; readonly workers: number } | null;
+
+function targetsOf(sqlCase: SqlCase): readonly Target[] {
+  const partitions = sqlCase.partitions.length === 0 ? [] : [...sqlCase.partitions, 3];
+  const targets = [...new Set(partitions)].flatMap((count) =>
+    WORKERS.map((workers) => ({ partitions: count, workers })),
+  );
+  return [null, ...targets];
+}
+
 async function faultsOf(
   sqlCase: SqlCase,
   folder: string,
-  batchRows: number | undefined,
+  run: { readonly target: Target; readonly batchRows: number | undefined },
 ): Promise<string[]> {
+  const { target, batchRows } = run;
   const place = (text: string): string => text.replaceAll('${DIR}', folder);
   const onError = sqlCase.flags[sqlCase.flags.indexOf('--on-error') + 1] ?? '';
   const options: RunSqlOptions = {
     ...(batchRows === undefined ? {} : { batchRows }),
+    ...(target === null ? {} : { partitioned: target }),
     changelog: sqlCase.flags.includes('--changelog'),
     ...(onError === 'skip' ? { onError } : {}),
   };

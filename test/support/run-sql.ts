@@ -1,14 +1,17 @@
 /**
  * Runs SQL in this process, as `velo run` would, and gives back what it wrote. Owns the capture of
- * stdout; what comes out is compared by the tests.
+ * stdout; what comes out is compared by the tests. Runs what was built, on V1 too: V2's workers are
+ * started from dist, and an error must be of one class on both sides.
  */
 import { Writable } from 'node:stream';
 import { Chalk } from 'chalk';
-import { errorTexts } from '../../src/cli/terminal.js';
-import { exitCodeOf } from '../../src/cli/exit-code.js';
-import { compileJob, createJob } from '../../src/job.js';
-import type { JobResult } from '../../src/processors/job-processor.js';
-import type { OnError } from '../../src/processors/query-accounts.js';
+import { errorTexts } from '../../dist/cli/terminal.js';
+import { exitCodeOf } from '../../dist/cli/exit-code.js';
+import { compileJob, createJob } from '../../dist/job.js';
+import type { JobResult } from '../../dist/processors/job-processor.js';
+import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/settings.js';
+import type { PartitionedSettings } from '../../dist/processors/partitioned/settings.js';
+import type { OnError } from '../../dist/processors/query-accounts.js';
 import { linesOf } from './case-file.js';
 
 export interface RunSqlOptions {
@@ -20,6 +23,11 @@ export interface RunSqlOptions {
   readonly variables?: Readonly<Record<string, string>>;
   readonly settings?: Readonly<Record<string, string>>;
   readonly redirects?: ReadonlyMap<string, string>;
+  /** V2 with these settings, the rest by default; absent: V1. */
+  readonly partitioned?: Partial<PartitionedSettings> & {
+    readonly partitions: number;
+    readonly workers: number;
+  };
 }
 
 export interface RunSqlResult {
@@ -65,6 +73,10 @@ export async function runSql(sql: string, options: RunSqlOptions = {}): Promise<
       durationMs: null,
       batchRows: options.batchRows ?? null,
       notice: (line) => notices.push(line),
+      partitioned:
+        options.partitioned === undefined
+          ? null
+          : { ...PARTITIONED_DEFAULTS, ...options.partitioned },
     }).start();
     return { exit: 0, lines: linesOf(stdout.text()), errorText: '', result, notices };
   } catch (error) {

@@ -39,7 +39,7 @@ import type { FromWorker, QueryReport, SinkPlace, WorkerTask } from './messages.
 import type { PartitionedSettings } from './settings.js';
 import { SnapshotCollector } from './snapshots.js';
 import type { JobSnapshot } from './snapshots.js';
-import { borrowWorkers, returnWorkers } from './worker-pool.js';
+import { borrowWorkers, forgetListeners, returnWorkers } from './worker-pool.js';
 
 /** How long results before a failure are waited for, and workers that were told to abort. */
 const FAILURE_GRACE_MS = 2000;
@@ -380,7 +380,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       const ticket = cell.ticket();
       if (this.ended.size < this.workers.length) await cell.sleepAsync(ticket, IDLE_MS);
     }
-    for (const worker of this.workers) worker.removeAllListeners();
+    for (const worker of this.workers) forgetListeners(worker);
     await Promise.allSettled([
       ...this.workers.map((worker) => worker.terminate()),
       ...this.queries.map((query) => query.abandon()),

@@ -21,6 +21,8 @@ const EXCHANGE_BYTES_TOTAL = 1024 * MIB;
 /** Of each worker, for results to main and for rows to the global fragment. */
 const STREAM_BYTES = 32 * MIB;
 const STREAM_BYTES_TOTAL = 512 * MIB;
+/** A stream has a marker for each turn beside its rows: more slots than an exchange's ring. */
+const STREAM_SLOTS = 4;
 
 export interface JobMemory {
   readonly control: SharedArrayBuffer;
@@ -61,8 +63,8 @@ export function queryMemory(settings: PartitionedSettings, query: QueryShape): Q
   return {
     turns: new SharedArrayBuffer(TurnTable.bytesFor(query.lanes.length, workers)),
     exchangeRings: rings(exchanges, ringSlots),
-    stageRings: rings(level === 2 ? workers : 0, ringSlots),
-    outputRings: rings(query.sink === 'main' ? workers : 0, ringSlots),
+    stageRings: rings(level === 2 ? workers : 0, ringSlots * STREAM_SLOTS),
+    outputRings: rings(query.sink === 'main' ? workers : 0, ringSlots * STREAM_SLOTS),
     feedRings: query.lanes.map(() => null),
     accounts: new SharedArrayBuffer(accountBytes(workers)),
     cells: new SharedArrayBuffer(PartitionCells.bytesFor(workers, partitions)),

@@ -208,9 +208,10 @@ class WorkerJob {
   private pauseFor(query: QueryWorker, delayMs: number): void {
     const beganNs = systemClock.monotonicNs();
     const untilNs = beganNs + delayMs * 1e6;
-    this.waitUntil(
-      () => systemClock.monotonicNs() >= untilNs || query.throttle.delayMs() === 0,
-    );
+    this.waitUntil(() => {
+      query.observe();
+      return systemClock.monotonicNs() >= untilNs || query.throttle.delayMs() === 0;
+    });
     const tookUs = (systemClock.monotonicNs() - beganNs) / 1e3;
     query.cells.addWorker(this.task.worker, WorkerCounter.throttledUs, tookUs);
   }

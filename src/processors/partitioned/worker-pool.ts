@@ -19,11 +19,16 @@ export function borrowWorkers(count: number): Worker[] {
 /** Takes back workers that ended their job and hold nothing of it. */
 export function returnWorkers(workers: readonly Worker[]): void {
   for (const worker of workers) {
-    worker.removeAllListeners();
+    forgetListeners(worker);
     worker.once('exit', () => forget(worker));
     worker.unref();
     idle.push(worker);
   }
+}
+
+/** Those of the job: a Worker has listeners of its own besides, which it needs. */
+export function forgetListeners(worker: Worker): void {
+  for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
 }
 
 function startWorker(): Worker {
