@@ -120,10 +120,9 @@ function comparedLane(
   const usual = scenario.builtin === null ? FILE_RECORDS : RECORDS[scenario.builtin];
   const factor = engine.partitioned === null ? 1 : V2_FACTOR;
   const fixture = fixtureOf(options, options.records ?? usual * factor);
-  const { batchRows, partitioned } = engine;
   const { settings } = options;
   const warmups = WARMUPS;
-  const task = trialTask(scenario, fixture, { batchRows, partitioned, settings, repeats, warmups });
+  const task = trialTask(scenario, fixture, { ...engine, settings, repeats, warmups });
   const expected = laneExpectation(scenario, fixture, engine);
   return { scenario, engine, fixture, expected, task };
 }

@@ -9,10 +9,12 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.js';
+import { PARTITIONED_DEFAULTS } from '../processors/partitioned/settings.js';
 import { compareBuilds, installedBuild, REPEATS, ROUNDS } from './build-comparison.js';
 import type { Build } from './build-comparison.js';
 import { MAX_REGRESSION } from './comparison.js';
 import { benchEnvironment } from './environment.js';
+import type { BenchEngine } from './lanes.js';
 import { environmentLine } from './report.js';
 import type { LaneComparison } from './result-file.js';
 import { selectScenarios } from './scenario.js';
@@ -22,6 +24,8 @@ import type { Scenario } from './scenario.js';
 const SLOWDOWN = 0.15;
 const FALSE_ALARMS_MAX = 1 / 20;
 const CAUGHT_MIN = 9 / 10;
+
+const V1: BenchEngine = { partitioned: null, batchRows: null, mode: PARTITIONED_DEFAULTS.mode };
 
 interface Check {
   readonly scenarios: readonly Scenario[];
@@ -67,7 +71,7 @@ async function alarmsOf(check: Check, { before, after, comparisons }: Contest): 
     const startNs = systemClock.monotonicNs();
     const lanes = await compareBuilds(before, after, {
       scenarios: [scenario],
-      engines: [{ partitioned: null, batchRows: null }],
+      engines: [V1],
       records: null,
       groups: 20,
       stepMs: 1,

@@ -4,7 +4,7 @@
  * and judging is runner.ts.
  */
 import { ConfigError } from '../base/errors.js';
-import type { PartitionedSettings } from '../processors/partitioned/settings.js';
+import type { PartitionedSettings, ProcessingMode } from '../processors/partitioned/settings.js';
 import { expectBuiltin } from './expectation.js';
 import type { Expectation } from './expectation.js';
 import { fileExpectation, writeFixture } from './fixture.js';
@@ -21,6 +21,7 @@ export interface BenchEngine {
   readonly partitioned: PartitionedSettings | null;
   /** Physical rows per batch at most, on V1; null: the default. */
   readonly batchRows: number | null;
+  readonly mode: ProcessingMode;
 }
 
 /** Rows per second the generator releases; 'half' of what the lane sustains; 'max': no limit. */
@@ -81,8 +82,7 @@ export async function makeLanes(
   const lanes: Lane[] = [];
   for (const engine of options.engines) {
     const base = { repeats: options.repeats, warmups: options.warmups, redirects };
-    const { batchRows, partitioned } = engine;
-    const engineTask = { ...base, settings: options.settings, batchRows, partitioned };
+    const engineTask = { ...base, settings: options.settings, ...engine };
     const rate = await laneRate(scenario, options, engineTask);
     const paced = rate === null ? records : Math.min(scenario.records, rate * PACED_SECONDS);
     const fixture = fixtureOf(options, options.records ?? Math.max(1, Math.round(paced)));

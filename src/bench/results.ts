@@ -5,6 +5,7 @@
  */
 import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Percentiles } from '../metrics/histogram.js';
+import type { ProcessingMode } from '../processors/partitioned/settings.js';
 import { digestFaults } from './expectation.js';
 import type { BenchOptions, BenchRate, BenchSource, Lane } from './lanes.js';
 import type { Interval } from './statistics.js';
@@ -25,6 +26,7 @@ export interface BenchConditions {
   /** As asked for: 'half' depends on the machine. */
   readonly rate: BenchRate;
   readonly batchRows: number | null;
+  readonly mode: ProcessingMode;
   readonly settings: Readonly<Record<string, string>>;
   /** How V2 was set up besides its counts; null on V1. */
   readonly engine: Readonly<Record<string, unknown>> | null;
@@ -147,13 +149,11 @@ function laneResult({ lane, outcomes }: MeasuredLane, options: BenchOptions): Be
 
 function conditionsOf({ engine, task }: Lane, options: BenchOptions): BenchConditions {
   const { stepMs, warmups, repeats, rate, settings } = options;
-  const base = { stepMs, warmups, repeats, rate, batchRows: task.batchRows, settings };
+  const { batchRows, mode } = task;
+  const base = { stepMs, warmups, repeats, rate, batchRows, mode, settings };
   if (engine.partitioned === null) return { ...base, engine: null };
-  const { mode, strategy, ringSlots, affinity, metricsPort } = engine.partitioned;
-  return {
-    ...base,
-    engine: { mode, strategy, ringSlots, affinity, metrics: metricsPort !== null },
-  };
+  const { strategy, ringSlots, affinity, metricsPort } = engine.partitioned;
+  return { ...base, engine: { strategy, ringSlots, affinity, metrics: metricsPort !== null } };
 }
 
 function rateSummary(samples: readonly number[], seed: number): RateSummary {

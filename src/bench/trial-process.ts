@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VeloError } from '../base/errors.js';
+import { PARTITIONED_DEFAULTS } from '../processors/partitioned/settings.js';
 import { fixtureVariables } from './scenario.js';
 import type { FixtureOptions, Scenario } from './scenario.js';
 import type { TrialMessage, TrialOutcome, TrialTask } from './trial.js';
@@ -33,6 +34,7 @@ export function trialTask(
     settings: {},
     redirects: [],
     batchRows: null,
+    mode: PARTITIONED_DEFAULTS.mode,
     partitioned: null,
     rate: null,
     slowdown: 0,

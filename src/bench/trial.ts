@@ -9,7 +9,7 @@ import { compileJob, createJob } from '../job.js';
 import type { RunOptions } from '../job.js';
 import type { Percentiles } from '../metrics/histogram.js';
 import type { JobResult } from '../processors/job-processor.js';
-import type { PartitionedSettings } from '../processors/partitioned/settings.js';
+import type { PartitionedSettings, ProcessingMode } from '../processors/partitioned/settings.js';
 import { SlowedSink } from './slowed-sink.js';
 
 export interface TrialTask {
@@ -23,6 +23,8 @@ export interface TrialTask {
   readonly settings: Readonly<Record<string, string>>;
   readonly redirects: readonly (readonly [string, string])[];
   readonly batchRows: number | null;
+  /** How long V1 collects rows; V2's is in `partitioned`. */
+  readonly mode: ProcessingMode;
   /** null: V1. */
   readonly partitioned: PartitionedSettings | null;
   /** Rows per second that the generator releases; null: as fast as they are taken. */
@@ -86,6 +88,7 @@ async function runOnce(
     deadLetter: null,
     durationMs: null,
     batchRows: task.batchRows,
+    mode: task.mode,
     partitioned: task.partitioned,
     rate,
     notice: () => undefined,

@@ -121,7 +121,11 @@ export async function enginesOf(flags: LaneFlags): Promise<Engines> {
   // Side by side with V2, what V2's flags say on V1 was no slip.
   const told = arch === 'both' ? configurations.slice(1) : configurations;
   return {
-    engines: configurations.map(({ partitioned, batchRows }) => ({ partitioned, batchRows })),
+    engines: configurations.map(({ partitioned, batchRows, mode }) => ({
+      partitioned,
+      batchRows,
+      mode,
+    })),
     notices: [...new Set(told.flatMap(({ notices }) => notices))],
   };
 }
