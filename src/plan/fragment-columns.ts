@@ -105,9 +105,13 @@ export function isMergeable(node: PipelineNode): node is AggregateNode | WindowA
   return node.aggregates.every(mergesInAnyOrder);
 }
 
+/** Their groups keep every value: one group may be larger than a block of the exchange. */
+const KEEPS_VALUES = new Set(['COUNT_DISTINCT', 'MEDIAN', 'PERCENTILE_CONT', 'PERCENTILE_DISC']);
+
 function mergesInAnyOrder(call: AggregateCall): boolean {
   const known = aggregateFunction(call.function);
   if (known === undefined || call.orderBy.length > 0) return false;
+  if (call.distinct || KEEPS_VALUES.has(call.function)) return false;
   return known.mergeable && !known.orderSensitive;
 }
 

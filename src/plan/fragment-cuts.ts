@@ -209,6 +209,11 @@ class FragmentCutter {
     if (!isMergeable(node) || node.input.kind !== 'exchange') return;
     const edge = this.edges[node.input.edge];
     assert(edge !== undefined, 'an exchange has its edge');
+    // A split that was idle may come back behind windows that closed without it: its rows are
+    // dropped there one by one, its groups could not be.
+    const mayComeBack =
+      node.kind === 'window-aggregate' && (edge.watermark?.idleTimeoutMs ?? 0) > 0;
+    if (mayComeBack) return;
     if (edge.routing.kind === 'hash' || edge.routing.kind === 'single') edge.partial = node;
   }
 
