@@ -6,7 +6,7 @@
  *   block      16 doubles of header, then the payload
  *   header     0 seq · 1 kind · 2 edge · 3 lane · 4 part · 5 number a (watermark, round kind) ·
  *              6 number b (flushed up to) · 7 sent at, ns · 8 read at, ns · 9/10 due first/last, ns ·
- *              11 rows read · 12 payload bytes · 13 partition
+ *              11 rows read · 12 payload bytes · 13 partition · 14 ingest time, ms
  *   kinds      rows: one batch, routed · partials: groups of one partition · turn-end: last of its
  *              seq · lane-end, lane-idle, round, failure: alone in their seq
  *
@@ -36,6 +36,7 @@ export const DUE_LAST_NS = 10;
 export const ROWS = 11;
 export const BYTES = 12;
 export const PARTITION = 13;
+export const INGEST_MS = 14;
 
 export const KIND_ROWS = 0;
 export const KIND_PARTIALS = 1;
@@ -57,6 +58,8 @@ export interface TurnFacts {
   rowsRead: number;
   /** The lane's watermark after the turn; -Infinity without one. */
   watermarkMs: number;
+  /** When the block was read, ms since the epoch. */
+  ingestMs: number;
 }
 
 export interface ExchangeSenderParts {
@@ -124,6 +127,7 @@ export class ExchangeSender {
     f64[head + DUE_FIRST_NS] = turn.dueFirstNs;
     f64[head + DUE_LAST_NS] = turn.dueLastNs;
     f64[head + ROWS] = turn.rowsRead;
+    f64[head + INGEST_MS] = turn.ingestMs;
     this.publish(at, EXCHANGE_HEADER_BYTES);
   }
 

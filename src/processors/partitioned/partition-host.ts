@@ -5,10 +5,11 @@
  * (rings, or the same thread) is the caller's business, what operators do is theirs. @hot
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
-import { emptyHeader } from '../../columnar/batch.js';
+import { emptyHeader, newBatch } from '../../columnar/batch.js';
 import type { ExchangeEdge, FragmentPlan } from '../../plan/fragment-plan.js';
 import { EdgeWatermark } from '../../runtime/edge-watermark.js';
 import { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { TurnFacts } from './exchange.js';
 import type { Lane } from './lanes.js';
 import type { OperatorSnapshot, PartitionStateManager } from './partition-state.js';
 import { ROUND_BARRIER, ROUND_END } from './turns.js';
@@ -93,6 +94,7 @@ export class PartitionHost {
   private readonly parts: PartitionHostParts;
   private readonly edges: readonly (EdgeState | null)[];
   private readonly header: BatchHeader = emptyHeader('');
+  private readonly noRows: Batch = newBatch([], emptyHeader(''));
   private roundTaken = 0;
   private stoppedWithoutFlush = false;
 
@@ -160,14 +162,23 @@ export class PartitionHost {
     }
   }
 
-  /** The last of a turn of rows. `watermarkMs`: the lane's, -Infinity without one. */
-  turnEnd(laneIndex: number, sender: number, watermarkMs: number, flushedMs: number): void {
-    const lane = this.parts.lanes[laneIndex] as Lane;
+  /** The last of a turn of rows. */
+  turnEnd(
+    turn: Pick<TurnFacts, 'lane' | 'watermarkMs' | 'ingestMs'>,
+    sender: number,
+    flushedMs: number,
+  ): void {
+    const lane = this.parts.lanes[turn.lane] as Lane;
     const state = this.edge(lane.edge as number);
     this.header.split = lane.split;
-    this.header.watermarkAfter = watermarkMs;
+    this.header.watermarkAfter = turn.watermarkMs;
     state.watermark?.arrived(this.header);
     state.flushed(sender, flushedMs);
+    if (state.edge.partial !== null) {
+      // Groups carry no time of reading, which NOW() over their rows means.
+      this.noRows.header.ingestTimeMs = turn.ingestMs;
+      for (const manager of state.managers) manager.heard(state.edge.index, this.noRows);
+    }
     state.advance();
     this.endOfTurn();
   }

@@ -77,6 +77,11 @@ export class PartitionStateManager {
     this.port(edge).process(batch);
   }
 
+  /** A block without rows for this partition, for the time at which it was read. */
+  heard(edge: number, noRows: Batch): void {
+    this.port(edge).process(noRows);
+  }
+
   mergePartials(edge: number, bytes: Uint8Array): void {
     this.port(edge).mergePartials(bytes);
   }

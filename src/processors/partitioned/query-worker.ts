@@ -494,7 +494,11 @@ export class QueryWorker {
       }
       case exchange.KIND_TURN_END:
         this.received(f64, head);
-        host.turnEnd(lane, sender, a, b);
+        host.turnEnd(
+          { lane, watermarkMs: a, ingestMs: f64[head + exchange.INGEST_MS]! },
+          sender,
+          b,
+        );
         return;
       case exchange.KIND_LANE_END:
         host.laneEnd(lane);

@@ -63,6 +63,7 @@ export class TurnTaker implements EventTimePrefix {
     dueLastNs: Number.NaN,
     rowsRead: 0,
     watermarkMs: Number.NEGATIVE_INFINITY,
+    ingestMs: 0,
   };
   firstReadNs = Number.NaN;
   done = false;
@@ -152,6 +153,7 @@ export class TurnTaker implements EventTimePrefix {
     const edge = edges[lane.source]!;
     edge?.begin(turn, lane.split);
     const batch = reader.read();
+    turn.ingestMs = batch.header.ingestTimeMs;
     const rows = reader.rowsRead();
     turn.rowsRead = rows - this.rowsSeen[laneIndex]!;
     this.rowsSeen[laneIndex] = rows;
@@ -176,7 +178,7 @@ export class TurnTaker implements EventTimePrefix {
     if (edge === null || host === null) return;
     const flushedMs = edge.flush(this.sourceWatermark(), false);
     if (sender !== null) sender.turnEnd(turn, flushedMs);
-    else host.turnEnd(turn.lane, worker, turn.watermarkMs, flushedMs);
+    else host.turnEnd(turn, worker, flushedMs);
   }
 
   /** What the lanes of the turn's source have published: never more than what is so in sequence. */
