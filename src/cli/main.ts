@@ -31,6 +31,8 @@ async function main(): Promise<void> {
     .version(version())
     .addHelpText('after', HELP_END)
     .showSuggestionAfterError()
+    // Flags behind a command of a command (bench compare) are that one's.
+    .enablePositionalOptions()
     .exitOverride();
   addRunCommand(program);
   addBenchCommand(program);

@@ -36,7 +36,7 @@ function routedPlaces(groups: number, partitions: number): number[] {
   const batch = newBatch(columns, emptyHeader('groups'));
   batch.rowCount = groups;
   batch.selectedCount = groups;
-  const types = [{ kind: 'string' }, { kind: 'string' }] as const;
+  const types = [{ kind: 'varchar' }, { kind: 'varchar' }] as const;
   const { rows, starts } = new HashRouter({ keys: [0, 1], types, partitions }).route(batch);
   const places = new Array<number>(groups).fill(-1);
   for (let partition = 0; partition < partitions; partition += 1) {
