@@ -124,10 +124,10 @@ export class CoordinatedQuery implements QueryShape {
     this.results = new ResultReader({ sink, shape, memory: this.memory, arenas, control });
   }
 
-  /** Messages that a snapshot of this query consists of. */
+  /** Messages that a snapshot of this query consists of: lanes, partitions, global fragment. */
   snapshotParts(): number {
     const level = topLevel(this.fragments);
-    return level === 0 ? 1 : this.options.settings.workers + (level === 2 ? 1 : 0);
+    return level === 0 ? 1 : 1 + this.options.settings.workers + (level === 2 ? 1 : 0);
   }
 
   async step(): Promise<boolean> {

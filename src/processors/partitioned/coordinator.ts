@@ -33,7 +33,6 @@ import {
 import { CoordinatedQuery } from './coordinated-query.js';
 import { jobMemory } from './job-memory.js';
 import type { JobMemory } from './job-memory.js';
-import { INTERVAL_MS } from './latency-log.js';
 import { errorOfText } from './messages.js';
 import type { FromWorker, QueryReport, SinkPlace, WorkerTask } from './messages.js';
 import type { PartitionedSettings } from './settings.js';
@@ -84,6 +83,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private readonly tids: (number | null)[] = [];
   private readonly reports: (readonly QueryReport[])[] = [];
   private readonly snapshots = new SnapshotCollector();
+  /** One barrier at a time: a worker's answer names the last one. */
+  private lastSnapshot: Promise<void> = Promise.resolve();
   private failure: Failure | null = null;
   private stopReason: EndReason | null = null;
   private startedNs = Number.NaN;
@@ -152,6 +153,21 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   /** The state of all partitions at one point of the stream; the job goes on. */
   snapshot(): Promise<JobSnapshot> {
+    const taken = this.lastSnapshot.then(() => this.takeSnapshot());
+    const settled = (): void => undefined;
+    this.lastSnapshot = taken.then(settled, settled);
+    return taken;
+  }
+
+  private takeSnapshot(): Promise<JobSnapshot> {
+    if (this.state !== 'running' && this.state !== 'paused') {
+      return Promise.reject(
+        new VeloError('STATE_INVALID', {
+          message: `a job that is ${this.state} has no snapshot to give`,
+          hint: 'take it while the job runs or is paused',
+        }),
+      );
+    }
     const expected = this.queries.map((query) => query.snapshotParts());
     return this.snapshots.expect(this.control.requestBarrier(), expected);
   }
@@ -205,13 +221,14 @@ export class PartitionedJobCoordinator implements JobProcessor {
     if (this.state === 'finished' || this.state === 'failed') return;
     this.stopReason ??= reason;
     this.state = 'stopping';
-    if (this.ready.size === this.options.settings.workers) this.control.order(command);
+    if (this.started) this.control.order(command);
     else this.orderWhenReady = command;
     this.control.wakeMain();
   }
 
   /** A stop that came before the workers were ready. */
   private orderWhenReady: number = COMMAND_RUN;
+  private started = false;
 
   private async open(): Promise<void> {
     const { options } = this;
@@ -230,6 +247,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     if (options.settings.affinity) pinWorkers(this.tids, options.notice);
     if (this.state === 'created') this.state = 'running';
     this.startedNs = options.clock.monotonicNs();
+    this.started = true;
     this.control.order(this.orderWhenReady);
   }
 
@@ -238,8 +256,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.workers = borrowWorkers(settings.workers);
     this.workers.forEach((thread, worker) => {
       thread.on('message', (message: FromWorker) => this.received(worker, message));
-      thread.on('error', (error) => this.died(worker, error));
-      thread.on('exit', () => this.died(worker, null));
+      thread.on('error', (error) => this.died(worker, error, error.message));
+      thread.on('exit', (code) => this.died(worker, null, `it ended with exit code ${code}`));
       thread.postMessage({ kind: 'job', task: this.taskOf(worker) });
     });
   }
@@ -302,10 +320,9 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.control.wakeMain();
   }
 
-  private died(worker: number, error: Error | null): void {
+  private died(worker: number, error: Error | null, reason: string): void {
     if (this.ended.has(worker)) return;
     this.ended.add(worker);
-    const reason = error === null ? 'it ended without a word' : error.message;
     this.failed(
       0,
       null,

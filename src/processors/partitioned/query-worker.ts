@@ -11,6 +11,7 @@ import type { ExchangeEdge, StatefulFragment } from '../../plan/fragment-plan.js
 import type { OperatorCounters } from '../../runtime/operator.js';
 import { buildPipeline } from '../../runtime/pipeline.js';
 import type { ScanPort } from '../../runtime/pipeline.js';
+import { LatencyLog } from '../latency-log.js';
 import type { QueryAccounts } from '../query-accounts.js';
 import { JobAborted } from './control.js';
 import type { JobControl } from './control.js';
@@ -20,7 +21,6 @@ import type { TurnFacts } from './exchange.js';
 import { GlobalStage, stageMarker } from './global-stage.js';
 import { partitionOfKeyGroup } from './key-hashes.js';
 import type { LaneReader } from './lane-readers.js';
-import { LatencyLog } from './latency-log.js';
 import type { Lane } from './lanes.js';
 import { errorOfText } from './messages.js';
 import type {
@@ -375,6 +375,8 @@ export class QueryWorker {
       clock,
       turnDone: (turn) => this.takenTurnDone(turn),
       failed: (seq, error) => this.parts.failed(this.parts.index, seq, error),
+      roundTaken: () => this.parts.control.wakeAll(),
+      barrierHeld: () => this.noteLanes(),
     });
     for (const { root, edge } of fragments.sources) {
       const output = edge === null ? null : this.newEdgeOutput(fragments.edges[edge]!);
@@ -591,7 +593,7 @@ export class QueryWorker {
 
   /** A barrier in sequence: the partitions hold exactly what came before it. */
   private hostBarrier(): void {
-    const { index, worker, task, readers, turns } = this.parts;
+    const { index, worker } = this.parts;
     const partitions = this.managers.map((manager) => ({
       fragment: manager.fragment.index,
       partition: manager.partition,
@@ -601,13 +603,19 @@ export class QueryWorker {
       this.parts.snapshot(index, null, partitions);
       return;
     }
+    const edges = { fragment: -1, partition: 0, operators: this.host!.edgeSnapshots() };
+    this.parts.snapshot(index, null, [...partitions, edges]);
+  }
+
+  /** Where the lanes stand at a barrier; nobody reads on before that is noted. */
+  private noteLanes(): void {
+    const { index, task, readers, turns } = this.parts;
     const lanes = task.lanes.map((_, lane) => ({
       position: readers[lane]!.position(turns.positionCells(lane)),
       highestMs: turns.highestOf(lane),
       ended: turns.laneEnded(lane),
     }));
-    const edges = { fragment: -1, partition: 0, operators: this.host!.edgeSnapshots() };
-    this.parts.snapshot(index, lanes, [...partitions, edges]);
+    this.parts.snapshot(index, lanes, []);
   }
 
   private stageBarrier(): void {

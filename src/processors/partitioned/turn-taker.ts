@@ -51,6 +51,10 @@ export interface TurnTakerParts {
   readonly clock: Clock;
   readonly turnDone: (turn: TurnFacts) => void;
   readonly failed: (seq: number, error: unknown) => void;
+  /** This worker's part of a round is taken: others may be waiting for it. */
+  readonly roundTaken: () => void;
+  /** On worker 0: all blocks before a barrier are read, none after it. */
+  readonly barrierHeld: () => void;
 }
 
 export class TurnTaker implements EventTimePrefix {
@@ -98,6 +102,12 @@ export class TurnTaker implements EventTimePrefix {
       this.done = true;
       return false;
     }
+    if (kind === 'held') {
+      this.parts.barrierHeld();
+      turns.releaseBarrier();
+      this.parts.roundTaken();
+      return true;
+    }
     this.begin();
     try {
       this.run(kind);
@@ -134,9 +144,11 @@ export class TurnTaker implements EventTimePrefix {
         return;
       case 'round':
         this.runRound();
+        this.parts.roundTaken();
         return;
       case 'busy':
       case 'wait':
+      case 'held':
       case 'done':
         return;
     }

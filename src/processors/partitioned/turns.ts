@@ -8,7 +8,8 @@
  * the lanes in turn (as V1 does) whether they have a block, moves the lane's cells and takes the
  * next sequence number. Nobody waits for the token: who does not get it does other work.
  *
- *   words   0 token · 1 limited · 16 + 16 × lane: blocks whose event times are published
+ *   words   0 token · 1 limited · 2 the lanes of a barrier were noted ·
+ *           16 + 16 × lane: blocks whose event times are published
  *   cells   0 next seq · 1 round kind · 2 round number · 3 workers that took their pseudo-turn ·
  *           4 cursor · 5 finished · 6 barriers done · 8 … taken round per worker ·
  *           then 32 per lane: 0–7 the source's position · 16 highest event time · 17 blocks claimed ·
@@ -34,9 +35,13 @@ export const ROUND_END = 1;
 export const ROUND_STOP = 2;
 /** A snapshot of everything before it. */
 export const ROUND_BARRIER = 3;
+/** All workers took their turn of a barrier: nobody reads until worker 0 has noted the lanes. */
+const ROUND_HELD = 4;
 
 const TOKEN = 0;
 const LIMITED = 1;
+const NOTED = 2;
+/** Value of the word `limited` after a failure. */
 const HALTED = 2;
 const WORDS_PER_LANE = 16;
 
@@ -79,7 +84,7 @@ export interface LaneClaims {
 export type Dealing = 'any' | 'in-turn' | 'first';
 
 export type ClaimKind =
-  'busy' | 'wait' | 'block' | 'lane-end' | 'lane-idle' | 'round' | 'done';
+  'busy' | 'wait' | 'block' | 'lane-end' | 'lane-idle' | 'round' | 'held' | 'done';
 
 export class TurnTable {
   /** Of the last claim. */
@@ -187,6 +192,9 @@ export class TurnTable {
     if (cells[FINISHED] === 1) return this.tookRound() ? 'done' : 'wait';
     if (now.command === COMMAND_HOLD || now.command === COMMAND_ABORT) return 'wait';
     if (Atomics.load(this.words, LIMITED) === HALTED) return 'wait';
+    if (cells[ROUND] === ROUND_HELD && !this.barrierOver()) {
+      return this.worker === 0 ? 'held' : 'wait';
+    }
     if (cells[ROUND] === ROUND_NONE) this.maybeStartRound(now);
     if (cells[ROUND] !== ROUND_NONE) return this.claimRound(now.barrier);
     if (now.command === COMMAND_PAUSE) return 'wait';
@@ -230,13 +238,24 @@ export class TurnTable {
     this.takeSeq();
     if (cells[ROUND_TAKEN] === this.workers) {
       if (this.round === ROUND_BARRIER) {
-        cells[ROUND] = ROUND_NONE;
+        cells[ROUND] = ROUND_HELD;
         cells[BARRIERS_DONE] = barrier;
       } else {
         cells[FINISHED] = 1;
       }
     }
     return 'round';
+  }
+
+  /** Worker 0, after 'held': the lanes may move on. */
+  releaseBarrier(): void {
+    Atomics.store(this.words, NOTED, 1);
+  }
+
+  private barrierOver(): boolean {
+    if (Atomics.compareExchange(this.words, NOTED, 1, 0) !== 1) return false;
+    this.cells[ROUND] = ROUND_NONE;
+    return true;
   }
 
   private claimLane(lanes: readonly LaneClaims[], nowMs: number): ClaimKind {

@@ -20,7 +20,10 @@ export function borrowWorkers(count: number): Worker[] {
 export function returnWorkers(workers: readonly Worker[]): void {
   for (const worker of workers) {
     forgetListeners(worker);
+    // A thread that died after its job was done has no number any more.
+    if (worker.threadId < 0) continue;
     worker.once('exit', () => forget(worker));
+    worker.once('error', () => forget(worker));
     worker.unref();
     idle.push(worker);
   }
