@@ -30,6 +30,7 @@ import { QueryRun } from './processors/query-run.js';
 import { PartitionedJobCoordinator } from './processors/partitioned/coordinator.js';
 import type { SinkPlace } from './processors/partitioned/messages.js';
 import type { PartitionedSettings, ProcessingMode } from './processors/partitioned/settings.js';
+import { sleepShortly } from './processors/partitioned/short-sleep.js';
 import type { JobSnapshot } from './processors/partitioned/snapshots.js';
 import { SimpleJobProcessor } from './processors/simple.js';
 import type { Script } from './sql/ast.js';
@@ -149,6 +150,7 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
   return new SimpleJobProcessor({
     clock,
     durationMs: options.durationMs,
+    sleep: options.mode?.kind === 'individual' ? sleepShortly : null,
     open: () => openQueries(job, options, clock),
   });
 }

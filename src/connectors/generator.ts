@@ -34,6 +34,10 @@ class GeneratorSplit implements SplitReader {
     return claimed === 'block' ? this.shared.read() : claimed;
   }
 
+  dueInMs(): number {
+    return this.shared.dueInMs();
+  }
+
   ready(): Promise<void> {
     const waitMs = this.shared.dueInMs();
     if (waitMs === 0) return Promise.resolve();

@@ -57,6 +57,11 @@ export interface SplitReader {
   next(): NextBatch;
   /** Resolves when next() may give something else than 'wait'. */
   ready(): Promise<void>;
+  /**
+   * After 'wait': ms until next() will have rows, a fraction; for a table with a rate. Who has no
+   * such method is asked to be ready().
+   */
+  dueInMs?(): number;
   /** Position of the next record, for snapshots: plain text that seek() takes. */
   position(): string;
   /** Before the first next(): start from a position() of an earlier run. */

@@ -3,7 +3,7 @@
  * block through the operators, the end of splits and inputs, idleness and the query's counters.
  * When to push, wait or stop is the processor's business.
  */
-import type { SplitReader, Source } from '../connectors/source.js';
+import type { DueTimes, SplitReader, Source } from '../connectors/source.js';
 import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Sink } from '../connectors/sink.js';
 import type { Batch } from '../columnar/batch.js';
@@ -143,15 +143,29 @@ export class QueryRun {
     this.parts.sink.handOn?.();
   }
 
-  /** What to wait for when no split had a block. */
-  waiting(): readonly Promise<void>[] {
-    return this.inputs
-      .filter((input) => !input.ended && input.waiting)
-      .map((input) =>
-        input.idleTimeoutMs > 0 && !input.idle
-          ? Promise.race([input.reader.ready(), delay(input.idleTimeoutMs)])
-          : input.reader.ready(),
-      );
+  /** When the rows of input `at`'s last block were due, for a table with a rate. */
+  dueOf(at: number): DueTimes | null {
+    return this.inputs[at]?.reader.dueNs?.() ?? null;
+  }
+
+  /** ms until a waiting split that knows when has rows; Infinity without one. */
+  dueInMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { ended, waiting, reader } of this.inputs) {
+      if (!ended && waiting) least = Math.min(least, reader.dueInMs?.() ?? least);
+    }
+    return least;
+  }
+
+  /** What to wait for when no split had a block; splits that know when they have one left out. */
+  waiting(exceptDue: boolean): readonly Promise<void>[] {
+    const promises: Promise<void>[] = [];
+    for (const { ended, waiting, reader, idleTimeoutMs, idle } of this.inputs) {
+      if (ended || !waiting) continue;
+      if (!exceptDue || reader.dueInMs === undefined) promises.push(reader.ready());
+      if (idleTimeoutMs > 0 && !idle) promises.push(delay(idleTimeoutMs));
+    }
+    return promises;
   }
 
   /** Takes silent splits out of the watermark ('source.idle-timeout'). */

@@ -4,7 +4,6 @@
  * loop every few milliseconds, so that signals, sockets and the progress line stay alive.
  */
 import type { Clock } from '../base/clock.js';
-import { Histogram } from '../metrics/histogram.js';
 import type {
   JobMetrics,
   JobProcessor,
@@ -12,11 +11,16 @@ import type {
   LifecycleState,
   EndReason,
 } from './job-processor.js';
+import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
 
 /** How long the loop may keep the event loop waiting. */
 const SLICE_MS = 8;
-const INTERVAL_MS = 100;
+/** How long a timer may be late; a sleep that blocks this thread is never longer. */
+const TIMER_LATE_MS = 1.5;
+/** What is due sooner is not slept for: waking up takes longer. */
+const AWAKE_MS = 0.05;
+const RSS_EVERY_NS = INTERVAL_MS * 1e6;
 
 export interface SimpleJobOptions {
   readonly clock: Clock;
@@ -24,23 +28,36 @@ export interface SimpleJobOptions {
   readonly open: () => Promise<readonly QueryRun[]>;
   /** Ends the job after so many milliseconds; null = never. */
   readonly durationMs: number | null;
+  /**
+   * Blocks the thread for less than a timer can; given where each row is to be handed over when it
+   * is due (individual mode). null: rows that a rate releases wait for a timer.
+   */
+  readonly sleep: ((ms: number) => void) | null;
 }
 
 export class SimpleJobProcessor implements JobProcessor {
   state: LifecycleState = 'created';
   private readonly options: SimpleJobOptions;
   private runs: readonly QueryRun[] = [];
-  private readonly latencyUs = new Histogram();
-  private readonly intervalRows: number[] = [];
+  private readonly latency: LatencyLog;
+  /** Of the block at hand. */
+  private readonly block = {
+    readNs: Number.NaN,
+    dueFirstNs: Number.NaN,
+    dueLastNs: Number.NaN,
+    rowsRead: 0,
+  };
   private firstReadNs = Number.NaN;
   private lastOutNs = Number.NaN;
   private stopReason: EndReason | null = null;
   private wake: (() => void) | null = null;
   private finished: Promise<void> = Promise.resolve();
   private rssPeakBytes = 0;
+  private rssNextNs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SimpleJobOptions) {
     this.options = options;
+    this.latency = new LatencyLog(options.clock);
   }
 
   async start(): Promise<JobResult> {
@@ -145,14 +162,26 @@ export class SimpleJobProcessor implements JobProcessor {
         if (pressure !== null) await pressure;
       }
       if (active.some((run) => run.done)) active = active.filter((run) => !run.done);
-      const nowNs = this.options.clock.monotonicNs();
-      if (progressed && nowNs < sliceEndNs) continue;
+      const inSlice = this.options.clock.monotonicNs() < sliceEndNs;
+      if (progressed && inSlice) continue;
       for (const run of active) run.handOn();
-      if (!progressed && active.length > 0) await this.waitForInput(active);
-      else await yieldToEventLoop();
-      sliceEndNs = this.options.clock.monotonicNs() + SLICE_MS * 1e6;
-      this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
+      if (!progressed && active.length > 0) {
+        const dueMs = this.dueInMs(active);
+        if (dueMs >= AWAKE_MS) await this.waitForInput(active, dueMs);
+        else if (inSlice) continue;
+      }
+      await yieldToEventLoop();
+      const nowNs = this.options.clock.monotonicNs();
+      sliceEndNs = nowNs + SLICE_MS * 1e6;
+      this.measureMemory(nowNs);
     }
+  }
+
+  /** Asking for it takes longer than a turn of a few rows. */
+  private measureMemory(nowNs: number): void {
+    if (nowNs < this.rssNextNs) return;
+    this.rssNextNs = nowNs + RSS_EVERY_NS;
+    this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
   }
 
   /** One block of each of the query's splits; true when any had one. */
@@ -169,20 +198,42 @@ export class SimpleJobProcessor implements JobProcessor {
       if (rows === 0) continue;
       if (Number.isNaN(this.firstReadNs)) this.firstReadNs = beforeNs;
       this.lastOutNs = afterNs;
-      this.latencyUs.record((afterNs - beforeNs) / 1e3, rows);
-      const interval = Math.floor((afterNs - this.firstReadNs) / (INTERVAL_MS * 1e6));
-      this.intervalRows[interval] = (this.intervalRows[interval] ?? 0) + rows;
+      const { block } = this;
+      const due = run.dueOf(at);
+      block.readNs = beforeNs;
+      block.dueFirstNs = due === null ? Number.NaN : due.first;
+      block.dueLastNs = due === null ? Number.NaN : due.last;
+      block.rowsRead = rows;
+      this.latency.read(block);
+      this.latency.done(block, rows, afterNs);
     }
     return progressed;
   }
 
-  private async waitForInput(active: readonly QueryRun[]): Promise<void> {
-    const woken = this.sleepUntilWoken();
-    const ready = active.flatMap((run) => run.waiting());
-    await Promise.race([woken, ...ready]);
-    this.wake = null;
+  /** ms until rows are due that are waited for to the point; Infinity where timers will do. */
+  private dueInMs(active: readonly QueryRun[]): number {
+    if (this.options.sleep === null) return Number.POSITIVE_INFINITY;
+    return active.reduce((least, run) => Math.min(least, run.dueInMs()), Number.POSITIVE_INFINITY);
+  }
+
+  /** A timer brings the loop close to what is due in `dueMs`, a short sleep to the point. */
+  private async waitForInput(active: readonly QueryRun[], dueMs: number): Promise<void> {
+    const { sleep } = this.options;
+    if (sleep !== null && dueMs < 2 * TIMER_LATE_MS) {
+      sleep(Math.min(dueMs, TIMER_LATE_MS));
+    } else {
+      const ready = active.flatMap((run) => run.waiting(sleep !== null));
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve, reject) => {
+        this.wake = resolve;
+        if (this.stopReason !== null) resolve();
+        for (const promise of ready) promise.then(resolve, reject);
+        if (Number.isFinite(dueMs)) timer = setTimeout(resolve, dueMs - TIMER_LATE_MS);
+      });
+      clearTimeout(timer);
+      this.wake = null;
+    }
     for (const run of active) run.markIdle(this.options.clock.nowMs());
-    await yieldToEventLoop();
   }
 
   private sleepUntilWoken(): Promise<void> {
@@ -194,15 +245,14 @@ export class SimpleJobProcessor implements JobProcessor {
 
   private result(cpu: NodeJS.CpuUsage): JobResult {
     this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
-    const rows = Array.from(this.intervalRows, (count) => count ?? 0);
     const limited = this.runs.some((run) => run.limited);
     return {
       ...this.metrics(),
       end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
       digests: this.runs.map((run) => run.digest()),
-      latencyUs: this.latencyUs,
-      latencyKind: 'service',
-      intervals: { intervalMs: INTERVAL_MS, rows },
+      latencyUs: this.latency.latencyUs,
+      latencyKind: this.latency.openLoop ? 'open-loop' : 'service',
+      intervals: { intervalMs: INTERVAL_MS, rows: this.latency.intervalRows() },
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       rssPeakBytes: this.rssPeakBytes,
     };

@@ -144,6 +144,7 @@ async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
   const processor = new SimpleJobProcessor({
     clock,
     durationMs: null,
+    sleep: null,
     open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
   });
   return { processor, sink, split, clock };

@@ -20,6 +20,7 @@ import type {
   JobResult,
   LifecycleState,
 } from '../job-processor.js';
+import { INTERVAL_MS } from '../latency-log.js';
 import type { DeadLetterWriter, OnError } from '../query-accounts.js';
 import { pinWorkers } from './affinity.js';
 import {
@@ -418,7 +419,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       ...this.metrics(),
       digests: this.digests(),
       end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
-      latencyKind: this.options.rate === null ? 'service' : 'open-loop',
+      latencyKind: reports.some(({ openLoop }) => openLoop) ? 'open-loop' : 'service',
       latencyUs,
       intervals: { intervalMs: INTERVAL_MS, rows: this.intervalRows(reports) },
       cpuSeconds: (cpu.user + cpu.system) / 1e6,

@@ -85,6 +85,8 @@ export interface QueryReport {
   /** Latencies in HdrHistogram's compressed form, with their 1-2-5 steps. */
   readonly latency: string;
   readonly latencySteps: readonly (readonly [number, number])[];
+  /** The latencies count from when records were due. */
+  readonly openLoop: boolean;
   readonly firstReadNs: number;
   readonly lastDoneNs: number;
   readonly intervalRows: readonly number[];
