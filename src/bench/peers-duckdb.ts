@@ -1,12 +1,12 @@
 /**
- * DuckDB as a peer: the same data (a table in memory, or read_json over the same file), one
- * thread, every value of the answer read. Owns the SQL of each work; timing is peers.ts.
+ * DuckDB as a peer: the same data (a table in memory, or read_json over the same file), on as many
+ * threads as asked for, every value of the answer read. Owns the SQL of each work; timing is peers.ts.
  */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { PeerContext } from './peers.js';
 
 export interface PreparedPeer {
-  run(faults: string[]): Promise<void>;
+  run(threads: number, faults: string[]): Promise<void>;
   close(): Promise<void>;
 }
 export interface DuckDbPeer {
@@ -47,7 +47,7 @@ const AGGREGATES = `trader_id, symbol, COUNT(*) AS trade_count, AVG(price) AS av
 
 export async function openDuckDb(): Promise<DuckDbPeer> {
   const { DuckDBInstance } = await import('@duckdb/node-api');
-  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   return { prepare: (context) => prepare(connection, context) };
 }
@@ -65,7 +65,8 @@ async function prepare(
     await connection.run(`CREATE OR REPLACE TABLE fixture AS ${rows(fixture.records)}`);
   }
   return {
-    run: async (faults) => {
+    run: async (threads, faults) => {
+      await connection.run(`SET threads = ${threads}`);
       const reader = await connection.runAndReadAll(query);
       const [rows, first, second] = reader.getRows()[0] ?? [];
       const { rows: wantRows, sums } = context.expected;

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:peers`: velo beside DuckDB (same data, one thread) and a plain row-at-a-time
- * JavaScript loop, interleaved in one run, as ratios. Owns the rounds and the table.
+ * `npm run bench:peers`: velo on one thread and on two workers with eight partitions, beside DuckDB
+ * (same data, one thread and two) and a plain row-at-a-time JavaScript loop, interleaved in one run,
+ * as ratios. Owns the rounds; the table is peers-table.ts.
  * velo's answers are checked column by column, DuckDB's by row count and exact sums, the loop's by
  * the records it saw. DuckDB is a development dependency.
  *
@@ -10,31 +11,25 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import { systemClock } from '../base/clock.js';
+import { PARTITIONED_DEFAULTS } from '../processors/partitioned/settings.js';
+import type { PartitionedSettings } from '../processors/partitioned/settings.js';
 import { benchEnvironment } from './environment.js';
 import { digestFaults, expectBuiltin, expectFinalGroups } from './expectation.js';
 import type { Expectation } from './expectation.js';
 import { writeFixture } from './fixture.js';
+import { groupPlaces } from './group-places.js';
 import { openDuckDb } from './peers-duckdb.js';
 import type { DuckDbPeer } from './peers-duckdb.js';
 import { loopPeer } from './peers-loop.js';
+import { peersTable } from './peers-table.js';
 import { environmentLine } from './report.js';
 import { selectScenarios } from './scenario.js';
 import type { BuiltinId, FixtureOptions, Scenario } from './scenario.js';
-import { median } from './statistics.js';
 import { runTrial, trialTask } from './trial-process.js';
+import type { TrialOutcome, TrialTask } from './trial.js';
 
-/** Velostream's best path that loses nothing, records per second at 100,000 records (targets.md). */
-const VELOSTREAM: Readonly<Record<BuiltinId, number>> = {
-  '0': 350_000,
-  '1': 23_600,
-  '2': 119_000,
-  '3a': 107_000,
-  '3b': 4_200,
-};
-
-interface Work {
+export interface Work {
   readonly name: string;
   readonly scenario: BuiltinId;
   readonly source: 'generated' | 'file';
@@ -55,11 +50,24 @@ const WORKS: readonly Work[] = [
   { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.2 },
 ];
 
-interface Lane {
+/** What targets.md asks of V2. */
+const V2: PartitionedSettings = { ...PARTITIONED_DEFAULTS, partitions: 8, workers: 2 };
+
+/** Records per second, by contender and round; `out`: rows out per second. */
+export interface PeerRates {
+  readonly v1: number[];
+  readonly v2: number[];
+  readonly v1Out: number[];
+  readonly v2Out: number[];
+  readonly duckdb: number[];
+  readonly duckdbOnTwo: number[];
+  readonly loop: number[];
+}
+
+export interface PeerLane {
   readonly work: Work;
   readonly records: number;
-  /** Records per second by contender. */
-  readonly rates: Readonly<Record<'velo' | 'duckdb' | 'loop', number[]>>;
+  readonly rates: PeerRates;
   readonly faults: string[];
 }
 
@@ -86,7 +94,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${environmentLine(environment)}\n`);
   try {
     const duckdb = await openDuckDb();
-    const lanes: Lane[] = [];
+    const lanes: PeerLane[] = [];
     for (const work of WORKS) {
       const records = Math.round(Number(values.records) * work.share);
       process.stderr.write(`${work.name}, ${records} records\n`);
@@ -111,8 +119,15 @@ interface Tools {
   readonly duckdb: DuckDbPeer;
 }
 
-async function runLane(work: Work, records: number, rounds: number, tools: Tools): Promise<Lane> {
-  const lane: Lane = { work, records, rates: { velo: [], duckdb: [], loop: [] }, faults: [] };
+async function runLane(
+  work: Work,
+  records: number,
+  rounds: number,
+  tools: Tools,
+): Promise<PeerLane> {
+  const rates = { v1: [], v2: [], v1Out: [], v2Out: [], duckdb: [], duckdbOnTwo: [], loop: [] };
+  const lane: PeerLane = { work, records, rates, faults: [] };
+  const { faults } = lane;
   const scenario = selectScenarios(work.scenario)[0] as Scenario;
   const fixture: FixtureOptions = { records, groups: 20, stepMs: 1, changes: 'snapshot' };
   const redirects =
@@ -122,15 +137,31 @@ async function runLane(work: Work, records: number, rounds: number, tools: Tools
   const expected = work.final ? expectFinalGroups(fixture) : expectBuiltin(work.scenario, fixture);
   const path = redirects[0]?.[1] ?? null;
   const context: PeerContext = { work, scenario, fixture, path, expected };
+  const onV2 = contextOnV2(context);
   const duckdb = await tools.duckdb.prepare(context);
   for (let round = 0; round < rounds; round += 1) {
-    lane.rates.velo.push(await veloRate(context, redirects, lane.faults));
-    if (duckdb !== null)
-      lane.rates.duckdb.push(await timed(records, () => duckdb.run(lane.faults)));
-    lane.rates.loop.push(await timed(records, () => loopPeer(context, lane.faults)));
+    const v1 = await veloTrial(context, { redirects }, faults);
+    const v2 = await veloTrial(onV2, { redirects, partitioned: V2 }, faults);
+    lane.rates.v1.push(v1.rowsIn / v1.seconds);
+    lane.rates.v2.push(v2.rowsIn / v2.seconds);
+    lane.rates.v1Out.push(v1.rowsOut / v1.seconds);
+    lane.rates.v2Out.push(v2.rowsOut / v2.seconds);
+    if (duckdb !== null) {
+      lane.rates.duckdb.push(await timed(records, () => duckdb.run(1, faults)));
+      lane.rates.duckdbOnTwo.push(await timed(records, () => duckdb.run(2, faults)));
+    }
+    lane.rates.loop.push(await timed(records, () => loopPeer(context, faults)));
   }
   await duckdb?.close();
   return lane;
+}
+
+/** Snapshots of 20 groups in eight partitions would be small: V2 gets the stream of 200 groups. */
+function contextOnV2(context: PeerContext): PeerContext {
+  if (context.work.scenario !== '3b') return context;
+  const fixture: FixtureOptions = { ...context.fixture, groups: 200 };
+  const places = groupPlaces({ ...V2, groups: fixture.groups });
+  return { ...context, fixture, expected: expectBuiltin('3b', fixture, places) };
 }
 
 async function timed(records: number, run: () => Promise<void>): Promise<number> {
@@ -139,55 +170,15 @@ async function timed(records: number, run: () => Promise<void>): Promise<number>
   return (records * 1e9) / (systemClock.monotonicNs() - startNs);
 }
 
-async function veloRate(
+async function veloTrial(
   { work, scenario, fixture, expected }: PeerContext,
-  redirects: readonly (readonly [string, string])[],
+  more: Partial<TrialTask>,
   faults: string[],
-): Promise<number> {
+): Promise<TrialOutcome> {
   const text = work.final ? scenario.text.replace(/;\s*$/, ' EMIT FINAL;') : scenario.text;
-  const outcome = await runTrial(trialTask(scenario, fixture, { text, redirects }));
+  const outcome = await runTrial(trialTask(scenario, fixture, { text, ...more }));
   faults.push(...digestFaults(expected, outcome.digest));
-  return outcome.rowsIn / outcome.seconds;
-}
-
-function peersTable(lanes: readonly Lane[]): string {
-  const table = new Table({
-    head: [
-      'work',
-      'records',
-      'velo rec/s',
-      'DuckDB',
-      'velo ÷ DuckDB',
-      'JS loop',
-      'velo ÷ loop',
-      '÷ Velostream',
-    ],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  for (const { work, records, rates } of lanes) {
-    const velo = median(rates.velo);
-    table.push([
-      work.name,
-      records.toLocaleString('en-US'),
-      millions(velo),
-      rates.duckdb.length === 0 ? '–' : millions(median(rates.duckdb)),
-      rates.duckdb.length === 0 ? '–' : ratio(rates.velo, rates.duckdb),
-      millions(median(rates.loop)),
-      ratio(rates.velo, rates.loop),
-      work.source === 'generated' ? `${(velo / VELOSTREAM[work.scenario]).toFixed(0)} ×` : '–',
-    ]);
-  }
-  return table.toString();
-}
-
-/** Median of the ratios of each round: what drifts between rounds cancels. */
-function ratio(a: readonly number[], b: readonly number[]): string {
-  return `${median(a.map((rate, at) => rate / (b[at] as number))).toFixed(2)} ×`;
-}
-
-function millions(perSecond: number): string {
-  return `${(perSecond / 1e6).toFixed(2)} M`;
+  return outcome;
 }
 
 await main();

@@ -5,6 +5,7 @@
  */
 import type { Command } from 'commander';
 import { ConfigError } from '../base/errors.js';
+import { MAX_REGRESSION } from '../bench/comparison.js';
 import type { BenchEngine, BenchRate } from '../bench/lanes.js';
 import { readOuterLayers, resolveConfiguration } from './configuration.js';
 import type { Configuration } from './configuration.js';
@@ -56,7 +57,12 @@ export function addLaneFlags(command: Command): Command {
     )
     .option('--set <key=value>', 'as SET in front of the scenario', pairFlag('--set'))
     .option('--seed <n>', 'seed of the bootstrap', wholeFlag('--seed', 0), 1)
-    .option('--max-regression <share>', 'how much less is no regression yet', shareFlag, 0.07);
+    .option(
+      '--max-regression <share>',
+      'how much less is no regression yet',
+      shareFlag,
+      MAX_REGRESSION,
+    );
   addEngineFlags(command);
   return addTalkFlags(command);
 }
