@@ -25,6 +25,7 @@ import { errorText } from './messages.js';
 import type { PartitionHost } from './partition-host.js';
 import type { ClaimKind, TurnTable } from './turns.js';
 import { ROUND_END } from './turns.js';
+import type { QueryTime } from './worker-time.js';
 
 const encoder = new TextEncoder();
 
@@ -48,6 +49,7 @@ export interface TurnTakerParts {
   readonly host: PartitionHost | null;
   readonly accounts: QueryAccounts;
   readonly cells: PartitionCells;
+  readonly time: QueryTime;
   readonly clock: Clock;
   readonly turnDone: (turn: TurnFacts) => void;
   readonly failed: (seq: number, error: unknown) => void;
@@ -156,10 +158,11 @@ export class TurnTaker implements EventTimePrefix {
 
   private runBlock(): void {
     const { turn } = this;
-    const { clock, readers, lanes, ports, edges, accounts, cells, worker } = this.parts;
+    const { clock, readers, lanes, ports, edges, accounts, cells, worker, time } = this.parts;
     const laneIndex = turn.lane;
     const lane = lanes[laneIndex]!;
     const reader = readers[laneIndex]!;
+    const before = time.enter(WorkerCounter.sourceUs);
     turn.readNs = clock.monotonicNs();
     if (Number.isNaN(this.firstReadNs)) this.firstReadNs = turn.readNs;
     const edge = edges[lane.source]!;
@@ -177,20 +180,23 @@ export class TurnTaker implements EventTimePrefix {
     }
     ports[lane.source]!.process(batch);
     this.publishHighest();
+    time.back(before);
     this.endBlock(edge);
     cells.addWorker(worker, WorkerCounter.rowsRead, turn.rowsRead);
     cells.addWorker(worker, WorkerCounter.turns, 1);
-    cells.addWorker(worker, WorkerCounter.sourceUs, (clock.monotonicNs() - turn.readNs) / 1e3);
     this.parts.turnDone(turn);
   }
 
   private endBlock(edge: EdgeOutput | null): void {
     const { turn } = this;
-    const { host, sender, worker } = this.parts;
+    const { host, sender, worker, time } = this.parts;
     if (edge === null || host === null) return;
     const flushedMs = edge.flush(this.sourceWatermark(), false);
-    if (sender !== null) sender.turnEnd(turn, flushedMs);
-    else host.turnEnd(turn, worker, flushedMs);
+    if (sender !== null) {
+      const before = time.enter(WorkerCounter.exchangeUs);
+      sender.turnEnd(turn, flushedMs);
+      time.back(before);
+    } else host.turnEnd(turn, worker, flushedMs);
   }
 
   /** What the lanes of the turn's source have published: never more than what is so in sequence. */
@@ -199,6 +205,9 @@ export class TurnTaker implements EventTimePrefix {
     const { source } = lanes[this.turn.lane]!;
     const boundMs = boundsMs[source];
     if (boundMs === null || boundMs === undefined) return Number.NEGATIVE_INFINITY;
+    // One split: what it reached with this turn, whatever others have read meanwhile, so that groups
+    // are shipped at the same turns in every run.
+    if (this.parts.lanes.length === 1) return this.turn.watermarkMs;
     let least = Number.POSITIVE_INFINITY;
     for (let lane = 0; lane < lanes.length; lane += 1) {
       if (lanes[lane]!.source !== source || turns.laneEnded(lane)) continue;
