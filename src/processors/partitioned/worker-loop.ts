@@ -30,8 +30,8 @@ import { QueryWorker } from './query-worker.js';
 import { dealingOf } from './topology.js';
 import { TurnTable } from './turns.js';
 
-/** Looks at the inputs so often in a wait before the thread sleeps. */
-const SPINS = 64;
+/** A wait begins without sleep for so long: falling asleep and waking up take about as long. */
+const AWAKE_MS = 0.05;
 /** A sleep inside a wait: short, since a publication of an event time wakes nobody. */
 const WAIT_SLEEP_MS = 0.05;
 /** An idle worker looks up so often even if nobody wakes it. */
@@ -45,6 +45,9 @@ class WorkerJob {
   private readonly readers: LaneReader[] = [];
   private readonly sources: { close(): unknown }[] = [];
   private readonly batchRows: BatchRows;
+  /** Individual rows: taken when they are due, and passed on at once. */
+  private readonly precise: boolean;
+  private idleSinceNs = Number.NaN;
   private readonly arenas: {
     readonly exchange: readonly BlockArena[];
     readonly stage: readonly BlockArena[];
@@ -56,6 +59,7 @@ class WorkerJob {
     this.port = port;
     const { settings } = task;
     this.control = new JobControl(task.control, settings.workers);
+    this.precise = settings.mode.kind === 'individual';
     this.batchRows = new BatchRows(settings.mode, task.batchRows);
     const arena = (buffer: SharedArrayBuffer): BlockArena => new BlockArena(buffer);
     this.arenas = {
@@ -183,10 +187,29 @@ class WorkerJob {
         if (query.done) open.delete(query);
       }
       if (open.size === 0) return;
-      if (progressed) continue;
+      if (progressed) {
+        this.idleSinceNs = Number.NaN;
+        continue;
+      }
+      if (this.staysAwake()) continue;
       for (const query of open) query.observe();
       await this.sleep(ticket);
     }
+  }
+
+  /** Waking up takes longer than what is waited for, or may take longer. */
+  private staysAwake(): boolean {
+    if (!this.precise) return false;
+    const nowNs = systemClock.monotonicNs();
+    if (Number.isNaN(this.idleSinceNs)) this.idleSinceNs = nowNs;
+    return nowNs - this.idleSinceNs < AWAKE_MS * 1e6 || this.dueInMs() < AWAKE_MS;
+  }
+
+  /** ms until a lane has rows to take; Infinity if only an event tells. */
+  private dueInMs(): number {
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const query of this.queries) dueMs = Math.min(dueMs, Math.max(0, query.taker.dueInMs));
+    return dueMs;
   }
 
   private take(query: QueryWorker): boolean {
@@ -219,8 +242,8 @@ class WorkerJob {
   private async sleep(ticket: number): Promise<void> {
     const cell = this.control.wakeCell(this.task.worker);
     const beganNs = systemClock.monotonicNs();
-    let dueMs = IDLE_MS_MAX;
-    for (const query of this.queries) dueMs = Math.min(dueMs, Math.max(0, query.taker.dueInMs));
+    const earlyMs = this.precise ? AWAKE_MS : 0;
+    const dueMs = Math.min(IDLE_MS_MAX, this.dueInMs() - earlyMs);
     const ready = this.readers.flatMap((reader) => reader.ready() ?? []);
     if (ready.length > 0) await Promise.race([...ready, cell.sleepAsync(ticket, dueMs)]);
     else if (dueMs > 0) cell.sleep(ticket, dueMs);
@@ -231,11 +254,12 @@ class WorkerJob {
   private waitUntil(condition: () => boolean): void {
     const cell = this.control.wakeCell(this.task.worker);
     const beganNs = systemClock.monotonicNs();
-    for (let spins = 0; !condition(); spins += 1) {
+    const patientNs = beganNs + AWAKE_MS * 1e6;
+    while (!condition()) {
       const ticket = cell.ticket();
       this.control.throwIfAborted();
       if (this.drain()) continue;
-      if (spins < SPINS || condition()) continue;
+      if (systemClock.monotonicNs() < patientNs || condition()) continue;
       cell.sleep(ticket, WAIT_SLEEP_MS);
     }
     this.waited(beganNs);
