@@ -84,8 +84,8 @@ export async function makeLanes(
     const base = { repeats: options.repeats, warmups: options.warmups, redirects };
     const engineTask = { ...base, settings: options.settings, ...engine };
     const rate = await laneRate(scenario, options, engineTask);
-    const paced = rate === null ? records : Math.min(scenario.records, rate * PACED_SECONDS);
-    const fixture = fixtureOf(options, options.records ?? Math.max(1, Math.round(paced)));
+    const paced = rate === null ? records : Math.ceil(rate * PACED_SECONDS);
+    const fixture = fixtureOf(options, options.records ?? paced);
     options.onProgress(
       `scenario ${scenario.id}, ${engineName(engine)}: what must come out of ${fixture.records} records`,
     );
@@ -104,7 +104,10 @@ export function fixtureOf(
   return { records, groups: options.groups, stepMs: options.stepMs, changes };
 }
 
-/** With 'half', one trial finds out what the lane sustains. */
+/**
+ * With 'half', one trial finds out what the lane sustains: what it takes in without a rate in the
+ * same mode. At any lower rate it catches up, for rows that have piled up are taken together.
+ */
 async function laneRate(
   scenario: Scenario,
   options: BenchOptions,

@@ -14,6 +14,8 @@ import type { TrialMessage, TrialOutcome, TrialTask } from './trial.js';
 const TRIAL_LIMIT_MS = 600_000;
 /** Records of a warm-up: enough for every kernel to be optimised. */
 const WARMUP_RECORDS_MAX = 1_000_000;
+/** At a rate the warm-ups are paced as well, because few rows at a time take other ways. */
+const PACED_WARMUP_SECONDS = 0.5;
 
 const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
 
@@ -23,7 +25,9 @@ export function trialTask(
   fixture: FixtureOptions,
   more: Partial<TrialTask> = {},
 ): TrialTask {
-  const warmup = { ...fixture, records: Math.min(fixture.records, WARMUP_RECORDS_MAX) };
+  const { rate = null } = more;
+  const most = rate === null ? WARMUP_RECORDS_MAX : Math.ceil(rate * PACED_WARMUP_SECONDS);
+  const warmup = { ...fixture, records: Math.min(fixture.records, most) };
   return {
     sourceName: scenario.file,
     text: scenario.text,

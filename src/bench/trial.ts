@@ -99,7 +99,7 @@ async function runOnce(
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] ?? '{}') as TrialTask;
   for (let run = 0; run < task.warmups; run += 1) {
-    await runOnce(task, task.warmupVariables, null);
+    await runOnce(task, task.warmupVariables, task.rate);
   }
   let best = await runOnce(task, task.variables, task.rate);
   const repeats = [best];
