@@ -125,6 +125,8 @@ export interface RunOptions {
   readonly mode?: ProcessingMode;
   readonly clock?: Clock;
   readonly notice: (line: string) => void;
+  /** As notice, for those who asked for more (-v). */
+  readonly detail?: (line: string) => void;
   /** 'blackhole': every query writes to a digest instead of its own sink. */
   readonly sink?: 'declared' | 'blackhole';
   /** Replaces the sink of every query, on V1 (tests that look at rows). */
@@ -172,6 +174,7 @@ export function createPartitionedJob(
     rate: options.rate ?? null,
     sinkPlace: (plan) => sinkPlaceOf(plan, options),
     notice: options.notice,
+    detail: options.detail ?? (() => undefined),
     openSink: (plan) => openQuerySink(plan, options),
     openDeadLetters: async () =>
       options.deadLetter === null ? null : openDeadLetters(options.deadLetter),

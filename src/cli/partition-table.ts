@@ -21,11 +21,11 @@ export interface PartitionTableView {
   readonly queries: readonly QueryMetricsForExport[];
 }
 
-/** Starts drawing at once; stop() leaves the last state on the screen, or nothing. */
+/** Starts drawing at once; the first stop() leaves the last state on the screen, or nothing. */
 export class LivePartitionTable {
   private readonly terminal: Terminal;
   private readonly view: () => PartitionTableView;
-  private readonly timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(terminal: Terminal, view: () => PartitionTableView) {
     this.terminal = terminal;
@@ -39,6 +39,7 @@ export class LivePartitionTable {
   stop(options: { readonly keep: boolean }): void {
     if (this.timer === undefined) return;
     clearInterval(this.timer);
+    this.timer = undefined;
     if (options.keep) {
       this.draw();
       this.terminal.keepDrawing();

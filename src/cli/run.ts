@@ -10,6 +10,8 @@ import type { CompiledJob } from '../job.js';
 import { describeEmission, describeWatermark } from '../plan/describe.js';
 import { planFragments } from '../plan/fragments.js';
 import type { QueryPlan } from '../plan/pipeline-plan.js';
+import { MetricsServer } from '../metrics/prometheus.js';
+import type { QueryMetricsForExport } from '../metrics/prometheus.js';
 import type { JobProcessor, JobResult } from '../processors/job-processor.js';
 import { jobConfiguration, readOuterLayers } from './configuration.js';
 import type { Configuration } from './configuration.js';
@@ -25,7 +27,9 @@ import {
   wholeFlag,
 } from './options.js';
 import type { TalkFlags } from './options.js';
+import { LivePartitionTable } from './partition-table.js';
 import { bytesText, countText, durationText, rateText, Terminal } from './terminal.js';
+import { workerLines, workerTimes } from './worker-times.js';
 
 const PROGRESS_MS = 200;
 
@@ -145,22 +149,60 @@ async function runJob(job: CompiledJob, run: Run): Promise<number> {
     mode,
     partitioned,
     notice: (line) => terminal.note(line),
+    detail: (line) => terminal.detail(line),
   });
+  const server = await startMetrics(processor, values.metrics_port, terminal);
   interrupt.watch(processor);
   const rowsOnTerminal =
     process.stdout.isTTY && job.plan.queries.some((query) => query.sink.table === null);
-  const timer = terminal.live && !rowsOnTerminal ? progressTimer(processor, terminal) : undefined;
+  const progress = rowsOnTerminal ? null : showProgress(processor, run);
   try {
     const result = await processor.start();
-    clearInterval(timer);
-    terminal.stopProgress();
+    progress?.stop({ keep: true });
     terminal.note(summaryLine(result, terminal));
-    if (flags.statsJson !== undefined) await writeStats(flags.statsJson, result);
+    const { queries } = processor.observed();
+    for (const line of workerLines(queries)) terminal.detail(line);
+    if (flags.statsJson !== undefined) await writeStats(flags.statsJson, result, queries);
     return interrupt.exitCode ?? 0;
   } finally {
-    clearInterval(timer);
+    progress?.stop({ keep: false });
+    await server?.close();
     interrupt.unwatch();
   }
+}
+
+/** Listens before the job starts, so that a port in use ends the command and not the job. */
+async function startMetrics(
+  processor: JobProcessor,
+  port: number | null,
+  terminal: Terminal,
+): Promise<MetricsServer | null> {
+  if (port === null) return null;
+  const server = await MetricsServer.start(port, () => processor.observed());
+  terminal.note(`metrics at http://127.0.0.1:${server.port}/metrics`);
+  return server;
+}
+
+interface Progress {
+  /** Once or oftener; what is drawn may stay. */
+  stop(options: { readonly keep: boolean }): void;
+}
+
+/** One line for V1, the partitions for V2; nothing where there is no terminal. */
+function showProgress(processor: JobProcessor, { configuration, terminal }: Run): Progress {
+  if (configuration.partitioned !== null) {
+    return new LivePartitionTable(terminal, () => ({
+      headline: progressText(processor),
+      queries: processor.observed().queries,
+    }));
+  }
+  const timer = setInterval(() => terminal.progress(progressText(processor)), PROGRESS_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      terminal.stopProgress();
+    },
+  };
 }
 
 function outputFormat(
@@ -207,17 +249,13 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function progressTimer(processor: JobProcessor, terminal: Terminal): NodeJS.Timeout {
-  return setInterval(() => {
-    const { rowsRead, rowsOut, rowsTotal, seconds, rowsFailed } = processor.metrics();
-    const share =
-      rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
-    const failed = rowsFailed === 0 ? '' : ` · ${countText(rowsFailed)} failed`;
-    const rate = seconds > 0 ? ` · ${rateText(rowsRead / seconds)} rec/s` : '';
-    terminal.progress(
-      `${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`,
-    );
-  }, PROGRESS_MS);
+function progressText(processor: JobProcessor): string {
+  const { rowsRead, rowsOut, rowsTotal, seconds, rowsFailed } = processor.metrics();
+  const share =
+    rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
+  const failed = rowsFailed === 0 ? '' : ` · ${countText(rowsFailed)} failed`;
+  const rate = seconds > 0 ? ` · ${rateText(rowsRead / seconds)} rec/s` : '';
+  return `${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`;
 }
 
 const ENDINGS = {
@@ -243,7 +281,11 @@ function summaryLine(result: JobResult, terminal: Terminal): string {
   return parts.join(' · ');
 }
 
-async function writeStats(file: string, result: JobResult): Promise<void> {
+async function writeStats(
+  file: string,
+  result: JobResult,
+  queries: readonly QueryMetricsForExport[],
+): Promise<void> {
   const stats = {
     schema: 1,
     rowsIn: result.rowsRead,
@@ -258,6 +300,7 @@ async function writeStats(file: string, result: JobResult): Promise<void> {
     end: result.end,
     queries: result.queries,
     partitions: result.queries.flatMap((query) => query.partitions),
+    workers: workerTimes(queries),
   };
   try {
     await writeFile(file, `${JSON.stringify(stats, null, 2)}\n`);

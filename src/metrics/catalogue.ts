@@ -107,7 +107,16 @@ export const WORKER_METRICS = {
     'seconds',
     'Time routing, writing and reading blocks of the exchange.',
   ),
+  velo_worker_operators_seconds_total: workerCounter(
+    'seconds',
+    'Time inside the operators of partitions.',
+  ),
   velo_worker_output_seconds_total: workerCounter('seconds', 'Time encoding result rows.'),
+  velo_worker_metrics_seconds_total: workerCounter('seconds', 'Time counting and observing.'),
+  velo_worker_loop_seconds_total: workerCounter(
+    'seconds',
+    'Time claiming blocks and looking for work.',
+  ),
   velo_worker_wait_seconds_total: workerCounter('seconds', 'Time without work.'),
   velo_worker_throttled_seconds_total: workerCounter(
     'seconds',

@@ -8,7 +8,7 @@
  *   ┌────────────┼────────────┬────────────┬───┬──────────────┼─
  *   │ layout mark│ partition 0│ partition 1│ … │ whole worker │
  *   └────────────┴────────────┴────────────┴───┴──────────────┴─
- *                  24 cells     24 cells         8 cells
+ *                  24 cells     24 cells        16 cells
  *
  * Every piece is a multiple of 8 cells (a cache line), and a worker's pieces are neighbours, so two
  * workers write to the same line only if the memory itself is not aligned to 64 bytes.
@@ -52,7 +52,10 @@ export const PartitionCounter = {
 } as const;
 export type PartitionCounter = (typeof PartitionCounter)[keyof typeof PartitionCounter];
 
-/** Cells of one worker as a whole. */
+/**
+ * Cells of one worker as a whole. The times are its own: what a part of the work calls or waits for
+ * is in the other's cell, so that they add up to the time that the worker ran.
+ */
 export const WorkerCounter = {
   /** Rows that the worker read from sources. */
   rowsRead: 0,
@@ -69,14 +72,20 @@ export const WorkerCounter = {
   throttledUs: 6,
   /** Time reading, decoding and running source fragments. */
   sourceUs: 7,
+  /** Time inside the operators of partitions. */
+  operatorsUs: 8,
+  /** Time counting and observing. */
+  metricsUs: 9,
+  /** Time between these: claiming turns, and the loop. */
+  loopUs: 10,
 } as const;
 export type WorkerCounter = (typeof WorkerCounter)[keyof typeof WorkerCounter];
 
 const HEADER_CELLS = 8;
 const PARTITION_CELLS = 24;
-const WORKER_CELLS = 8;
+const WORKER_CELLS = 16;
 /** First header cell of cells that were set up; a change of the layout changes it. */
-const LAYOUT_MARK = 0x7e10_0001;
+const LAYOUT_MARK = 0x7e10_0002;
 
 /** In order of level: the number in the severity cell. */
 export const SEVERITIES = ['healthy', 'warning', 'critical', 'saturated'] as const;
@@ -134,6 +143,12 @@ export class PartitionCells {
   addWorker(worker: number, counter: WorkerCounter, amount: number): void {
     const at = this.workerAt(worker) + counter;
     this.cells[at] = (this.cells[at] as number) + amount;
+  }
+
+  /** The worker's own cells, by WorkerCounter: a view for whoever writes them often. */
+  workerRow(worker: number): Float64Array {
+    const at = this.workerAt(worker);
+    return this.cells.subarray(at, at + WORKER_CELLS);
   }
 
   getWorker(worker: number, counter: WorkerCounter): number {

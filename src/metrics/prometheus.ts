@@ -147,7 +147,10 @@ export class PrometheusExport {
       velo_worker_turns_total: worker.turns,
       velo_worker_source_seconds_total: worker.sourceUs / 1e6,
       velo_worker_exchange_seconds_total: worker.exchangeUs / 1e6,
+      velo_worker_operators_seconds_total: worker.operatorsUs / 1e6,
       velo_worker_output_seconds_total: worker.outputUs / 1e6,
+      velo_worker_metrics_seconds_total: worker.metricsUs / 1e6,
+      velo_worker_loop_seconds_total: worker.loopUs / 1e6,
       velo_worker_wait_seconds_total: worker.waitUs / 1e6,
       velo_worker_throttled_seconds_total: worker.throttledUs / 1e6,
     };

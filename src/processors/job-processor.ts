@@ -4,6 +4,7 @@
  */
 import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Histogram } from '../metrics/histogram.js';
+import type { JobMetricsForExport } from '../metrics/prometheus.js';
 
 export type LifecycleState = 'created' | 'running' | 'paused' | 'stopping' | 'finished' | 'failed';
 
@@ -78,5 +79,7 @@ export interface JobProcessor {
   stop(): Promise<void>;
   numberOfPartitions(): number;
   metrics(): JobMetrics;
+  /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */
+  observed(): JobMetricsForExport;
   readonly state: LifecycleState;
 }

@@ -4,6 +4,7 @@
  * loop every few milliseconds, so that signals, sockets and the progress line stay alive.
  */
 import type { Clock } from '../base/clock.js';
+import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import type {
   JobMetrics,
   JobProcessor,
@@ -13,6 +14,7 @@ import type {
 } from './job-processor.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
+import { SimpleObserver } from './simple-observer.js';
 
 /** How long the loop may keep the event loop waiting. */
 const SLICE_MS = 8;
@@ -39,6 +41,7 @@ export class SimpleJobProcessor implements JobProcessor {
   state: LifecycleState = 'created';
   private readonly options: SimpleJobOptions;
   private runs: readonly QueryRun[] = [];
+  private observer: SimpleObserver | null = null;
   private readonly latency: LatencyLog;
   /** Of the block at hand. */
   private readonly block = {
@@ -119,6 +122,11 @@ export class SimpleJobProcessor implements JobProcessor {
       seconds: this.seconds(),
       rowsTotal: this.rowsTotal(),
     };
+  }
+
+  observed(): JobMetricsForExport {
+    this.observer ??= new SimpleObserver(this.options.clock);
+    return this.observer.observed(this.metrics());
   }
 
   private rowsTotal(): number | null {

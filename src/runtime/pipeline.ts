@@ -58,7 +58,7 @@ export interface ExchangePort {
   /** Watermark of the edge; one that does not rise is not passed on. */
   watermark(watermarkMs: number): void;
   /** Groups that a sender aggregated; only where the edge ends at an aggregation. */
-  mergePartials(bytes: Uint8Array): void;
+  mergePartials(bytes: Uint8Array): number;
   /** No more batches, as ScanPort.end. */
   end(flush: boolean): void;
 }
@@ -227,7 +227,7 @@ class PipelineBuilder {
           operator instanceof AggregateOperator || operator instanceof WindowAggregateOperator,
           'partial groups go to an aggregation',
         );
-        operator.mergePartials(bytes);
+        return operator.mergePartials(bytes);
       },
       end: (flush) => this.endInput(target, flush),
     };

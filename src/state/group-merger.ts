@@ -17,8 +17,11 @@ export class GroupMerger {
     this.factory = factory;
   }
 
-  /** Adds the group of the current entry; the reader stands where writeGroup began. */
-  merge(reader: StateReader, state: GroupedState): void {
+  /**
+   * Adds the group of the current entry; the reader stands where writeGroup began. Gives the rows
+   * that the group stands for.
+   */
+  merge(reader: StateReader, state: GroupedState): number {
     const { records, spec } = this.factory;
     const { table } = state;
     records.loadKey(reader, state);
@@ -29,13 +32,15 @@ export class GroupMerger {
       slot = table.findOrAdd();
       if (table.liveCount > known) {
         records.load(reader, state, slot);
-        return;
+        return records.rowsOf(state, slot);
       }
     }
     const scratch = this.scratch ?? this.newScratch();
     records.load(reader, scratch, SCRATCH_SLOT);
     records.merge(state, slot, scratch, SCRATCH_SLOT);
+    const rows = records.rowsOf(scratch, SCRATCH_SLOT);
     scratch.resetSlot(SCRATCH_SLOT);
+    return rows;
   }
 
   private newScratch(): GroupedState {

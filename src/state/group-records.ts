@@ -64,6 +64,11 @@ export class GroupRecords {
     return this.codecs.get(this.layout.spec.keys[key]!)!;
   }
 
+  /** Rows that a group stands for. */
+  rowsOf(parts: GroupParts, slot: number): number {
+    return parts.table.cellsOf(slot)[parts.table.baseOf(slot) + this.layout.rowsCell]!;
+  }
+
   /** Adds group `otherSlot` of `other` to `slot` of `to`; the rows of `to` came first. */
   merge(to: GroupParts, slot: number, other: GroupParts, otherSlot: number): void {
     const { layout } = this;

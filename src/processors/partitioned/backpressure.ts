@@ -54,9 +54,7 @@ export class Backpressure {
   observe(partition: number, utilisation: number, latencyMs: number, nowMs: number): Severity {
     this.utilisations[partition] = utilisation;
     this.latenciesMs[partition] = latencyMs;
-    const level = this.settings.enabled
-      ? Math.max(this.levelOfUse(utilisation), this.levelOfLatency(latencyMs))
-      : 0;
+    const level = this.levelOf(utilisation, latencyMs);
     const before = this.levels[partition] as number;
     if (level !== before) {
       if (level > before) this.events += 1;
@@ -64,6 +62,12 @@ export class Backpressure {
       this.sincesMs[partition] = nowMs;
     }
     return SEVERITIES[level] as Severity;
+  }
+
+  /** The level of what was measured, whatever was observed before. */
+  levelOf(utilisation: number, latencyMs: number): number {
+    if (!this.settings.enabled) return 0;
+    return Math.max(this.levelOfUse(utilisation), this.levelOfLatency(latencyMs));
   }
 
   /** Of one partition, as last observed. */

@@ -11,7 +11,8 @@ import { VeloError } from '../../base/errors.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
 import type { Sink } from '../../connectors/sink.js';
 import { Histogram } from '../../metrics/histogram.js';
-import { PartitionCells } from '../../metrics/partition-metrics.js';
+import type { PartitionRegistry } from '../../metrics/partition-metrics.js';
+import type { JobMetricsForExport } from '../../metrics/prometheus.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type {
   EndReason,
@@ -34,6 +35,7 @@ import {
 import { CoordinatedQuery } from './coordinated-query.js';
 import { jobMemory } from './job-memory.js';
 import type { JobMemory } from './job-memory.js';
+import { JobObserver } from './job-observer.js';
 import { errorOfText } from './messages.js';
 import type { FromWorker, QueryReport, SinkPlace, WorkerTask } from './messages.js';
 import type { PartitionedSettings } from './settings.js';
@@ -58,6 +60,8 @@ export interface PartitionedJobOptions {
   readonly rate: number | null;
   readonly sinkPlace: (query: QueryPlan) => SinkPlace;
   readonly notice: (line: string) => void;
+  /** For those who want to know more. */
+  readonly detail: (line: string) => void;
   readonly openSink: (query: QueryPlan) => Promise<Sink>;
   readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
   /** State to start from; null: none. */
@@ -78,6 +82,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private memory: JobMemory | null = null;
   private queries: readonly CoordinatedQuery[] = [];
   private workers: Worker[] = [];
+  private observer: JobObserver | null = null;
   private letters: (DeadLetterWriter & { close(): Promise<void> }) | null = null;
   private readonly ready = new Set<number>();
   private readonly ended = new Set<number>();
@@ -124,6 +129,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.observer?.end();
       this.snapshots.jobEnded();
       settle();
     }
@@ -182,9 +188,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
     return this.tids;
   }
 
-  /** The metrics' cells of each query, for the registry that reads them. */
-  partitionCells(): readonly PartitionCells[] {
-    return this.queries.map((query) => query.cells);
+  /** The partitions' metrics of each query with their one-second snapshots; none before start(). */
+  registries(): readonly PartitionRegistry[] {
+    return this.observer?.registries ?? [];
+  }
+
+  observed(): JobMetricsForExport {
+    return this.observer?.observed() ?? { state: this.state, queries: [] };
   }
 
   metrics(): JobMetrics {
@@ -243,6 +253,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
     for (const query of queries) {
       await query.openSink(this.memory.outputArenas, this.control);
     }
+    this.observer = new JobObserver({
+      clock: options.clock,
+      cells: queries.map((query) => query.cells),
+      metrics: () => this.metrics(),
+      notice: options.notice,
+      detail: options.detail,
+    });
     this.startWorkers();
     await this.untilReady();
     if (options.settings.affinity) pinWorkers(this.tids, options.notice);

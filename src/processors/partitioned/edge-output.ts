@@ -5,16 +5,22 @@
  */
 import type { Batch } from '../../columnar/batch.js';
 import type { PartitionCells } from '../../metrics/partition-metrics.js';
-import { PartitionCounter } from '../../metrics/partition-metrics.js';
+import { PartitionCounter, WorkerCounter } from '../../metrics/partition-metrics.js';
 import type { ExchangeEdge } from '../../plan/fragment-plan.js';
-import type { LateRecords, OperatorCounters, Output, RecordErrors } from '../../runtime/operator.js';
+import type {
+  LateRecords,
+  OperatorCounters,
+  Output,
+  RecordErrors,
+} from '../../runtime/operator.js';
 import { PartialAggregate } from '../../runtime/partial-aggregate.js';
-import type { ExchangeSender, TurnFacts } from './exchange.js';
+import type { ExchangeSender, RowsRoute, TurnFacts } from './exchange.js';
 import { HashRouter, RouteBuffer, routeAll } from './hash-router.js';
 import type { RoutedRows } from './hash-router.js';
 import { partitionOfKeyGroup } from './key-hashes.js';
 import type { PartitionHost } from './partition-host.js';
 import { BatchWriter } from './wire.js';
+import type { QueryTime } from './worker-time.js';
 
 export interface EdgeOutputParts {
   readonly edge: ExchangeEdge;
@@ -29,21 +35,23 @@ export interface EdgeOutputParts {
   readonly counters: OperatorCounters;
   readonly worker: number;
   readonly cells: PartitionCells;
+  readonly time: QueryTime;
 }
 
-export class EdgeOutput implements Output {
+export class EdgeOutput implements Output, RowsRoute {
   private readonly parts: EdgeOutputParts;
   private readonly router: HashRouter | null;
   private readonly whole: RouteBuffer;
   private readonly writer: BatchWriter;
   private readonly partial: PartialAggregate | null;
-  private readonly routeBatch: (batch: Batch) => RoutedRows;
   private turn: TurnFacts | null = null;
   private part = 0;
   /** Partition of rows that are routed by split or turn. */
   private partition = 0;
   /** Partial groups of windows that end no later are shipped. */
   private flushedMs = Number.NEGATIVE_INFINITY;
+  /** Late records of the query here when the turn began. */
+  private lateBefore = 0;
 
   constructor(parts: EdgeOutputParts) {
     this.parts = parts;
@@ -56,7 +64,6 @@ export class EdgeOutput implements Output {
         : null;
     this.whole = new RouteBuffer(partitions);
     this.writer = new BatchWriter({ types, withRaw: parts.withRaw });
-    this.routeBatch = (batch) => this.route(batch);
     // One partition in this very thread: what the partial groups would save is not there.
     const pays = edge.partial !== null && !(parts.sender === null && partitions === 1);
     this.partial = pays && edge.partial !== null ? this.newPartial(edge.partial) : null;
@@ -71,6 +78,7 @@ export class EdgeOutput implements Output {
   begin(turn: TurnFacts, split: number): void {
     this.turn = turn;
     this.part = 0;
+    this.lateBefore = this.parts.counters.late;
     const { kind } = this.parts.edge.routing;
     if (kind === 'split') this.partition = split % this.parts.partitions;
     if (kind === 'turn') this.partition = turn.seq % this.parts.partitions;
@@ -85,6 +93,7 @@ export class EdgeOutput implements Output {
     const { partial } = this;
     if (partial !== null) {
       if (!partial.bypass) {
+        if (this.someLate(batch)) this.countLate(batch, this.route(batch));
         partial.emit(batch);
         if (partial.due(Number.NEGATIVE_INFINITY)) this.ship(Number.NEGATIVE_INFINITY, false);
         return;
@@ -110,50 +119,74 @@ export class EdgeOutput implements Output {
   }
 
   private send(turn: TurnFacts, batch: Batch): void {
-    const { sender, host, edge, partitions } = this.parts;
+    const { sender, host, edge, partitions, time } = this.parts;
     const { part } = this;
     this.part = part + 1;
     if (sender !== null) {
-      sender.rows(turn, { edge: edge.index, part }, this.writer, batch, this.routeBatch);
+      const before = time.enter(WorkerCounter.exchangeUs);
+      sender.rows(turn, { edge: edge.index, part }, this.writer, batch, this);
+      time.back(before);
       return;
     }
+    host.readNs = turn.readNs;
     if (partitions === 1) {
-      this.count(batch, routeAll(batch, 0, 1, this.whole));
+      this.sent(batch, routeAll(batch, 0, 1, this.whole));
       host.wholeBatch(edge.index, part, batch);
       return;
     }
-    const { rows, starts } = this.route(batch);
+    const before = time.enter(WorkerCounter.exchangeUs);
+    const routed = this.route(batch);
+    this.sent(batch, routed);
+    time.back(before);
+    const { rows, starts } = routed;
     host.rows(edge.index, part, batch, (partition) =>
       rows.subarray(starts[partition]!, starts[partition + 1]!),
     );
   }
 
-  private route(batch: Batch): RoutedRows {
-    const routed =
-      this.router === null
-        ? routeAll(batch, this.partition, this.parts.partitions, this.whole)
-        : this.router.route(batch);
-    this.count(batch, routed);
-    return routed;
+  route(batch: Batch): RoutedRows {
+    return this.router === null
+      ? routeAll(batch, this.partition, this.parts.partitions, this.whole)
+      : this.router.route(batch);
   }
 
-  /** What each partition is sent, and how much of it is late. */
-  private count(batch: Batch, { rows, starts }: RoutedRows): void {
+  /** Counts what each partition is sent, and how much of it is late. */
+  sent(batch: Batch, routed: RoutedRows): void {
+    const { cells, worker, partitions } = this.parts;
+    const { starts } = routed;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const count = starts[partition + 1]! - starts[partition]!;
+      if (count > 0) cells.add(worker, partition, PartitionCounter.rowsEnqueued, count);
+    }
+    if (this.someLate(batch)) this.countLate(batch, routed);
+  }
+
+  /** Whether the turn has late records at all: only then they are looked for. */
+  private someLate(batch: Batch): boolean {
+    if (this.parts.counters.late === this.lateBefore) return false;
+    return batch.rowWatermarks !== null && this.parts.edge.eventTime !== null;
+  }
+
+  private countLate(batch: Batch, { rows, starts }: RoutedRows): void {
     const { cells, worker, partitions, edge } = this.parts;
     for (let partition = 0; partition < partitions; partition += 1) {
-      const from = starts[partition]!;
-      const to = starts[partition + 1]!;
-      if (from === to) continue;
-      cells.add(worker, partition, PartitionCounter.rowsEnqueued, to - from);
-      if (batch.rowWatermarks === null || edge.eventTime === null) continue;
-      const late = lateRows(batch, batch.rowWatermarks, edge.eventTime, rows, from, to);
+      const [from, to] = [starts[partition]!, starts[partition + 1]!];
+      const late = lateRows(batch, batch.rowWatermarks!, edge.eventTime!, rows, from, to);
       if (late > 0) cells.add(worker, partition, PartitionCounter.rowsLate, late);
     }
   }
 
   private ship(watermarkMs: number, all: boolean): void {
+    const { time } = this.parts;
+    const before = time.enter(WorkerCounter.exchangeUs);
+    this.shipGroups(watermarkMs, all);
+    time.back(before);
+  }
+
+  private shipGroups(watermarkMs: number, all: boolean): void {
     const { sender, host, edge } = this.parts;
     const turn = this.turn!;
+    host.readNs = turn.readNs;
     if (sender === null) {
       this.partial!.ship(watermarkMs, all, (partition, bytes) =>
         host.partials(edge.index, partition, bytes),

@@ -62,6 +62,14 @@ export interface TurnFacts {
   ingestMs: number;
 }
 
+/** How an edge's batches are routed, and who hears what was sent. */
+export interface RowsRoute {
+  /** Valid until the next call. */
+  route(batch: Batch): RoutedRows;
+  /** These rows are in a block: receivers will see them at any time. */
+  sent(batch: Batch, routed: RoutedRows): void;
+}
+
 export interface ExchangeSenderParts {
   readonly arena: BlockArena;
   /** One to each receiver. */
@@ -85,10 +93,10 @@ export class ExchangeSender {
     place: { readonly edge: number; readonly part: number },
     writer: BatchWriter,
     batch: Batch,
-    route: (batch: Batch) => RoutedRows,
+    route: RowsRoute,
   ): void {
     const { arena } = this.parts;
-    const routed = route(batch);
+    const routed = route.route(batch);
     const bytes = EXCHANGE_HEADER_BYTES + writer.size(batch, routed);
     if (bytes > arena.blockBytesMax) {
       for (const half of halves(batch)) this.rows(turn, place, writer, half, route);
@@ -99,6 +107,7 @@ export class ExchangeSender {
     f64[(at >> 3) + EDGE] = place.edge;
     f64[(at >> 3) + PART] = place.part;
     const used = writer.write(batch, routed, arena.memory, at + EXCHANGE_HEADER_BYTES);
+    route.sent(batch, routed);
     this.publish(at, EXCHANGE_HEADER_BYTES + used);
   }
 
@@ -123,7 +132,6 @@ export class ExchangeSender {
     const { f64 } = this.parts.arena.memory;
     f64[head + NUMBER_A] = turn.watermarkMs;
     f64[head + NUMBER_B] = flushedMs;
-    f64[head + READ_NS] = turn.readNs;
     f64[head + DUE_FIRST_NS] = turn.dueFirstNs;
     f64[head + DUE_LAST_NS] = turn.dueLastNs;
     f64[head + ROWS] = turn.rowsRead;
@@ -164,6 +172,7 @@ export class ExchangeSender {
     f64[head + SEQ] = turn.seq;
     f64[head + KIND] = kind;
     f64[head + LANE] = turn.lane;
+    f64[head + READ_NS] = turn.readNs;
     f64[head + SENT_NS] = nowNs();
     return at;
   }
@@ -229,6 +238,18 @@ export class ExchangeReceiver {
     const at = this.rings[sender]!.pop();
     this.arenas[sender]!.release(at);
     this.wakeSender(sender);
+  }
+
+  /** When the block that waits longest was sent, monotonic ns; NaN when none waits. */
+  oldestSentNs(): number {
+    let oldest = Number.NaN;
+    for (let sender = 0; sender < this.rings.length; sender += 1) {
+      const at = this.rings[sender]!.peek();
+      if (at < 0) continue;
+      const sentNs = this.arenas[sender]!.memory.f64[(at >> 3) + SENT_NS]!;
+      if (!(oldest <= sentNs)) oldest = sentNs;
+    }
+    return oldest;
   }
 
   /** Share of the fullest ring that is in use, 0 … 1. */

@@ -6,6 +6,8 @@
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader, newBatch } from '../../columnar/batch.js';
+import type { PartitionCells } from '../../metrics/partition-metrics.js';
+import { PartitionCounter, WorkerCounter } from '../../metrics/partition-metrics.js';
 import type { ExchangeEdge, FragmentPlan } from '../../plan/fragment-plan.js';
 import { EdgeWatermark } from '../../runtime/edge-watermark.js';
 import { StateReader, StateWriter } from '../../state/snapshot.js';
@@ -13,6 +15,7 @@ import type { TurnFacts } from './exchange.js';
 import type { Lane } from './lanes.js';
 import type { OperatorSnapshot, PartitionStateManager } from './partition-state.js';
 import { ROUND_BARRIER, ROUND_END } from './turns.js';
+import type { QueryTime } from './worker-time.js';
 
 /** What an edge is told of the partitions behind it when a turn is done. */
 export interface EdgeProgress {
@@ -29,10 +32,64 @@ export interface PartitionHostParts {
   readonly workers: number;
   /** The partitions owned here, fragment by fragment. */
   readonly managers: readonly PartitionStateManager[];
+  readonly cells: PartitionCells;
+  readonly worker: number;
+  readonly time: QueryTime;
   /** All of a turn's rows have left the partitions here. */
   readonly turnDone: (seq: number) => void;
   /** A barrier: all rows before it are in the state. */
   readonly snapshot: () => void;
+}
+
+/** Time and latency of the partitions, one after the other: each lap is one partition's work. */
+class PartitionAccounts {
+  private readonly parts: PartitionHostParts;
+  /** The fragments' parts of each partition. */
+  private readonly managers: readonly (readonly PartitionStateManager[])[];
+  private operatorsUs = 0;
+
+  constructor(parts: PartitionHostParts) {
+    this.parts = parts;
+    this.managers = Array.from({ length: parts.cells.partitions }, (_, partition) =>
+      parts.managers.filter((manager) => manager.partition === partition),
+    );
+  }
+
+  /** A watermark of the partition has risen: the least of its fragments is the partition's. */
+  watermark(partition: number): void {
+    const { cells, worker } = this.parts;
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const { arrivedMs } of this.managers[partition]!) leastMs = Math.min(leastMs, arrivedMs);
+    cells.set(worker, partition, PartitionCounter.watermarkMs, leastMs);
+  }
+
+  /** What follows is work of partitions; gives what end() takes. */
+  begin(): number {
+    const { time } = this.parts;
+    const before = time.enter(WorkerCounter.operatorsUs);
+    this.operatorsUs = time.operatorsUsBefore();
+    return before;
+  }
+
+  /** The time since the last lap was this partition's. */
+  worked(partition: number): void {
+    const { cells, worker, time } = this.parts;
+    const us = time.operatorsUs();
+    cells.add(worker, partition, PartitionCounter.busyUs, us - this.operatorsUs);
+    this.operatorsUs = us;
+  }
+
+  /** As worked, for rows that were read at `readNs`. */
+  workedOnRows(partition: number, readNs: number): void {
+    this.worked(partition);
+    const { cells, worker, time } = this.parts;
+    if (!time.worker.measured || Number.isNaN(readNs)) return;
+    cells.latency(worker, partition, (time.worker.lastNs - readNs) / 1e3);
+  }
+
+  end(before: number): void {
+    this.parts.time.back(before);
+  }
 }
 
 /** Receiving side of one edge of level 1. */
@@ -45,9 +102,16 @@ class EdgeState {
   passedMs = Number.NEGATIVE_INFINITY;
   /** Up to which watermark each sender has shipped its partial groups. */
   private readonly flushedMs: Float64Array;
+  private readonly accounts: PartitionAccounts;
 
-  constructor(edge: ExchangeEdge, managers: readonly PartitionStateManager[], workers: number) {
+  constructor(
+    edge: ExchangeEdge,
+    managers: readonly PartitionStateManager[],
+    workers: number,
+    accounts: PartitionAccounts,
+  ) {
     this.edge = edge;
+    this.accounts = accounts;
     this.managers = managers;
     this.watermark =
       edge.watermark === null
@@ -69,13 +133,29 @@ class EdgeState {
     }
     if (reachedMs <= this.passedMs) return;
     this.passedMs = reachedMs;
-    for (const manager of this.managers) manager.watermark(this.edge.index, reachedMs);
+    const before = this.accounts.begin();
+    for (const manager of this.managers) {
+      manager.watermark(this.edge.index, reachedMs);
+      this.accounts.watermark(manager.partition);
+      this.accounts.worked(manager.partition);
+    }
+    this.accounts.end(before);
   }
 
   end(flush: boolean): void {
     if (this.ended) return;
     this.ended = true;
-    for (const manager of this.managers) manager.end(this.edge.index, flush);
+    const before = this.accounts.begin();
+    for (const manager of this.managers) {
+      manager.end(this.edge.index, flush);
+      this.accounts.worked(manager.partition);
+    }
+    this.accounts.end(before);
+  }
+
+  /** The highest event time that the batch's split has reached with it. */
+  eventTimeMs(header: BatchHeader): number {
+    return header.watermarkAfter + (this.edge.watermark?.boundMs ?? 0);
   }
 }
 
@@ -89,9 +169,12 @@ export class PartitionHost {
   seq = 0;
   /** The part of the turn at hand: its rows come out as such. */
   part = 0;
+  /** When the rows at hand were read, monotonic ns. */
+  readNs = Number.NaN;
   /** A final round is over: nothing more will come. */
   finished = false;
   private readonly parts: PartitionHostParts;
+  private readonly accounts: PartitionAccounts;
   private readonly edges: readonly (EdgeState | null)[];
   private readonly header: BatchHeader = emptyHeader('');
   private readonly noRows: Batch = newBatch([], emptyHeader(''));
@@ -100,10 +183,11 @@ export class PartitionHost {
 
   constructor(parts: PartitionHostParts) {
     this.parts = parts;
+    this.accounts = new PartitionAccounts(parts);
     this.edges = parts.fragments.edges.map((edge) => {
       if (edge.level !== 1) return null;
       const managers = parts.managers.filter(({ fragment }) => fragment.index === edge.fragment);
-      return new EdgeState(edge, managers, parts.workers);
+      return new EdgeState(edge, managers, parts.workers, this.accounts);
     });
     parts.fragments.edges.forEach((edge) => this.setSplits(edge));
   }
@@ -135,14 +219,19 @@ export class PartitionHost {
     let count = 0;
     this.part = part;
     state.watermark?.arrived(batch.header);
+    const reachedMs = state.eventTimeMs(batch.header);
+    const before = this.accounts.begin();
     for (const manager of state.managers) {
       const rows = rowsOf(manager.partition);
       if (rows.length === 0) continue;
       batch.selection = rows.length === batch.rowCount ? null : rows;
       batch.selectedCount = rows.length;
       count += rows.length;
+      manager.reached(reachedMs);
       manager.process(edge, batch);
+      this.accounts.workedOnRows(manager.partition, this.readNs);
     }
+    this.accounts.end(before);
     state.advance();
     return count;
   }
@@ -152,13 +241,24 @@ export class PartitionHost {
     const state = this.edge(edge);
     this.part = part;
     state.watermark?.arrived(batch.header);
-    if (batch.selectedCount > 0) state.managers[0]!.process(edge, batch);
+    if (batch.selectedCount > 0) {
+      const manager = state.managers[0]!;
+      const before = this.accounts.begin();
+      manager.reached(state.eventTimeMs(batch.header));
+      manager.process(edge, batch);
+      this.accounts.workedOnRows(manager.partition, this.readNs);
+      this.accounts.end(before);
+    }
     state.advance();
   }
 
   partials(edge: number, partition: number, bytes: Uint8Array): void {
     for (const manager of this.edge(edge).managers) {
-      if (manager.partition === partition) manager.mergePartials(edge, bytes);
+      if (manager.partition !== partition) continue;
+      const before = this.accounts.begin();
+      manager.mergePartials(edge, bytes);
+      this.accounts.workedOnRows(partition, this.readNs);
+      this.accounts.end(before);
     }
   }
 
@@ -173,6 +273,10 @@ export class PartitionHost {
     this.header.split = lane.split;
     this.header.watermarkAfter = turn.watermarkMs;
     state.watermark?.arrived(this.header);
+    if (state.edge.partial !== null) {
+      const reachedMs = state.eventTimeMs(this.header);
+      for (const manager of state.managers) manager.reached(reachedMs);
+    }
     state.flushed(sender, flushedMs);
     if (state.edge.partial !== null) {
       // Groups carry no time of reading, which NOW() over their rows means.

@@ -36,12 +36,23 @@ export interface PartitionStateParts {
   readonly worker: number;
 }
 
+/** What a state holds. */
+export interface StateSize {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 export class PartitionStateManager {
   readonly partition: number;
   readonly fragment: StatefulFragment;
   readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
   /** Watermark of the rows that left. */
   watermarkMs = Number.NEGATIVE_INFINITY;
+  /** Watermark of the rows that arrived: the least of the edges that end here. */
+  arrivedMs = Number.NEGATIVE_INFINITY;
+  /** Rows of the global fragment came through partitions, and were counted there. */
+  private readonly counts: boolean;
+  private readonly watermarksMs = new Map<number, number>();
   private readonly parts: PartitionStateParts;
   private readonly operators: readonly Operator[];
   private readonly ports = new Map<number, ExchangePort>();
@@ -50,6 +61,7 @@ export class PartitionStateManager {
     this.parts = parts;
     this.partition = parts.partition;
     this.fragment = parts.fragment;
+    this.counts = parts.fragment.level === 1;
     const pipeline = buildPipeline(
       parts.fragment.root,
       {
@@ -59,7 +71,12 @@ export class PartitionStateManager {
             this.watermarkMs = watermarkMs;
           },
         },
-        errors: parts.errors,
+        errors: {
+          recordFailed: (header, row, failure) => {
+            this.count(PartitionCounter.rowsFailed, 1);
+            parts.errors.recordFailed(header, row, failure);
+          },
+        },
         late: parts.late,
         counters: this.counters,
         requestStop: parts.requestStop,
@@ -67,13 +84,18 @@ export class PartitionStateManager {
       { everyRowWatermark: parts.everyRowWatermark },
     );
     this.operators = pipeline.operators;
-    for (const port of pipeline.exchanges) this.ports.set(port.edge, port);
+    for (const port of pipeline.exchanges) {
+      this.ports.set(port.edge, port);
+      this.watermarksMs.set(port.edge, Number.NEGATIVE_INFINITY);
+    }
   }
 
   process(edge: number, batch: Batch): void {
-    const { cells, worker } = this.parts;
-    cells.add(worker, this.partition, PartitionCounter.rowsIn, batch.selectedCount);
-    cells.add(worker, this.partition, PartitionCounter.batches, 1);
+    if (this.counts) {
+      this.count(PartitionCounter.rowsTaken, batch.selectedCount);
+      this.count(PartitionCounter.rowsIn, batch.selectedCount);
+      this.count(PartitionCounter.batches, 1);
+    }
     this.port(edge).process(batch);
   }
 
@@ -83,26 +105,29 @@ export class PartitionStateManager {
   }
 
   mergePartials(edge: number, bytes: Uint8Array): void {
-    this.port(edge).mergePartials(bytes);
+    this.count(PartitionCounter.rowsIn, this.port(edge).mergePartials(bytes));
+    this.count(PartitionCounter.batches, 1);
   }
 
   watermark(edge: number, watermarkMs: number): void {
-    this.parts.cells.set(
-      this.parts.worker,
-      this.partition,
-      PartitionCounter.watermarkMs,
-      watermarkMs,
-    );
+    this.watermarksMs.set(edge, watermarkMs);
+    this.arrivedMs = Math.min(...this.watermarksMs.values());
     this.port(edge).watermark(watermarkMs);
   }
 
+  /** An event time up to which records have arrived. */
+  reached(eventTimeMs: number): void {
+    const { cells, worker } = this.parts;
+    if (eventTimeMs <= cells.get(worker, this.partition, PartitionCounter.eventTimeMsMax)) return;
+    cells.set(worker, this.partition, PartitionCounter.eventTimeMsMax, eventTimeMs);
+  }
+
   end(edge: number, flush: boolean): void {
+    this.watermarksMs.delete(edge);
     this.port(edge).end(flush);
   }
 
-  /** Refreshes what metrics say of the state's size. */
-  measure(): void {
-    const { cells, worker } = this.parts;
+  stateSize(): StateSize {
     let rows = 0;
     let bytes = 0;
     for (const operator of this.operators) {
@@ -110,8 +135,7 @@ export class PartitionStateManager {
       rows += size.rows;
       bytes += size.bytes;
     }
-    cells.set(worker, this.partition, PartitionCounter.stateRows, rows);
-    cells.set(worker, this.partition, PartitionCounter.stateBytes, bytes);
+    return { rows, bytes };
   }
 
   snapshot(): readonly OperatorSnapshot[] {
@@ -123,10 +147,7 @@ export class PartitionStateManager {
   }
 
   /** Takes in the key groups that belong to this partition, whoever held them before. */
-  restore(
-    snapshots: readonly OperatorSnapshot[],
-    owns: (keyGroup: number) => boolean,
-  ): void {
+  restore(snapshots: readonly OperatorSnapshot[], owns: (keyGroup: number) => boolean): void {
     const operators = new Map(this.operators.map((operator) => [operator.id, operator]));
     for (const { operator, bytes } of snapshots) {
       operators.get(operator)?.restore(new StateReader(bytes, owns));
@@ -134,9 +155,12 @@ export class PartitionStateManager {
   }
 
   private emit(batch: Batch): void {
-    const { cells, worker } = this.parts;
-    cells.add(worker, this.partition, PartitionCounter.rowsOut, batch.selectedCount);
+    if (this.counts) this.count(PartitionCounter.rowsOut, batch.selectedCount);
     this.parts.emit(this.partition, batch);
+  }
+
+  private count(counter: PartitionCounter, amount: number): void {
+    this.parts.cells.add(this.parts.worker, this.partition, counter, amount);
   }
 
   private port(edge: number): ExchangePort {

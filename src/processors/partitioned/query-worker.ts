@@ -4,9 +4,13 @@
  * loop around all queries is worker-loop.ts. @hot
  */
 import type { Clock } from '../../base/clock.js';
-import { BlockArena } from '../../columnar/arena.js';
+import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';
-import { PartitionCells, PartitionCounter } from '../../metrics/partition-metrics.js';
+import {
+  PartitionCells,
+  PartitionCounter,
+  WorkerCounter,
+} from '../../metrics/partition-metrics.js';
 import type { ExchangeEdge, StatefulFragment } from '../../plan/fragment-plan.js';
 import type { OperatorCounters } from '../../runtime/operator.js';
 import { buildPipeline } from '../../runtime/pipeline.js';
@@ -53,9 +57,12 @@ import type { TurnTable } from './turns.js';
 import { ROUND_BARRIER } from './turns.js';
 import { BatchReader, BatchWriter } from './wire.js';
 import { WorkerAccounts } from './worker-accounts.js';
+import type { QueryTime, WorkerTime } from './worker-time.js';
 
 /** Blocks that are taken from one reader before other work has its turn. */
 const BLOCKS_PER_POLL = 16;
+/** How often the size of the state is measured. */
+const STATE_EVERY_NS = 1e9;
 
 export interface QueryWorkerParts {
   readonly index: number;
@@ -70,6 +77,7 @@ export interface QueryWorkerParts {
   readonly deadLetters: boolean;
   readonly settings: PartitionedSettings;
   readonly clock: Clock;
+  readonly time: WorkerTime;
   readonly arenas: {
     readonly exchange: readonly BlockArena[];
     readonly stage: readonly BlockArena[];
@@ -90,6 +98,7 @@ export class QueryWorker {
   readonly cells: PartitionCells;
   readonly throttle: SourceThrottle;
   private readonly parts: QueryWorkerParts;
+  private readonly time: QueryTime;
   private readonly accounts: WorkerAccounts;
   private readonly host: PartitionHost | null = null;
   private readonly managers: PartitionStateManager[] = [];
@@ -107,6 +116,10 @@ export class QueryWorker {
   private roundDone = 0;
   /** How long the last block waited before it was taken in. */
   private queueLatencyMs = 0;
+  private queueLatencyNs = Number.NEGATIVE_INFINITY;
+  private stateNextNs = 0;
+  /** Failed records of a stateless query that partitions were told of. */
+  private rowsFailedSeen = 0;
   /** Rows of the turn at hand that came to partitions here. */
   private rowsOfTurn = 0;
   private failedHere = false;
@@ -123,6 +136,7 @@ export class QueryWorker {
     const { fragments, memory } = task;
     this.level = topLevel(fragments);
     this.cells = new PartitionCells(new Float64Array(memory.cells), workers, partitions);
+    this.time = parts.time.addQuery(this.cells.workerRow(worker));
     this.throttle = new SourceThrottle(parts.settings, this.cells, worker);
     this.accounts = new WorkerAccounts(memory.accounts, worker);
     this.latency = new LatencyLog(parts.clock);
@@ -143,6 +157,9 @@ export class QueryWorker {
         lanes: task.lanes,
         workers,
         managers: this.managers,
+        cells: this.cells,
+        worker,
+        time: this.time,
         turnDone: (seq) => this.hostTurnDone(seq),
         snapshot: () => this.hostBarrier(),
       });
@@ -176,7 +193,7 @@ export class QueryWorker {
 
   take(now: { readonly command: number; readonly barrier: number; readonly ms: number }): boolean {
     const progressed = this.taker.take(now);
-    if (progressed) this.writeAccounts();
+    if (progressed) this.observe();
     return progressed;
   }
 
@@ -185,20 +202,65 @@ export class QueryWorker {
     return this.sender?.waitedNs ?? 0;
   }
 
-  /** Measures the way to the partitions here: use of the rings, age of what waits in them. */
+  /** Rows of the last turn that was taken here. */
+  get rowsOfLastTurn(): number {
+    return this.taker.turn.rowsRead;
+  }
+
+  /**
+   * What main can see: the accounts, the way to the partitions here (use of the rings, age of what
+   * waits in them), now and then the size of the state.
+   */
   observe(): void {
-    const { clock } = this.parts;
-    const utilisation = Math.max(this.receiver?.utilisation() ?? 0, this.output.utilisation());
+    const { time } = this;
+    const before = time.enter(WorkerCounter.metricsUs);
+    this.writeAccounts();
+    const nowNs = time.worker.measured ? time.worker.lastNs : this.parts.clock.monotonicNs();
     this.throttle.observe(this.ownPartitions, {
-      utilisation,
-      latencyMs: this.queueLatencyMs,
-      nowMs: clock.monotonicNs() / 1e6,
+      utilisation: Math.max(this.receiver?.utilisation() ?? 0, this.output.utilisation()),
+      latencyMs: this.waitingMs(nowNs),
+      nowMs: nowNs / 1e6,
     });
+    if (nowNs >= this.stateNextNs) {
+      this.stateNextNs = nowNs + STATE_EVERY_NS;
+      this.measureState();
+    }
+    time.back(before);
+  }
+
+  /** How long the longest waiting block waits, or the last one did that was taken lately. */
+  private waitingMs(nowNs: number): number {
+    const oldestNs = this.receiver?.oldestSentNs() ?? Number.NaN;
+    const waiting = Number.isNaN(oldestNs) ? 0 : (nowNs - oldestNs) / 1e6;
+    const sinceMs = (nowNs - this.queueLatencyNs) / 1e6;
+    const isRecent = sinceMs < this.parts.settings.backpressure.latencyThresholdMs;
+    return isRecent ? Math.max(waiting, this.queueLatencyMs) : waiting;
+  }
+
+  private measureState(): void {
+    const { cells } = this;
+    const { worker } = this.parts;
+    for (const partition of this.ownPartitions) {
+      let rows = 0;
+      let bytes = 0;
+      for (const manager of this.allManagers()) {
+        if (manager.partition !== partition) continue;
+        const size = manager.stateSize();
+        rows += size.rows;
+        bytes += size.bytes;
+      }
+      cells.set(worker, partition, PartitionCounter.stateRows, rows);
+      cells.set(worker, partition, PartitionCounter.stateBytes, bytes);
+    }
+  }
+
+  private allManagers(): readonly PartitionStateManager[] {
+    return this.globalManager === null ? this.managers : [...this.managers, this.globalManager];
   }
 
   report(): QueryReport {
-    this.writeAccounts();
-    for (const manager of this.managers) manager.measure();
+    this.stateNextNs = 0;
+    this.observe();
     return {
       digest: this.output.digest(),
       ...this.latency.report(),
@@ -295,8 +357,7 @@ export class QueryWorker {
     const { task, partitions } = this.parts;
     const place = (): PartitionHost => this.host!;
     if (fragment.target === null) {
-      return (partition, batch) =>
-        this.output.rows(place().seq, place().part, partition, batch);
+      return (partition, batch) => this.resultRows(place().seq, place().part, partition, batch);
     }
     const first = firstStreamOf(task.fragments, fragment.index, partitions);
     const edge = task.fragments.edges[fragment.target]!;
@@ -306,8 +367,23 @@ export class QueryWorker {
       () => new BatchWriter({ types, withRaw: false }),
     );
     const sender = this.stageSender!;
-    return (partition, batch) =>
+    return (partition, batch) => {
+      const before = this.time.enter(WorkerCounter.exchangeUs);
       sender.rows(place().seq, place().part, first + partition, writers[partition]!, batch);
+      this.time.back(before);
+    };
+  }
+
+  private resultRows(seq: number, part: number, stream: number, batch: Batch): void {
+    const before = this.time.enter(WorkerCounter.outputUs);
+    this.output.rows(seq, part, stream, batch);
+    this.time.back(before);
+  }
+
+  private resultTurnDone(seq: number): void {
+    const before = this.time.enter(WorkerCounter.outputUs);
+    this.output.turnDone(seq);
+    this.time.back(before);
   }
 
   private buildStage(): {
@@ -329,7 +405,7 @@ export class QueryWorker {
     const shape = stageShape(fragments, { partitions, workers });
     const fragment = fragments.fragments.find(({ level }) => level === 2)!;
     const manager = this.newManager(fragment, 0, (_partition, batch) =>
-      this.output.rows(this.stageSeq, 0, 0, batch),
+      this.resultRows(this.stageSeq, 0, 0, batch),
     );
     const consumer = new GlobalStage({
       manager,
@@ -372,6 +448,7 @@ export class QueryWorker {
       host: this.host,
       accounts,
       cells: this.cells,
+      time: this.time,
       clock,
       turnDone: (turn) => this.takenTurnDone(turn),
       failed: (seq, error) => this.parts.failed(this.parts.index, seq, error),
@@ -413,6 +490,7 @@ export class QueryWorker {
       counters: accounts.counters,
       worker,
       cells: this.cells,
+      time: this.time,
     });
   }
 
@@ -421,16 +499,16 @@ export class QueryWorker {
     const { worker, partitions } = this.parts;
     const partition = turn.seq % partitions;
     this.cells.add(worker, partition, PartitionCounter.rowsOut, batch.selectedCount);
-    this.output.rows(turn.seq, 0, worker, batch);
+    this.resultRows(turn.seq, 0, worker, batch);
   }
 
   /** A turn was read and sent, or, without partitions, is done. */
   private takenTurnDone(turn: TurnFacts): void {
-    const { worker, partitions, task, clock } = this.parts;
+    const { partitions, task, clock } = this.parts;
     const isStateless = this.level === 0;
     if (isStateless) {
-      this.cells.add(worker, turn.seq % partitions, PartitionCounter.rowsIn, turn.rowsRead);
-      this.output.turnDone(turn.seq);
+      this.resultTurnDone(turn.seq);
+      this.countStateless(turn, turn.seq % partitions);
     }
     const edge = task.lanes[turn.lane]?.edge ?? null;
     const partial = edge !== null && task.fragments.edges[edge]!.partial !== null;
@@ -440,10 +518,26 @@ export class QueryWorker {
     this.lastDoneNs = clock.monotonicNs();
   }
 
+  /** Without partitions to own, a turn counts for the one that its number falls to. */
+  private countStateless(turn: TurnFacts, partition: number): void {
+    const { cells } = this;
+    const { worker, accounts, clock } = this.parts;
+    const { rowsFailed } = accounts;
+    cells.add(worker, partition, PartitionCounter.rowsFailed, rowsFailed - this.rowsFailedSeen);
+    this.rowsFailedSeen = rowsFailed;
+    if (turn.rowsRead === 0) return;
+    cells.add(worker, partition, PartitionCounter.rowsIn, turn.rowsRead);
+    cells.add(worker, partition, PartitionCounter.batches, 1);
+    const us = (clock.monotonicNs() - turn.readNs) / 1e3;
+    cells.add(worker, partition, PartitionCounter.busyUs, us);
+    cells.latency(worker, partition, us);
+  }
+
   private pollHost(): boolean {
     const { receiver, host } = this;
     if (receiver === null || host === null || this.busyHost || host.finished) return false;
     this.busyHost = true;
+    const before = this.time.enter(WorkerCounter.exchangeUs);
     let taken = 0;
     try {
       while (taken < BLOCKS_PER_POLL && !host.finished) {
@@ -457,19 +551,13 @@ export class QueryWorker {
       this.fail(host.seq, error);
     } finally {
       this.busyHost = false;
+      this.time.back(before);
     }
-    if (taken > 0) {
-      this.writeAccounts();
-      this.observe();
-    }
+    if (taken > 0) this.observe();
     return taken > 0;
   }
 
-  private deliver(
-    receiver: exchange.ExchangeReceiver,
-    host: PartitionHost,
-    sender: number,
-  ): void {
+  private deliver(receiver: exchange.ExchangeReceiver, host: PartitionHost, sender: number): void {
     const at = receiver.blockOf(sender);
     const { memory } = receiver.arena(sender);
     const { f64, u8 } = memory;
@@ -483,6 +571,7 @@ export class QueryWorker {
       case exchange.KIND_ROWS: {
         const reader = this.readers[edge]!;
         const batch = reader.read(sender, memory, payload, this.ownPartitions);
+        host.readNs = f64[head + exchange.READ_NS]!;
         batch.header.sourceName = (this.parts.task.lanes[lane] as Lane).sourceName;
         const part = f64[head + exchange.PART]!;
         this.rowsOfTurn += host.rows(edge, part, batch, (partition) => reader.rowsOf(partition));
@@ -491,6 +580,7 @@ export class QueryWorker {
       case exchange.KIND_PARTIALS: {
         const length = f64[head + exchange.BYTES]!;
         const bytes = u8.subarray(payload, payload + length);
+        host.readNs = f64[head + exchange.READ_NS]!;
         host.partials(edge, f64[head + exchange.PARTITION]!, bytes);
         return;
       }
@@ -523,11 +613,13 @@ export class QueryWorker {
   private received(f64: Float64Array, head: number): void {
     const { task, clock } = this.parts;
     const lane = task.lanes[f64[head + exchange.LANE]!]!;
+    const nowNs = clock.monotonicNs();
+    this.queueLatencyNs = nowNs;
+    this.queueLatencyMs = (nowNs - f64[head + exchange.SENT_NS]!) / 1e6;
     if (task.fragments.edges[lane.edge!]!.partial !== null) return;
     const rows = this.rowsOfTurn;
     this.rowsOfTurn = 0;
-    this.lastDoneNs = clock.monotonicNs();
-    this.queueLatencyMs = (this.lastDoneNs - f64[head + exchange.SENT_NS]!) / 1e6;
+    this.lastDoneNs = nowNs;
     if (rows === 0) return;
     this.latency.done(
       {
@@ -560,7 +652,7 @@ export class QueryWorker {
     const { worker, workers, partitions, task, clock } = this.parts;
     this.lastDoneNs = clock.monotonicNs();
     if (this.level === 1) {
-      this.output.turnDone(seq);
+      this.resultTurnDone(seq);
       return;
     }
     const shape = stageShape(task.fragments, { partitions, workers });
@@ -573,20 +665,22 @@ export class QueryWorker {
   private pollStage(): boolean {
     if (this.stage === null || this.busyStage) return false;
     this.busyStage = true;
+    const before = this.time.enter(WorkerCounter.operatorsUs);
     try {
       const progressed = this.stage.poll(BLOCKS_PER_POLL);
-      if (progressed) this.writeAccounts();
+      if (progressed) this.observe();
       return progressed;
     } catch (error) {
       this.fail(this.stageSeq, error);
       return false;
     } finally {
       this.busyStage = false;
+      this.time.back(before);
     }
   }
 
   private stageTurnDone(seq: number): void {
-    this.output.turnDone(seq);
+    this.resultTurnDone(seq);
     this.stageSeq = seq + 1;
     this.lastDoneNs = this.parts.clock.monotonicNs();
   }

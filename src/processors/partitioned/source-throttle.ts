@@ -10,12 +10,17 @@ import type { PartitionedSettings } from './settings.js';
 import { throttleDelayMs } from './throttle.js';
 import { ownerOf } from './topology.js';
 
+/** Smaller changes of a ring's use are not shown: this is called after every block. */
+const STEP = 1 / 64;
+
 export class SourceThrottle {
   private readonly settings: PartitionedSettings;
   private readonly cells: PartitionCells;
   private readonly worker: number;
   private readonly backpressure: Backpressure;
   private eventsSeen = 0;
+  private levelShown = 0;
+  private utilisationShown = 0;
 
   constructor(settings: PartitionedSettings, cells: PartitionCells, worker: number) {
     this.settings = settings;
@@ -31,6 +36,12 @@ export class SourceThrottle {
   ): void {
     const { backpressure, cells, worker } = this;
     const { utilisation, latencyMs, nowMs } = measured;
+    const level = backpressure.levelOf(utilisation, latencyMs);
+    const shown = this.utilisationShown;
+    const isShown = utilisation === 0 ? shown === 0 : Math.abs(utilisation - shown) < STEP;
+    if (level === this.levelShown && isShown) return;
+    this.levelShown = level;
+    this.utilisationShown = utilisation;
     for (const partition of partitions) {
       const severity = backpressure.observe(partition, utilisation, latencyMs, nowMs);
       cells.set(worker, partition, PartitionCounter.utilisation, utilisation);

@@ -29,6 +29,7 @@ import type { FromWorker, QueryTask, ToWorker, WorkerTask } from './messages.js'
 import { QueryWorker } from './query-worker.js';
 import { dealingOf } from './topology.js';
 import { TurnTable } from './turns.js';
+import { WorkerTime } from './worker-time.js';
 
 /** A wait begins without sleep for so long: falling asleep and waking up take about as long. */
 const AWAKE_MS = 0.05;
@@ -45,6 +46,7 @@ class WorkerJob {
   private readonly readers: LaneReader[] = [];
   private readonly sources: { close(): unknown }[] = [];
   private readonly batchRows: BatchRows;
+  private readonly time = new WorkerTime(systemClock);
   /** Individual rows: taken when they are due, and passed on at once. */
   private readonly precise: boolean;
   private idleSinceNs = Number.NaN;
@@ -107,6 +109,7 @@ class WorkerJob {
         deadLetters: task.deadLetters,
         settings: task.settings,
         clock: systemClock,
+        time: this.time,
         arenas: this.arenas,
         wait: () => this.waitMoment(),
         failed: (at, seq, error) =>
@@ -177,13 +180,17 @@ class WorkerJob {
   async run(): Promise<void> {
     const cell = this.control.wakeCell(this.task.worker);
     const open = new Set(this.queries);
+    let rowsOfTurn = Number.POSITIVE_INFINITY;
     for (;;) {
       const ticket = cell.ticket();
       this.control.throwIfAborted();
+      this.time.round(rowsOfTurn);
       let progressed = false;
+      rowsOfTurn = 0;
       for (const query of open) {
         if (query.poll()) progressed = true;
         if (this.take(query)) progressed = true;
+        rowsOfTurn = Math.max(rowsOfTurn, query.rowsOfLastTurn);
         if (query.done) open.delete(query);
       }
       if (open.size === 0) return;
@@ -229,32 +236,33 @@ class WorkerJob {
    * are drained meanwhile.
    */
   private pauseFor(query: QueryWorker, delayMs: number): void {
-    const beganNs = systemClock.monotonicNs();
-    const untilNs = beganNs + delayMs * 1e6;
-    this.waitUntil(() => {
+    const untilNs = systemClock.monotonicNs() + delayMs * 1e6;
+    const isOver = (): boolean => {
       query.observe();
       return systemClock.monotonicNs() >= untilNs || query.throttle.delayMs() === 0;
-    });
-    const tookUs = (systemClock.monotonicNs() - beganNs) / 1e3;
-    query.cells.addWorker(this.task.worker, WorkerCounter.throttledUs, tookUs);
+    };
+    this.waitUntil(isOver, WorkerCounter.throttledUs);
   }
 
   private async sleep(ticket: number): Promise<void> {
     const cell = this.control.wakeCell(this.task.worker);
-    const beganNs = systemClock.monotonicNs();
+    const before = this.waits(WorkerCounter.waitUs);
     const earlyMs = this.precise ? AWAKE_MS : 0;
     const dueMs = Math.min(IDLE_MS_MAX, this.dueInMs() - earlyMs);
     const ready = this.readers.flatMap((reader) => reader.ready() ?? []);
     if (ready.length > 0) await Promise.race([...ready, cell.sleepAsync(ticket, dueMs)]);
     else if (dueMs > 0) cell.sleep(ticket, dueMs);
-    this.waited(beganNs);
+    this.time.back(before);
   }
 
   /** Waits for what another worker will do. */
-  private waitUntil(condition: () => boolean): void {
+  private waitUntil(
+    condition: () => boolean,
+    counter: WorkerCounter = WorkerCounter.waitUs,
+  ): void {
     const cell = this.control.wakeCell(this.task.worker);
-    const beganNs = systemClock.monotonicNs();
-    const patientNs = beganNs + AWAKE_MS * 1e6;
+    const before = this.waits(counter);
+    const patientNs = systemClock.monotonicNs() + AWAKE_MS * 1e6;
     while (!condition()) {
       const ticket = cell.ticket();
       this.control.throwIfAborted();
@@ -262,7 +270,7 @@ class WorkerJob {
       if (systemClock.monotonicNs() < patientNs || condition()) continue;
       cell.sleep(ticket, WAIT_SLEEP_MS);
     }
-    this.waited(beganNs);
+    this.time.back(before);
   }
 
   /** One step of a wait for room. */
@@ -272,14 +280,15 @@ class WorkerJob {
     const ticket = cell.ticket();
     this.control.throwIfAborted();
     if (this.drain()) return;
-    const beganNs = systemClock.monotonicNs();
+    const before = this.waits(WorkerCounter.waitUs);
     cell.sleep(ticket, 1);
-    this.waited(beganNs);
+    this.time.back(before);
   }
 
-  private waited(beganNs: number): void {
-    const us = (systemClock.monotonicNs() - beganNs) / 1e3;
-    this.queries[0]?.cells.addWorker(this.task.worker, WorkerCounter.waitUs, us);
+  /** What begins is no work: it is measured in full. */
+  private waits(counter: WorkerCounter): number {
+    this.time.whole();
+    return this.time.enter(0, counter);
   }
 
   private drain(): boolean {

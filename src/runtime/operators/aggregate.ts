@@ -57,12 +57,17 @@ export class AggregateOperator implements Operator {
     results.flush();
   }
 
-  /** Takes in groups that a sender aggregated (runtime/partial-aggregate); EMIT FINAL only. */
-  mergePartials(bytes: Uint8Array): void {
+  /**
+   * Takes in groups that a sender aggregated (runtime/partial-aggregate); EMIT FINAL only. Gives
+   * the rows that the groups stand for.
+   */
+  mergePartials(bytes: Uint8Array): number {
     assert(this.node.emission === 'final', 'merged groups say nothing of single rows');
     const reader = new StateReader(bytes);
     this.factory.tidy();
-    while (reader.nextEntry() >= 0) this.merger.merge(reader, this.state);
+    let rows = 0;
+    while (reader.nextEntry() >= 0) rows += this.merger.merge(reader, this.state);
+    return rows;
   }
 
   watermark(_input: number, watermarkMs: number): void {

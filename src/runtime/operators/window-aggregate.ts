@@ -31,6 +31,8 @@ export class WindowAggregateOperator implements Operator {
   private readonly windows: Windows;
   private passedOn = Number.NEGATIVE_INFINITY;
   private restoredMs = Number.POSITIVE_INFINITY;
+  /** Rows of merged groups that were not yet given: parts of rows. */
+  private rowsMerged = 0;
 
   constructor(node: WindowAggregateNode, context: OperatorContext) {
     this.id = node.id;
@@ -69,14 +71,18 @@ export class WindowAggregateOperator implements Operator {
 
   /**
    * Takes in groups of open windows that a sender aggregated (runtime/partial-aggregate): EMIT
-   * FINAL without lateness only, and never of a window that a watermark here has closed.
+   * FINAL without lateness only, and never of a window that a watermark here has closed. Gives the
+   * rows that the groups stand for; each row once, however many windows it is in.
    */
-  mergePartials(bytes: Uint8Array): void {
+  mergePartials(bytes: Uint8Array): number {
     const { windows } = this;
     assert(windows instanceof FixedWindows, 'sessions are not aggregated by senders');
     const reader = new StateReader(bytes);
     this.factory.tidy();
-    while (reader.nextEntry() >= 0) windows.mergeEntry(reader);
+    while (reader.nextEntry() >= 0) this.rowsMerged += windows.mergeEntry(reader);
+    const rows = Math.floor(this.rowsMerged);
+    this.rowsMerged -= rows;
+    return rows;
   }
 
   /** +Infinity is the end of the input: with emit.flush = false it closes nothing. */

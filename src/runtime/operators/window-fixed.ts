@@ -18,9 +18,11 @@ import type { Pane, PaneSlice } from './window-panes.js';
 import { PaneStore } from './window-panes.js';
 import { WindowAssignment } from './window-assignment.js';
 import type { WindowInput, WindowParts, Windows } from './window-parts.js';
+import { shareOfRows } from './window-slices.js';
 import type { FixedWindowSpec } from './window-slices.js';
 
 export class FixedWindows implements Windows {
+  private readonly spec: FixedWindowSpec;
   private readonly parts: WindowParts;
   private readonly emission: WindowAggregateNode['emission'];
   private readonly latenessMs: number;
@@ -35,6 +37,7 @@ export class FixedWindows implements Windows {
   private readonly oneRow = new Int32Array(1);
 
   constructor(spec: FixedWindowSpec, parts: WindowParts) {
+    this.spec = spec;
     this.parts = parts;
     this.emission = parts.node.emission;
     this.latenessMs = parts.node.late.allowedLatenessMs;
@@ -84,13 +87,17 @@ export class FixedWindows implements Windows {
     this.store.restored(start, end).state.restoreGroup(reader);
   }
 
-  /** Adds the group of one entry to its window, which must be open. */
-  mergeEntry(reader: StateReader): void {
+  /**
+   * Adds the group of one entry to its window, which must be open; gives the group's rows, so that
+   * over all windows of a row they add up to one.
+   */
+  mergeEntry(reader: StateReader): number {
     assert(this.emission === 'final' && this.latenessMs === 0, 'a window takes in groups whole');
     const start = reader.readF64();
     const end = reader.readF64();
     assert(end > this.store.reached(), 'senders ship a window before its watermark arrives');
-    this.merger.merge(reader, this.store.open(start, end).state);
+    const rows = this.merger.merge(reader, this.store.open(start, end).state);
+    return rows * shareOfRows(this.spec, start, end);
   }
 
   /** Whether a window with rows ends at or before the watermark. */

@@ -54,6 +54,16 @@ export function windowsPerRecord(spec: FixedWindowSpec): number {
   }
 }
 
+/**
+ * What part of a row counts for a window, so that all its windows count it once: the windows that
+ * lie side by side count their rows, the others none. Where no such windows are, each counts alike.
+ */
+export function shareOfRows(spec: FixedWindowSpec, startMs: number, endMs: number): number {
+  const { sizeMs } = spec;
+  if (spec.kind === 'hopping' && sizeMs % spec.advanceMs !== 0) return 1 / windowsPerRecord(spec);
+  return endMs - startMs === sizeMs && floorTo(startMs, sizeMs) === startMs ? 1 : 0;
+}
+
 /** Distance between slices in time, for caches: a slice is never longer. */
 export function sliceUnitMs(spec: FixedWindowSpec): number {
   switch (spec.kind) {
