@@ -8,7 +8,9 @@ import { ConnectorError } from '../../src/base/errors.js';
 import { emptyHeader, newBatch } from '../../src/columnar/batch.js';
 import type { Sink } from '../../src/connectors/sink.js';
 import type { NextBatch, Source, SplitReader } from '../../src/connectors/source.js';
-import { compileJob, scansOf } from '../../src/job.js';
+import { openGenerator } from '../../src/connectors/generator.js';
+import { compileJob, createJob, scansOf } from '../../src/job.js';
+import type { JobProcessor, JobResult } from '../../src/processors/job-processor.js';
 import type { QueryPlan } from '../../src/plan/pipeline-plan.js';
 import { QueryAccounts } from '../../src/processors/query-accounts.js';
 import { QueryRun } from '../../src/processors/query-run.js';
@@ -106,8 +108,9 @@ class ListSink implements Sink {
   }
 }
 
-async function planOf(query: string): Promise<QueryPlan> {
-  const text = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '10'); ${query}`;
+const TEN_ROWS = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '10');`;
+
+async function planOf(text: string): Promise<QueryPlan> {
   const job = await compileJob({
     source: { name: 'test.sql', text },
     variables: () => undefined,
@@ -130,7 +133,7 @@ async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
   const clock = new ManualClock();
   const split = new ScriptedSplit(steps, clock);
   const sink = new ListSink();
-  const plan = await planOf(query);
+  const plan = await planOf(`${TEN_ROWS} ${query}`);
   const source: Source = {
     bounded: true,
     splits: [split],
@@ -238,4 +241,137 @@ describe('V1', () => {
     expect(processor.numberOfPartitions()).toBe(1);
     expect((await processor.start()).rowsRead).toBe(0);
   });
+});
+
+/** A clock that runs by a microsecond whenever somebody looks, so that a loop gets somewhere. */
+class TickingClock extends ManualClock {
+  override monotonicNs(): number {
+    this.ns += 1000;
+    return this.ns;
+  }
+}
+
+/** 1,000 rows, one due each ms; each sleep takes 60 µs too long; the sink stalls once. */
+async function pacedRun(stallMs: number): Promise<JobResult> {
+  const clock = new TickingClock();
+  const text = `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '1000',
+    'rows-per-second' = '1000'); SELECT i FROM g`;
+  const plan = await planOf(text);
+  const accounts = new QueryAccounts('skip', null);
+  const sink = new ListSink();
+  const write = sink.write.bind(sink);
+  sink.write = (batch): void => {
+    const before = sink.values.length;
+    write(batch);
+    if (before < 500 && sink.values.length >= 500) clock.ns += stallMs * 1e6;
+  };
+  const [scan] = scansOf(plan.root);
+  const source = openGenerator({
+    table: scan!.table,
+    physical: scan!.physical,
+    system: scan!.system,
+    batchRowsMax: 4096,
+    errors: accounts,
+    clock,
+    notice: () => undefined,
+  });
+  const sources = new Map([[scan!.id, source]]);
+  const closeLast = (): Promise<void> => Promise.resolve();
+  const processor = new SimpleJobProcessor({
+    clock,
+    durationMs: null,
+    sleep: (ms) => {
+      clock.ns += ms * 1e6 + 60_000;
+    },
+    open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
+  });
+  const result = await processor.start();
+  expect(sink.values).toEqual(Array.from({ length: 1000 }, (_, row) => row));
+  return result;
+}
+
+/** A running job of individual rows at that rate, after its first row. */
+async function pacedJob(rowsPerSecond: number, rows: number): Promise<RunningJob> {
+  const job = await compileJob({
+    source: {
+      name: 'test.sql',
+      text: `CREATE TABLE g (i BIGINT) WITH ('connector' = 'generator', 'rows' = '${rows}',
+        'rows-per-second' = '${rowsPerSecond}'); SELECT i FROM g`,
+    },
+    variables: () => undefined,
+    settings: {},
+    changelog: false,
+    redirects: new Map(),
+    limit: null,
+  });
+  const processor = createJob(job, {
+    sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
+    sink: 'blackhole',
+    onError: 'fail',
+    deadLetter: null,
+    durationMs: null,
+    batchRows: null,
+    mode: { kind: 'individual' },
+    notice: () => undefined,
+  });
+  const done = processor.start();
+  while (processor.metrics().rowsRead < 1) await eventLoopTurns(1);
+  return { processor, done };
+}
+
+interface RunningJob {
+  readonly processor: JobProcessor;
+  readonly done: Promise<JobResult>;
+}
+
+async function eventLoopTurns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('V1 with individual rows at a rate', () => {
+  it('hands each row over when it is due, and says so', { timeout: 20_000 }, async () => {
+    const result = await pacedRun(0);
+    expect(result.latencyKind).toBe('open-loop');
+    expect(result.latencyUs.totalCount).toBe(1000);
+    expect(result.latencyUs.percentiles().max).toBeLessThan(200);
+  });
+
+  it('a stall counts for all rows that were due in it', { timeout: 20_000 }, async () => {
+    const { latencyUs } = await pacedRun(100);
+    const { p50, p95, p99 } = latencyUs.percentiles();
+    expect(p50).toBeLessThan(200);
+    expect(p95).toBeGreaterThan(40_000);
+    expect(p99).toBeGreaterThan(80_000);
+  });
+
+  it('keeps no core busy while it waits', { timeout: 20_000 }, async () => {
+    const { done } = await pacedJob(100, 200);
+    const result = await done;
+    expect(result.rowsRead).toBe(200);
+    expect(result.cpuSeconds).toBeLessThan(0.4);
+  });
+
+  it('stops in the middle of a long wait', { timeout: 10_000 }, async () => {
+    const { processor, done } = await pacedJob(1, 1000);
+    await eventLoopTurns(10);
+    await processor.stop();
+    expect(await done).toMatchObject({ end: 'stopped', rowsRead: 1 });
+  });
+
+  it(
+    'reads nothing while paused, and catches up with the schedule',
+    { timeout: 20_000 },
+    async () => {
+      const { processor, done } = await pacedJob(500, 250);
+      processor.pause();
+      await eventLoopTurns(50);
+      const { rowsRead } = processor.metrics();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(processor.metrics().rowsRead).toBe(rowsRead);
+      processor.resume();
+      const result = await done;
+      expect(result.rowsRead).toBe(250);
+      expect(result.latencyUs.percentiles().max).toBeGreaterThan(150_000);
+    },
+  );
 });
