@@ -99,9 +99,10 @@ export class CoordinatedQuery implements QueryShape {
       dealing: 'any',
     });
     turns.reset();
-    this.restored?.lanes.forEach(({ position, highestMs, ended }, index) => {
+    this.restored?.lanes.forEach(({ position, highestMs, ended, next }, index) => {
       const lane = this.lanes[index] as Lane;
       turns.restoreLane(index, highestMs, ended);
+      if (next) turns.startAt(index);
       sources[lane.source]?.shared[lane.at]?.seek(turns.positionCells(index), position);
     });
   }

@@ -73,6 +73,8 @@ export interface LaneSnapshot {
   readonly position: string;
   readonly highestMs: number;
   readonly ended: boolean;
+  /** The lane that is asked first for a block. */
+  readonly next: boolean;
 }
 export interface QuerySnapshot {
   readonly lanes: readonly LaneSnapshot[];

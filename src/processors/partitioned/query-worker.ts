@@ -599,7 +599,6 @@ export class QueryWorker {
         host.laneIdle(lane);
         return;
       case exchange.KIND_ROUND:
-        this.roundDone = a;
         host.round(a, sender, b);
         return;
       default: {
@@ -688,6 +687,7 @@ export class QueryWorker {
   /** A barrier in sequence: the partitions hold exactly what came before it. */
   private hostBarrier(): void {
     const { index, worker } = this.parts;
+    this.roundDone = ROUND_BARRIER;
     const partitions = this.managers.map((manager) => ({
       fragment: manager.fragment.index,
       partition: manager.partition,
@@ -708,6 +708,7 @@ export class QueryWorker {
       position: readers[lane]!.position(turns.positionCells(lane)),
       highestMs: turns.highestOf(lane),
       ended: turns.laneEnded(lane),
+      next: turns.nextLane() === lane,
     }));
     this.parts.snapshot(index, lanes, []);
   }

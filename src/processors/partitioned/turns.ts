@@ -146,6 +146,16 @@ export class TurnTable {
     return this.cells[this.cellOf(lane, HIGHEST)]!;
   }
 
+  /** At a barrier: the lane that is asked first after it. */
+  nextLane(): number {
+    return this.cells[CURSOR]!;
+  }
+
+  /** Main, before the start: the first turn is this lane's. */
+  startAt(lane: number): void {
+    this.cells[CURSOR] = lane;
+  }
+
   /** Main, before the start: a lane goes on where a snapshot left it. */
   restoreLane(lane: number, highestMs: number, ended: boolean): void {
     this.cells[this.cellOf(lane, HIGHEST)] = highestMs;
