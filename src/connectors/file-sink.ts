@@ -74,16 +74,16 @@ export class FileSink implements Sink {
 
   async flush(): Promise<void> {
     await this.drain();
-    if (this.staged()) await this.guard(this.file.datasync());
+    if (this.publishesAtEnd) await this.guard(this.file.datasync());
     this.throwFailure();
   }
 
   async close(): Promise<void> {
     this.encoder.finish(this.buffer);
     await this.drain();
-    await this.guard(this.staged() ? this.file.datasync() : Promise.resolve());
+    await this.guard(this.publishesAtEnd ? this.file.datasync() : Promise.resolve());
     await this.guard(this.file.close());
-    if (!this.staged()) return this.throwFailure();
+    if (!this.publishesAtEnd) return this.throwFailure();
     try {
       this.throwFailure();
       renameSync(this.stagedPath, this.path);
@@ -97,14 +97,15 @@ export class FileSink implements Sink {
   async abandon(): Promise<void> {
     if (this.writing !== null) await this.writing;
     await this.guard(this.file.close());
-    if (this.staged()) rmSync(this.stagedPath, { force: true });
+    if (this.publishesAtEnd) rmSync(this.stagedPath, { force: true });
   }
 
   rowsWritten(): number {
     return this.rows;
   }
 
-  private staged(): boolean {
+  /** A pipe or device takes rows as they come. */
+  get publishesAtEnd(): boolean {
     return this.stagedPath !== this.path;
   }
 

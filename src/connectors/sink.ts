@@ -18,6 +18,8 @@ export interface SinkRequest {
 }
 
 export interface Sink {
+  /** Rows appear only when the sink is closed; otherwise as they are flushed. */
+  readonly publishesAtEnd?: boolean;
   write(batch: Batch): void;
   /** null: go on. A promise: wait for it before the next write (backpressure). */
   pressure(): Promise<void> | null;

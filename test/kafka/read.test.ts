@@ -11,6 +11,7 @@ import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
 import * as kafka from './harness.js';
 import { testErrors } from './read-errors.js';
+import { testPartitioned } from './read-partitioned.js';
 import { testPositions } from './read-positions.js';
 
 const { ALL, ids, kafkaTable, newTopic, openSource, produce, range, readRows } = kafka;
@@ -258,6 +259,10 @@ describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => 
 
   describe('it says clearly', () => {
     testErrors(fixture);
+  });
+
+  describe('on V2', () => {
+    testPartitioned(fixture);
   });
 
   it('keeps columns in the order that the query asks for', async () => {

@@ -43,6 +43,7 @@ interface ReaderFacts {
 
 export class KafkaBlockReader {
   readonly bounded: boolean;
+  readonly topic: string;
   /** One per partition of the topic, in their order. */
   readonly splits: readonly KafkaBlockSplit[];
   private readonly reader: TopicReader;
@@ -50,6 +51,7 @@ export class KafkaBlockReader {
 
   constructor(reader: TopicReader, facts: ReaderFacts) {
     this.bounded = facts.bounded;
+    this.topic = facts.topic;
     this.reader = reader;
     this.facts = facts;
     this.splits = reader.queues.map((queue) => new KafkaBlockSplit(reader, queue, facts.topic));

@@ -1,11 +1,13 @@
 /**
  * One query as main sees it: its fragments, lanes, shared memory, sink and counters. Owns what has
  * to be known before workers start (how many splits, whether the sources can be opened at all);
- * reads no record.
+ * reads no record, but of topics it hands blocks of messages on (main-feeder.ts).
  */
+import { BlockArena } from '../../columnar/arena.js';
 import type { Clock } from '../../base/clock.js';
 import { systemClock } from '../../base/clock.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
+import type { KafkaBlockReader } from '../../connectors/kafka/block-source.js';
 import { openSource } from '../../connectors/registry.js';
 import { mergeDigests } from '../../connectors/row-digest.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
@@ -18,13 +20,19 @@ import type { FragmentPlan, SourceFragment } from '../../plan/fragment-plan.js';
 import { planFragments } from '../../plan/fragments.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { QueryMetrics, SplitMetrics } from '../job-processor.js';
+import { BatchRows } from './batch-rows.js';
 import type { JobControl } from './control.js';
+import { FEED_POSITION } from './feeds.js';
 import { queryMemory } from './job-memory.js';
 import type { QueryShape } from './job-memory.js';
 import { lanesOf } from './lanes.js';
 import type { Lane, SourceSplits } from './lanes.js';
+import { MainFeeder } from './main-feeder.js';
+import type { FedLane } from './main-feeder.js';
 import type { QueryMemory, QuerySnapshot, QueryTask, SinkPlace } from './messages.js';
+import { OffsetCommits } from './offset-commits.js';
 import { ResultReader } from './result-reader.js';
+import { Ring } from './ring.js';
 import type { PartitionedSettings } from './settings.js';
 import { resultShape, topLevel } from './topology.js';
 import { TurnTable } from './turns.js';
@@ -34,6 +42,7 @@ export interface CoordinatedQueryOptions {
   readonly settings: PartitionedSettings;
   readonly sinkPlace: (query: QueryPlan) => SinkPlace;
   readonly rate: number | null;
+  readonly batchRows: number | null;
   readonly clock: Clock;
   readonly notice: (line: string) => void;
   readonly openSink: (query: QueryPlan) => Promise<Sink>;
@@ -44,6 +53,8 @@ interface OpenedSource extends SourceSplits {
   readonly rowsTotal: number | null;
   /** To place a restored position in the lane's cells; empty where one worker reads alone. */
   readonly shared: readonly SharedSplit[];
+  /** Read by main; null where workers read. */
+  readonly blocks: KafkaBlockReader | null;
 }
 
 export class CoordinatedQuery implements QueryShape {
@@ -56,6 +67,10 @@ export class CoordinatedQuery implements QueryShape {
   private readonly options: CoordinatedQueryOptions;
   private readonly memory: QueryMemory;
   private readonly restored: QuerySnapshot | null;
+  private readonly turns: TurnTable;
+  private readonly sources: readonly OpenedSource[];
+  private feeders: readonly MainFeeder[] = [];
+  private commits: OffsetCommits | null = null;
   private results: ResultReader | null = null;
 
   static async open(
@@ -65,7 +80,14 @@ export class CoordinatedQuery implements QueryShape {
   ): Promise<CoordinatedQuery> {
     const fragments = planFragments(plan, { strategy: options.settings.strategy });
     const sources: OpenedSource[] = [];
-    for (const source of fragments.sources) sources.push(await openForMain(source, options));
+    try {
+      for (const source of fragments.sources) {
+        sources.push(await openForMain(plan, source, options));
+      }
+    } catch (error) {
+      await Promise.allSettled(sources.map(({ blocks }) => blocks?.close()));
+      throw error;
+    }
     return new CoordinatedQuery({ plan, options, fragments, sources, restore });
   }
 
@@ -87,24 +109,59 @@ export class CoordinatedQuery implements QueryShape {
     this.memory = queryMemory(options.settings, this);
     const { workers, partitions } = options.settings;
     this.cells = new PartitionCells(new Float64Array(this.memory.cells), workers, partitions);
-    this.prepareTurns(sources);
-  }
-
-  private prepareTurns(sources: readonly OpenedSource[]): void {
-    const { workers } = this.options.settings;
-    const turns = new TurnTable(this.memory.turns, {
+    this.sources = sources;
+    this.turns = new TurnTable(this.memory.turns, {
       lanes: this.lanes.length,
       workers,
       worker: 0,
       dealing: 'any',
     });
+    this.prepareTurns();
+  }
+
+  private prepareTurns(): void {
+    const { turns, lanes, sources } = this;
     turns.reset();
     this.restored?.lanes.forEach(({ position, highestMs, ended, next }, index) => {
-      const lane = this.lanes[index] as Lane;
+      const lane = lanes[index] as Lane;
+      const source = sources[lane.source] as OpenedSource;
       turns.restoreLane(index, highestMs, ended);
       if (next) turns.startAt(index);
-      sources[lane.source]?.shared[lane.at]?.seek(turns.positionCells(index), position);
+      source.shared[lane.at]?.seek(turns.positionCells(index), position);
+      source.blocks?.splits[lane.at]?.seek(position);
     });
+    lanes.forEach(({ source, at }, index) => {
+      const split = sources[source]?.blocks?.splits[at];
+      if (split === undefined) return;
+      turns.positionCells(index)[FEED_POSITION] = Number(split.position());
+    });
+  }
+
+  /** Before the job runs: gets ready to hand blocks on. */
+  openFeeds(control: JobControl): void {
+    const { feedArena, feedRings } = this.memory;
+    if (feedArena === null) return;
+    const arena = new BlockArena(feedArena);
+    this.feeders = this.sources.flatMap(({ blocks }, source) => {
+      if (blocks === null) return [];
+      const lanes: FedLane[] = [];
+      for (const [lane, ring] of feedRings.entries()) {
+        const { source: of, at } = this.lanes[lane] as Lane;
+        const split = blocks.splits[at];
+        if (of !== source || ring === null || split === undefined) continue;
+        lanes.push({ lane, split, ring: new Ring(ring) });
+      }
+      return [new MainFeeder({ reader: blocks, lanes, arena, control })];
+    });
+    const { feeders, turns } = this;
+    this.commits = new OffsetCommits({ feeders, turns, clock: this.options.clock });
+  }
+
+  /** Hands on what topics have; true: something had. */
+  feed(): boolean {
+    let progressed = false;
+    for (const feeder of this.feeders) if (feeder.feed()) progressed = true;
+    return progressed;
   }
 
   task(): QueryTask {
@@ -135,8 +192,13 @@ export class CoordinatedQuery implements QueryShape {
     return this.results === null ? false : this.results.step();
   }
 
+  /** Every few milliseconds. */
   handOn(): void {
-    this.results?.sink.handOn?.();
+    const { results } = this;
+    if (results === null) return;
+    results.sink.handOn?.();
+    const keepsNothing = topLevel(this.fragments) === 0 && results.sink.publishesAtEnd !== true;
+    if (keepsNothing) this.commits?.step(results.sink, results.seq);
   }
 
   /** Whether all rows of the turns before `seq` are in the sink. */
@@ -146,12 +208,17 @@ export class CoordinatedQuery implements QueryShape {
 
   async close(): Promise<void> {
     await this.results?.sink.close();
+    await this.commits?.finish();
+    for (const { blocks } of this.sources) await blocks?.close();
   }
 
+  /** After a failure: nothing is committed. */
   async abandon(): Promise<void> {
     const sink = this.results?.sink;
-    if (sink === undefined) return;
-    await (sink.abandon === undefined ? sink.close() : sink.abandon());
+    await Promise.allSettled([
+      sink?.abandon === undefined ? sink?.close() : sink.abandon(),
+      ...this.sources.map(({ blocks }) => blocks?.close()),
+    ]);
   }
 
   digest(digests: readonly (DigestSummary | null)[]): DigestSummary | null {
@@ -213,8 +280,12 @@ export class CoordinatedQuery implements QueryShape {
   }
 }
 
-/** Opens a source to learn its splits, and that it can be opened, then lets it go. */
+/**
+ * Opens a source to learn its splits, and that it can be opened, then lets it go; one that main
+ * reads stays open.
+ */
 async function openForMain(
+  plan: QueryPlan,
   { scan }: SourceFragment,
   options: CoordinatedQueryOptions,
 ): Promise<OpenedSource> {
@@ -222,7 +293,7 @@ async function openForMain(
     table: scan.table,
     physical: scan.physical,
     system: scan.system,
-    batchRowsMax: BATCH_ROWS_MAX,
+    batchRowsMax: batchRowsOf(plan, options),
     errors: {
       recordFailed: () => undefined,
     },
@@ -230,21 +301,38 @@ async function openForMain(
     notice: options.notice,
     ...(options.rate === null ? {} : { rate: options.rate }),
   };
-  if (sharingOf(scan.table) === 'shared') {
+  const alone = { rowsTotal: null, shared: [], blocks: null, fed: false };
+  const sharing = sharingOf(scan.table);
+  if (sharing === 'shared') {
     const source = openSharedSource(request);
     source.close();
     const { splits, rowsTotal } = source;
-    return { splits, rowsTotal, shared: splits };
+    return { ...alone, splits, rowsTotal, shared: splits };
+  }
+  if (sharing === 'main') {
+    const { openKafkaBlocks } = await import('../../connectors/kafka/block-source.js');
+    const blocks = await openKafkaBlocks(request);
+    const sourceName = blocks.topic;
+    const splits = blocks.splits.map(({ split }) => ({ split, sourceName }));
+    return { ...alone, splits, blocks, fed: true };
   }
   // A pipe can be opened once only, and only by the worker that reads it: it has one split.
   const path = scan.table.options['path'];
   if (path !== undefined) {
-    return { splits: [{ split: 0, sourceName: path }], rowsTotal: null, shared: [] };
+    return { ...alone, splits: [{ split: 0, sourceName: path }] };
   }
   const source = await openSource(request);
   await source.close();
   const splits = source.splits.map(({ split }) => ({ split, sourceName: scan.table.name }));
-  return { splits, rowsTotal: source.rowsTotal, shared: [] };
+  return { ...alone, splits, rowsTotal: source.rowsTotal };
+}
+
+/** Rows of a block that main reads. Adaptive batches are the workers': here, what has arrived. */
+function batchRowsOf(plan: QueryPlan, { settings, batchRows }: CoordinatedQueryOptions): number {
+  const { mode } = settings;
+  const ofMode = mode.kind === 'adaptive' ? BATCH_ROWS_MAX : new BatchRows(mode, batchRows).rows;
+  const own = batchRows === null ? plan.settings.batchSize : null;
+  return Math.min(ofMode, own ?? BATCH_ROWS_MAX);
 }
 
 function totalOf(sources: readonly OpenedSource[]): number | null {

@@ -244,14 +244,15 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private async open(): Promise<void> {
     const { options } = this;
     this.letters = await options.openDeadLetters();
-    const queries: CoordinatedQuery[] = [];
     for (const [index, plan] of options.queries.entries()) {
-      queries.push(await CoordinatedQuery.open(plan, options, options.restore?.[index] ?? null));
+      const restore = options.restore?.[index] ?? null;
+      this.queries = [...this.queries, await CoordinatedQuery.open(plan, options, restore)];
     }
-    this.queries = queries;
+    const { queries } = this;
     this.memory = jobMemory(options.settings, queries);
     for (const query of queries) {
       await query.openSink(this.memory.outputArenas, this.control);
+      query.openFeeds(this.control);
     }
     this.observer = new JobObserver({
       clock: options.clock,
@@ -294,7 +295,6 @@ export class PartitionedJobCoordinator implements JobProcessor {
       exchangeArenas: memory.exchangeArenas,
       stageArenas: memory.stageArenas,
       outputArenas: memory.outputArenas,
-      feedArena: null,
       queries: this.queries.map((query) => query.task()),
     };
   }
@@ -369,7 +369,10 @@ export class PartitionedJobCoordinator implements JobProcessor {
       const ticket = cell.ticket();
       const allEnded = this.ended.size === settings.workers;
       let progressed = false;
-      for (const query of this.queries) if (await query.step()) progressed = true;
+      for (const query of this.queries) {
+        if (query.feed()) progressed = true;
+        if (await query.step()) progressed = true;
+      }
       if (this.failure !== null && this.mayFail(this.failure, progressed)) throw this.failure.error;
       if (!progressed && allEnded) return;
       if (progressed && clock.monotonicNs() < sliceEndNs) continue;

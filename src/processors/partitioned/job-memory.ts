@@ -21,6 +21,10 @@ const EXCHANGE_BYTES_TOTAL = 1024 * MIB;
 /** Of each worker, for results to main and for rows to the global fragment. */
 const STREAM_BYTES = 32 * MIB;
 const STREAM_BYTES_TOTAL = 512 * MIB;
+/** Of a query, for blocks that main reads: each may take a quarter, and a record has up to 16 MiB. */
+const FEED_BYTES = 128 * MIB;
+/** Blocks of a lane that wait for a worker: of each worker so many, so that none waits for main. */
+const FEED_SLOTS = 4;
 /** A stream has a marker for each turn beside its rows: more slots than an exchange's ring. */
 const STREAM_SLOTS = 4;
 
@@ -65,7 +69,12 @@ export function queryMemory(settings: PartitionedSettings, query: QueryShape): Q
     exchangeRings: rings(exchanges, ringSlots),
     stageRings: rings(level === 2 ? workers : 0, ringSlots * STREAM_SLOTS),
     outputRings: rings(query.sink === 'main' ? workers : 0, ringSlots * STREAM_SLOTS),
-    feedRings: query.lanes.map(() => null),
+    feedRings: query.lanes.map(({ fed }) =>
+      fed ? new SharedArrayBuffer(Ring.bytesFor(FEED_SLOTS * workers)) : null,
+    ),
+    feedArena: query.lanes.some(({ fed }) => fed)
+      ? new SharedArrayBuffer(BlockArena.bytesFor(FEED_BYTES))
+      : null,
     accounts: new SharedArrayBuffer(accountBytes(workers)),
     cells: new SharedArrayBuffer(PartitionCells.bytesFor(workers, partitions)),
   };

@@ -14,23 +14,28 @@ export interface Lane {
   /** The edge that takes the source's rows; null: they go to the sink. */
   readonly edge: number | null;
   readonly idleTimeoutMs: number;
+  /** The main thread reads it and hands its blocks on: feeds.ts. */
+  readonly fed: boolean;
 }
 
 /** The splits of one source as main found them when it opened it. */
 export interface SourceSplits {
   readonly splits: readonly { readonly split: number; readonly sourceName: string }[];
+  readonly fed: boolean;
 }
 
 export function lanesOf(fragments: FragmentPlan, sources: readonly SourceSplits[]): Lane[] {
   return fragments.sources.flatMap(({ edge }, source) => {
     const watermark = edge === null ? null : (fragments.edges[edge]?.watermark ?? null);
-    return (sources[source]?.splits ?? []).map(({ split, sourceName }, at) => ({
+    const { splits = [], fed = false } = sources[source] ?? {};
+    return splits.map(({ split, sourceName }, at) => ({
       source,
       at,
       split,
       sourceName,
       edge,
       idleTimeoutMs: watermark?.idleTimeoutMs ?? 0,
+      fed,
     }));
   });
 }

@@ -4,13 +4,7 @@
  */
 import { ERROR_CODES } from '../../base/error-codes.js';
 import type { ErrorKey } from '../../base/error-codes.js';
-import {
-  ConfigError,
-  ConnectorError,
-  DataError,
-  SqlError,
-  VeloError,
-} from '../../base/errors.js';
+import { ConfigError, ConnectorError, DataError, SqlError, VeloError } from '../../base/errors.js';
 import type { ErrorFields } from '../../base/errors.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
 import type { FragmentPlan } from '../../plan/fragment-plan.js';
@@ -33,6 +27,8 @@ export interface QueryMemory {
   readonly outputRings: readonly SharedArrayBuffer[];
   /** Ring from main, per lane that main reads; null for others. */
   readonly feedRings: readonly (SharedArrayBuffer | null)[];
+  /** Where main puts those lanes' blocks; null without such lanes. */
+  readonly feedArena: SharedArrayBuffer | null;
   readonly accounts: SharedArrayBuffer;
   readonly cells: SharedArrayBuffer;
 }
@@ -59,7 +55,6 @@ export interface WorkerTask {
   readonly exchangeArenas: readonly SharedArrayBuffer[];
   readonly stageArenas: readonly SharedArrayBuffer[];
   readonly outputArenas: readonly SharedArrayBuffer[];
-  readonly feedArena: SharedArrayBuffer | null;
   readonly queries: readonly QueryTask[];
 }
 

@@ -91,6 +91,15 @@ export class Ring {
     return value;
   }
 
+  /**
+   * The consumer of the next peek() and pop() is this object now: where several take turns at
+   * consuming, each calls it when it holds the lock that they share.
+   */
+  takeOver(): void {
+    this.head = Atomics.load(this.words, 0);
+    this.tailSeen = Atomics.load(this.words, TAIL_WORD);
+  }
+
   /** Any thread: values in the ring. Exact for its two sides, up to what the other does next. */
   size(): number {
     // Head first: it never passes the tail that is loaded after it.

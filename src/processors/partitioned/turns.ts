@@ -180,6 +180,17 @@ export class TurnTable {
     return Atomics.load(this.words, LIMITED) === 1;
   }
 
+  /** Main: looks at positions between two turns; false while somebody takes one. */
+  look(look: (nextSeq: number) => void): boolean {
+    if (Atomics.compareExchange(this.words, TOKEN, 0, 1) !== 0) return false;
+    try {
+      look(this.cells[NEXT_SEQ]!);
+      return true;
+    } finally {
+      Atomics.store(this.words, TOKEN, 0);
+    }
+  }
+
   /** Takes the next turn if there is one; its facts are in the fields. */
   claim(
     lanes: readonly LaneClaims[],

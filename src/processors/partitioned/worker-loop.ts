@@ -16,17 +16,21 @@ import { BlockArena } from '../../columnar/arena.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import { openSource } from '../../connectors/registry.js';
 import { openSharedSource, sharingOf } from '../../connectors/shared-source.js';
+import type { SharedSource, Sharing } from '../../connectors/shared-source.js';
 import type { Source, SourceRequest } from '../../connectors/source.js';
 import { WorkerCounter } from '../../metrics/partition-metrics.js';
 import { QueryAccounts } from '../query-accounts.js';
 import { BatchRows } from './batch-rows.js';
 import { COMMAND_ABORT, COMMAND_HOLD, JobAborted, JobControl } from './control.js';
+import { FeedLaneReader } from './feeds.js';
+import type { FeedDecoder } from './feeds.js';
 import { ForeignLaneReader, HomeLaneReader, SharedLaneReader } from './lane-readers.js';
 import type { LaneReader } from './lane-readers.js';
 import type { Lane } from './lanes.js';
 import { errorText } from './messages.js';
 import type { FromWorker, QueryTask, ToWorker, WorkerTask } from './messages.js';
 import { QueryWorker } from './query-worker.js';
+import { Ring } from './ring.js';
 import { dealingOf } from './topology.js';
 import { TurnTable } from './turns.js';
 import { WorkerTime } from './worker-time.js';
@@ -38,6 +42,9 @@ const WAIT_SLEEP_MS = 0.05;
 /** An idle worker looks up so often even if nobody wakes it. */
 const IDLE_MS_MAX = 100;
 
+/** What a worker opened for the lanes of one source. */
+type OpenedSource = Source | SharedSource | FeedDecoder;
+
 class WorkerJob {
   readonly queries: QueryWorker[] = [];
   private readonly task: WorkerTask;
@@ -46,10 +53,10 @@ class WorkerJob {
   private readonly readers: LaneReader[] = [];
   private readonly sources: { close(): unknown }[] = [];
   private readonly batchRows: BatchRows;
-  private readonly time = new WorkerTime(systemClock);
   /** Individual rows: taken when they are due, and passed on at once. */
   private readonly precise: boolean;
   private idleSinceNs = Number.NaN;
+  private readonly time = new WorkerTime(systemClock);
   private readonly arenas: {
     readonly exchange: readonly BlockArena[];
     readonly stage: readonly BlockArena[];
@@ -131,7 +138,7 @@ class WorkerJob {
     const { batchRows, task } = this;
     const own = task.batchRows === null ? query.plan.settings.batchSize : null;
     const rowsMax = Math.min(own ?? BATCH_ROWS_MAX, BATCH_ROWS_MAX);
-    const opened = new Map<number, Source | ReturnType<typeof openSharedSource>>();
+    const opened = new Map<number, OpenedSource>();
     const readers: LaneReader[] = [];
     for (const [index, lane] of query.lanes.entries()) {
       const { scan } = query.fragments.sources[lane.source] as (typeof query.fragments.sources)[0];
@@ -157,23 +164,35 @@ class WorkerJob {
     readonly lane: Lane;
     readonly index: number;
     readonly request: SourceRequest;
-    readonly opened: Map<number, Source | ReturnType<typeof openSharedSource>>;
+    readonly opened: Map<number, OpenedSource>;
   }): Promise<LaneReader> {
     const { query, lane, index, request, opened } = parts;
     const sharing = sharingOf(request.table);
     if (sharing === 'home' && this.task.worker !== 0) return new ForeignLaneReader();
     let source = opened.get(lane.source);
     if (source === undefined) {
-      source = sharing === 'home' ? await openSource(request) : openSharedSource(request);
+      source = await openForWorker(request, sharing);
       opened.set(lane.source, source);
-      this.sources.push(source);
+      if ('close' in source) this.sources.push(source);
     }
+    if ('decode' in source) return this.feedReader(query, index, source);
     const split = source.splits[lane.at];
     if (split === undefined) throw new Error(`split ${lane.at} of a source has gone`);
     if ('claim' in split) return new SharedLaneReader(split, lane.idleTimeoutMs);
     const position = query.restore?.lanes[index]?.position;
     if (position !== undefined) split.seek(position);
     return new HomeLaneReader(split, lane.idleTimeoutMs);
+  }
+
+  private feedReader(query: QueryTask, index: number, decoder: FeedDecoder): FeedLaneReader {
+    const { feedArena, feedRings } = query.memory;
+    return new FeedLaneReader({
+      ring: new Ring(feedRings[index] as SharedArrayBuffer),
+      arena: new BlockArena(feedArena as SharedArrayBuffer),
+      decoder,
+      idleTimeoutMs: (query.lanes[index] as Lane).idleTimeoutMs,
+      wakeFeeder: () => this.control.wakeMain(),
+    });
   }
 
   /** Works until every query is done. Throws JobAborted when main says so. */
@@ -316,6 +335,14 @@ class WorkerJob {
   private post(message: FromWorker): void {
     this.port.postMessage(message);
   }
+}
+
+/** For lanes that main reads: what decodes their blocks, which may have any number of rows. */
+async function openForWorker(request: SourceRequest, sharing: Sharing): Promise<OpenedSource> {
+  if (sharing === 'home') return openSource(request);
+  if (sharing === 'shared') return openSharedSource(request);
+  const { KafkaBlockDecoder } = await import('../../connectors/kafka/block-decoder.js');
+  return new KafkaBlockDecoder({ ...request, batchRowsMax: BATCH_ROWS_MAX });
 }
 
 /** The kernel's number of this thread, for taskset and /proc; null where there is none. */

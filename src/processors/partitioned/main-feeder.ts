@@ -1,0 +1,127 @@
+/**
+ * Main's end of the lanes that it reads (feeds.ts): takes blocks of messages as they come, copies
+ * them into the query's feed arena and hands them to the workers. Owns one source of one query:
+ * its pace (a full ring or arena leaves the blocks with the source, which stops fetching), its end
+ * and its commits. Never waits: whoever makes room, or the source itself, wakes main.
+ */
+import type { BlockArena } from '../../columnar/arena.js';
+import { ConnectorError } from '../../base/errors.js';
+import type { KafkaBlockReader, KafkaBlockSplit } from '../../connectors/kafka/block-source.js';
+import { messageBlockBytes, writeMessageBlock } from '../../connectors/kafka/message-wire.js';
+import type { MessageBlockView } from '../../connectors/kafka/message-wire.js';
+import type { JobControl } from './control.js';
+import { COMMAND_RUN } from './control.js';
+import { FEED_END, FEED_HEADER_BYTES, FEED_POSITION } from './feeds.js';
+import type { Ring } from './ring.js';
+
+/** A lane that this source feeds. */
+export interface FedLane {
+  /** Number of the lane in its query. */
+  readonly lane: number;
+  readonly split: KafkaBlockSplit;
+  readonly ring: Ring;
+}
+
+export class MainFeeder {
+  readonly lanes: readonly FedLane[];
+  private readonly reader: KafkaBlockReader;
+  private readonly feeds: readonly LaneFeed[];
+  private readonly control: JobControl;
+
+  constructor(parts: {
+    readonly reader: KafkaBlockReader;
+    readonly lanes: readonly FedLane[];
+    readonly arena: BlockArena;
+    readonly control: JobControl;
+  }) {
+    this.reader = parts.reader;
+    this.lanes = parts.lanes;
+    this.control = parts.control;
+    this.feeds = parts.lanes.map((lane) => new LaneFeed(lane, parts.arena, parts.control));
+  }
+
+  /**
+   * Hands on a block of each lane that has one and room for it; true: some had. While the job is
+   * paused, or about to stop, nothing is read. Throws what the source fails with.
+   */
+  feed(): boolean {
+    if (this.control.command() !== COMMAND_RUN) return false;
+    let progressed = false;
+    for (const feed of this.feeds) if (feed.step()) progressed = true;
+    if (progressed) this.control.wakeAll();
+    return progressed;
+  }
+
+  /** Every record of these lanes before `nextOffsets`, by lane of the query, is done with. */
+  async commitThrough(nextOffsets: readonly number[]): Promise<void> {
+    for (const { lane, split } of this.lanes) {
+      split.finishedThrough(nextOffsets[lane] as number);
+    }
+    await this.reader.commit();
+  }
+
+  close(): Promise<void> {
+    return this.reader.close();
+  }
+}
+
+class LaneFeed {
+  private readonly lane: FedLane;
+  private readonly arena: BlockArena;
+  private readonly control: JobControl;
+  /** Taken from the source, but there was no room. */
+  private held: MessageBlockView | null = null;
+  private waiting = false;
+  private ended = false;
+
+  constructor(lane: FedLane, arena: BlockArena, control: JobControl) {
+    this.lane = lane;
+    this.arena = arena;
+    this.control = control;
+  }
+
+  step(): boolean {
+    const { ring, split } = this.lane;
+    if (this.ended || this.waiting || ring.size() === ring.slots) return false;
+    const next = this.held ?? split.next();
+    if (next === 'wait') {
+      this.waiting = true;
+      void split.ready().then(() => {
+        this.waiting = false;
+        this.control.wakeMain();
+      });
+      return false;
+    }
+    if (next === 'end') {
+      this.ended = true;
+      ring.tryPush(FEED_END);
+      return true;
+    }
+    this.held = next;
+    if (!this.place(next)) return false;
+    this.held = null;
+    return true;
+  }
+
+  private place(view: MessageBlockView): boolean {
+    const { arena } = this;
+    const bytes = FEED_HEADER_BYTES + messageBlockBytes(view);
+    if (bytes > arena.blockBytesMax) throw tooLarge(view, bytes);
+    const at = arena.allocate(bytes);
+    if (at < 0) return false;
+    arena.memory.f64[(at >> 3) + FEED_POSITION] = view.nextOffset;
+    writeMessageBlock(view, arena.memory.u8, at + FEED_HEADER_BYTES);
+    arena.commit(at, bytes, 1);
+    this.lane.ring.tryPush(at);
+    return true;
+  }
+}
+
+function tooLarge({ split, nextOffset }: MessageBlockView, bytes: number): ConnectorError {
+  return new ConnectorError('RECORD_TOO_LARGE', {
+    message:
+      `the records of partition ${split} before offset ${nextOffset} take ${bytes} bytes ` +
+      'with their keys and headers, more than workers can be handed at once',
+    hint: 'choose a smaller batch size, or run it with --arch v1',
+  });
+}
