@@ -14,8 +14,16 @@ export interface Percentiles {
   readonly max: number;
 }
 
+/**
+ * Microseconds below this are counted in a cell each, which is what HdrHistogram does with them at
+ * three digits, at a fraction of its cost: individual rows are recorded every few microseconds.
+ */
+const CELLS = 2048;
+
 export class Histogram {
   private hdr: Hdr;
+  /** Not yet in `hdr` and `stepCounts`. */
+  private readonly cells = new Float64Array(CELLS);
   /** Records per 1-2-5 step, for drawing. */
   private readonly stepCounts = new Map<number, number>();
 
@@ -42,12 +50,27 @@ export class Histogram {
 
   /** `count` records took `us` microseconds each. */
   record(us: number, count: number): void {
-    this.hdr.recordValueWithCount(Math.max(1, Math.round(us)), count);
+    const whole = Math.max(1, Math.round(us));
+    if (whole < CELLS) this.cells[whole] = (this.cells[whole] ?? 0) + count;
+    else this.recordWhole(whole, count);
+  }
+
+  private recordWhole(us: number, count: number): void {
+    this.hdr.recordValueWithCount(us, count);
     const step = stepOf(us);
     this.stepCounts.set(step, (this.stepCounts.get(step) ?? 0) + count);
   }
 
+  private settle(): void {
+    this.cells.forEach((count, us) => {
+      if (count > 0) this.recordWhole(us, count);
+    });
+    this.cells.fill(0);
+  }
+
   merge(other: Histogram): void {
+    this.settle();
+    other.settle();
     this.hdr.add(other.hdr);
     for (const [step, count] of other.stepCounts) {
       this.stepCounts.set(step, (this.stepCounts.get(step) ?? 0) + count);
@@ -55,15 +78,18 @@ export class Histogram {
   }
 
   get totalCount(): number {
+    this.settle();
     return this.hdr.totalCount;
   }
 
   percentile(percent: number): number {
+    this.settle();
     return this.hdr.getValueAtPercentile(percent);
   }
 
   /** [lower bound in µs, records] of each 1-2-5 step between the smallest and the largest value. */
   steps(): readonly (readonly [number, number])[] {
+    this.settle();
     const used = [...this.stepCounts.keys()].sort((a, b) => a - b);
     const first = used[0];
     const last = used.at(-1);
@@ -74,10 +100,12 @@ export class Histogram {
 
   /** HdrHistogram's compressed form, base64: what its tools read. */
   encoded(): string {
+    this.settle();
     return encodeIntoCompressedBase64(this.hdr);
   }
 
   percentiles(): Percentiles {
+    this.settle();
     return {
       p50: this.percentile(50),
       p90: this.percentile(90),
