@@ -80,7 +80,8 @@ export class StdoutSink implements Sink {
   }
 
   private send(): void {
-    if (this.buffer.length === 0 || this.closedByReader) {
+    // A stream that failed never drains again.
+    if (this.buffer.length === 0 || this.closedByReader || this.failure !== null) {
       this.buffer.clear();
       return;
     }
