@@ -13,7 +13,7 @@ import { WorkerCounter } from '../../metrics/partition-metrics.js';
 /** Cells of a row: a place is query × 16 + counter. */
 const ROW = 16;
 const US_PER_NS = 1e-3;
-/** Turns of fewer rows are sampled. */
+/** Turns of rows, but fewer, are sampled. */
 const SMALL_TURN_ROWS = 256;
 const SAMPLE = 16;
 
@@ -42,11 +42,11 @@ export class WorkerTime {
     return new QueryTime(this, this.rows.length - 1);
   }
 
-  /** A round of the worker's loop begins; the last turn had so many rows. */
+  /** A round of the worker's loop begins; the last turn had so many rows, 0 if it was no block. */
   round(rows: number): void {
     if (this.measured) this.take();
     this.place = WorkerCounter.loopUs;
-    if (rows >= SMALL_TURN_ROWS) {
+    if (rows === 0 || rows >= SMALL_TURN_ROWS) {
       if (!this.measured) this.resume();
       this.weight = US_PER_NS;
       return;

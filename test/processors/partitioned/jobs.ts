@@ -56,6 +56,8 @@ function compile(sql: string, changelog: boolean): ReturnType<typeof compileJob>
 export class TestJob {
   readonly job: PartitionedJobCoordinator;
   readonly notices: string[] = [];
+  /** What is said with -v. */
+  readonly details: string[] = [];
   private readonly capture: Capture;
 
   private constructor(compiled: Awaited<ReturnType<typeof compileJob>>, options: JobOptions) {
@@ -74,6 +76,7 @@ export class TestJob {
       durationMs: options.durationMs ?? null,
       batchRows: options.batchRows ?? null,
       notice: (line) => this.notices.push(line),
+      detail: (line) => this.details.push(line),
       ...(options.blackhole === true ? { sink: 'blackhole' as const } : {}),
       ...(restore === undefined ? {} : { restore }),
     });
