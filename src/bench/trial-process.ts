@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VeloError } from '../base/errors.js';
+import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import { PARTITIONED_DEFAULTS } from '../processors/partitioned/settings.js';
 import { fixtureVariables } from './scenario.js';
 import type { FixtureOptions, Scenario } from './scenario.js';
@@ -12,8 +13,11 @@ import type { TrialMessage, TrialOutcome, TrialTask } from './trial.js';
 
 /** No trial may take longer; a hang becomes an error. */
 const TRIAL_LIMIT_MS = 600_000;
-/** Records of a warm-up: enough for every kernel to be optimised. */
-const WARMUP_RECORDS_MAX = 1_000_000;
+/**
+ * Records of a warm-up: as many as a run has, up to this, because kernels are optimised again when
+ * sums and counters outgrow small integers: after 1 M records two workers still ran at half speed.
+ */
+const WARMUP_RECORDS_MAX = 10_000_000;
 /** At a rate the warm-ups are paced as well, because few rows at a time take other ways. */
 const PACED_WARMUP_SECONDS = 0.5;
 
@@ -42,12 +46,20 @@ export function trialTask(
     partitioned: null,
     rate: null,
     slowdown: 0,
+    observed: false,
     ...more,
   };
 }
 
-/** `entry`: the compiled trial.js of the build to measure; this one's by default. */
-export function runTrial(task: TrialTask, entry: string = OWN_ENTRY): Promise<TrialOutcome> {
+/**
+ * `entry`: the compiled trial.js of the build to measure; this one's by default. `show` is given
+ * the partitions every second, if the task says that they are observed.
+ */
+export function runTrial(
+  task: TrialTask,
+  entry: string = OWN_ENTRY,
+  show: (observed: JobMetricsForExport) => void = () => undefined,
+): Promise<TrialOutcome> {
   return new Promise((resolve, reject) => {
     const child = fork(entry, [JSON.stringify(task)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -55,7 +67,9 @@ export function runTrial(task: TrialTask, entry: string = OWN_ENTRY): Promise<Tr
     const timer = setTimeout(() => child.kill('SIGKILL'), TRIAL_LIMIT_MS);
     let message: TrialMessage | null = null;
     child.on('message', (received) => {
-      message = received as TrialMessage;
+      const arrived = received as TrialMessage;
+      if (arrived.kind === 'observed') show(arrived.observed);
+      else message = arrived;
     });
     child.on('error', (error) => {
       clearTimeout(timer);
