@@ -4,6 +4,7 @@
  * and judging is runner.ts.
  */
 import { ConfigError } from '../base/errors.js';
+import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import type { PartitionedSettings, ProcessingMode } from '../processors/partitioned/settings.js';
 import { expectBuiltin } from './expectation.js';
 import type { Expectation } from './expectation.js';
@@ -43,6 +44,8 @@ export interface BenchOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly seed: number;
   readonly onProgress: (line: string) => void;
+  /** Takes the partitions of the running trial every second; null: nobody looks. */
+  readonly onObserved: ((observed: JobMetricsForExport) => void) | null;
 }
 
 export interface Lane {

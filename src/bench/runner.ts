@@ -11,7 +11,7 @@ import type { BenchOptions, Lane } from './lanes.js';
 import { scenarioResults } from './results.js';
 import type { BenchResult } from './results.js';
 import { runTrial } from './trial-process.js';
-import type { TrialOutcome } from './trial.js';
+import type { TrialOutcome, TrialTask } from './trial.js';
 
 interface LaneRuns {
   readonly lane: Lane;
@@ -38,7 +38,7 @@ export async function runBench(
           options.onProgress(
             `scenario ${scenario.id}, ${engineName(engine)}, run ${run + 1} of ${options.runs}`,
           );
-          one.outcomes.push(await runTrial(task));
+          one.outcomes.push(await runObserved(task, options));
         }
       }
     }
@@ -46,4 +46,10 @@ export async function runBench(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** V1 has one partition: its progress line says as much as a table. */
+function runObserved(task: TrialTask, { onObserved }: BenchOptions): Promise<TrialOutcome> {
+  if (onObserved === null || task.partitioned === null) return runTrial(task);
+  return runTrial({ ...task, observed: true }, undefined, onObserved);
 }

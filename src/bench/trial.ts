@@ -8,9 +8,11 @@ import type { DigestSummary } from '../connectors/row-digest.js';
 import { compileJob, createJob } from '../job.js';
 import type { RunOptions } from '../job.js';
 import type { Percentiles } from '../metrics/histogram.js';
+import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import type { JobResult } from '../processors/job-processor.js';
 import type { PartitionedSettings, ProcessingMode } from '../processors/partitioned/settings.js';
 import { SlowedSink } from './slowed-sink.js';
+import { runWatched } from './trial-watch.js';
 
 export interface TrialTask {
   readonly sourceName: string;
@@ -31,6 +33,8 @@ export interface TrialTask {
   readonly rate: number | null;
   /** V1 only: makes the work take so much longer (0.15: 15 %), to see that a comparison says so. */
   readonly slowdown: number;
+  /** Send a snapshot of the partitions every second. */
+  readonly observed: boolean;
 }
 
 /** One partition over all queries. */
@@ -63,6 +67,7 @@ export interface TrialOutcome {
 }
 
 export type TrialMessage =
+  | { readonly kind: 'observed'; readonly observed: JobMetricsForExport }
   | { readonly kind: 'done'; readonly outcome: TrialOutcome }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -81,7 +86,7 @@ async function runOnce(
   });
   const slowed: Pick<RunOptions, 'sinkFor'> =
     task.slowdown > 0 ? { sinkFor: (query) => new SlowedSink(query, task.slowdown) } : {};
-  return createJob(job, {
+  const processor = createJob(job, {
     sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
     sink: 'blackhole',
     onError: 'fail',
@@ -93,7 +98,11 @@ async function runOnce(
     rate,
     notice: () => undefined,
     ...slowed,
-  }).start();
+  });
+  return runWatched(processor, {
+    show: task.observed ? (observed) => send({ kind: 'observed', observed }) : null,
+    metricsPort: task.partitioned?.metricsPort ?? null,
+  });
 }
 
 async function main(): Promise<void> {

@@ -22,6 +22,7 @@ import { selectScenarios } from '../bench/scenario.js';
 import { addBenchCompareCommand } from './bench-compare.js';
 import { addLaneFlags, enginesOf, rateFlag } from './bench-flags.js';
 import type { LaneFlags } from './bench-flags.js';
+import { BenchProgress } from './bench-progress.js';
 import { exitCodeOf } from './exit-code.js';
 import { choiceFlag, verbosityOf, wholeFlag } from './options.js';
 import { Terminal } from './terminal.js';
@@ -96,10 +97,10 @@ async function bench(flags: BenchFlags): Promise<number> {
     if (baseline !== null && flags.force !== true) {
       requireSameMachine(baseline.environment, environment);
     }
-    const options = await benchOptions(flags, terminal);
+    const progress = new BenchProgress(terminal);
+    const options = await benchOptions(flags, terminal, progress);
     terminal.note(environmentLine(environment));
-    const results = await runBench(options, environment.cores);
-    terminal.stopProgress();
+    const results = await runBench(options, environment.cores).finally(() => progress.stop());
     print(results, terminal);
     const document: FullDocument = { schema: 1, environment, results };
     if (flags.json !== undefined) await writeDocument(flags.json, document, '--json');
@@ -114,7 +115,11 @@ async function bench(flags: BenchFlags): Promise<number> {
   }
 }
 
-async function benchOptions(flags: BenchFlags, terminal: Terminal): Promise<BenchOptions> {
+async function benchOptions(
+  flags: BenchFlags,
+  terminal: Terminal,
+  progress: BenchProgress,
+): Promise<BenchOptions> {
   const { engines, notices } = await enginesOf(flags);
   for (const notice of notices) terminal.warn(notice);
   return {
@@ -130,7 +135,8 @@ async function benchOptions(flags: BenchFlags, terminal: Terminal): Promise<Benc
     repeats: flags.repeat,
     settings: Object.fromEntries(flags.set ?? []),
     seed: flags.seed,
-    onProgress: (line) => (terminal.live ? terminal.progress(line) : terminal.detail(line)),
+    onProgress: (line) => progress.began(line),
+    onObserved: terminal.live ? (observed) => progress.observed(observed) : null,
   };
 }
 

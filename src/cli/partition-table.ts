@@ -49,18 +49,21 @@ export class LivePartitionTable {
   }
 
   private draw(): void {
-    const { rows } = this.terminal.size;
-    // A line that ends in the last column would lose its last character to the clearing behind it.
-    const columns = this.terminal.size.columns - 1;
-    const { headline, queries } = this.view();
-    // The headline, the table's own head, and the line that the cursor stands on.
-    const table = partitionTable(queries, {
-      columns,
-      rowsMax: rows - 3,
-      color: this.terminal.color,
-    });
-    this.terminal.draw(`${headline.slice(0, columns)}\n${table}`);
+    drawPartitions(this.terminal, this.view());
   }
+}
+
+/** Draws the table once, in place of what was drawn before; nothing where there is no terminal. */
+export function drawPartitions(
+  terminal: Terminal,
+  { headline, queries }: PartitionTableView,
+): void {
+  const { rows } = terminal.size;
+  // A line that ends in the last column would lose its last character to the clearing behind it.
+  const columns = terminal.size.columns - 1;
+  // The headline, the table's own head, and the line that the cursor stands on.
+  const table = partitionTable(queries, { columns, rowsMax: rows - 3, color: terminal.color });
+  terminal.draw(`${headline.slice(0, columns)}\n${table}`);
 }
 
 /** One drawn row: a partition, or what several add up to. */

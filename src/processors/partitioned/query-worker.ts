@@ -261,6 +261,9 @@ export class QueryWorker {
   report(): QueryReport {
     this.stateNextNs = 0;
     this.observe();
+    // What main has still to take holds nothing back any more.
+    const nowMs = this.parts.clock.monotonicNs() / 1e6;
+    this.throttle.observe(this.ownPartitions, { utilisation: 0, latencyMs: 0, nowMs });
     return {
       digest: this.output.digest(),
       ...this.latency.report(),
