@@ -253,6 +253,8 @@ export class TurnTable {
   private claimRound(barrier: number): ClaimKind {
     const { cells } = this;
     if (this.tookRound()) return 'wait';
+    // Partial groups are shipped in rounds too: first come must not be first served.
+    if (this.dealing === 'in-turn' && cells[ROUND_TAKEN] !== this.worker) return 'wait';
     cells[TAKEN + this.worker] = cells[ROUND_NUMBER]!;
     cells[ROUND_TAKEN] = cells[ROUND_TAKEN]! + 1;
     this.round = cells[ROUND]!;
