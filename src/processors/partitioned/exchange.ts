@@ -13,6 +13,8 @@
  * A block goes to all receivers and is counted down by them; each has one ring from each sender,
  * and takes the block whose seq is the next one. A sender in its turn never waits for a receiver
  * that waits for it: the receiver needs only turns before this one, and those are in its rings.
+ * While it waits for a ring, its worker takes in what comes, and may have to wait there too, for
+ * main, which needs this very block's rows of another receiver: so every wait goes on pushing.
  */
 import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';
@@ -83,6 +85,9 @@ export class ExchangeSender {
   /** Time spent waiting for room, ns. */
   waitedNs = 0;
   private readonly parts: ExchangeSenderParts;
+  /** The block on its way, and the receivers whose ring it is in. */
+  private pushing = -1;
+  private pushed = 0;
 
   constructor(parts: ExchangeSenderParts) {
     this.parts = parts;
@@ -178,19 +183,27 @@ export class ExchangeSender {
   }
 
   private publish(at: number, used: number): void {
-    const { arena, rings, wakeReceiver } = this.parts;
+    const { arena, rings } = this.parts;
     arena.commit(at, used, rings.length);
-    for (let receiver = 0; receiver < rings.length; receiver += 1) {
-      const ring = rings[receiver]!;
-      if (!ring.tryPush(at)) this.pushWaiting(ring, at);
-      wakeReceiver(receiver);
-    }
+    this.pushing = at;
+    this.pushed = 0;
+    if (this.push()) return;
+    const beganNs = this.parts.nowNs();
+    while (!this.push()) this.parts.wait();
+    this.waitedNs += this.parts.nowNs() - beganNs;
   }
 
-  private pushWaiting(ring: Ring, at: number): void {
-    const beganNs = this.parts.nowNs();
-    while (!ring.tryPush(at)) this.parts.wait();
-    this.waitedNs += this.parts.nowNs() - beganNs;
+  /** In any wait: goes on with the block that found a ring full. True when it is in all of them. */
+  push(): boolean {
+    const { rings, wakeReceiver } = this.parts;
+    if (this.pushing < 0) return true;
+    while (this.pushed < rings.length) {
+      if (!rings[this.pushed]!.tryPush(this.pushing)) return false;
+      wakeReceiver(this.pushed);
+      this.pushed += 1;
+    }
+    this.pushing = -1;
+    return true;
   }
 }
 

@@ -186,6 +186,7 @@ export class QueryWorker {
 
   /** Takes in what has arrived. True: something had. */
   poll(): boolean {
+    this.sender?.push();
     if (this.failedHere) return false;
     const progressed = this.pollHost();
     return this.pollStage() || progressed;
@@ -543,6 +544,8 @@ export class QueryWorker {
     const before = this.time.enter(WorkerCounter.exchangeUs);
     let taken = 0;
     try {
+    // The global fragment waits for main: the partitions here would fill the ring that it empties.
+    if (this.busyStage) return false;
       while (taken < BLOCKS_PER_POLL && !host.finished) {
         const sender = receiver.senderOf(host.seq);
         if (sender < 0) break;
