@@ -17,7 +17,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { ConnectorError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import { ByteBuffer } from '../formats/byte-buffer.js';
-import type { RowEncoder } from '../formats/encoder.js';
+import { createRowEncoder } from '../formats/encoder.js';
+import type { RowEncoder, RowEncoding } from '../formats/encoder.js';
+import type { Schema } from '../plan/schema.js';
 import { reasonOf } from './file-bytes.js';
 import type { Sink } from './sink.js';
 
@@ -28,6 +30,7 @@ const LINE_FEED = 10;
 
 /** Rows of one job into one file that appears when the sink is closed. */
 export class FileSink implements Sink {
+  readonly encoding: RowEncoding;
   private readonly path: string;
   private readonly stagedPath: string;
   private readonly file: FileHandle;
@@ -38,10 +41,11 @@ export class FileSink implements Sink {
   private rows = 0;
 
   /** Opens the staging file at once, so that a path that cannot be written fails before reading. */
-  static async open(path: string, encoder: RowEncoder): Promise<FileSink> {
+  static async open(path: string, schema: Schema, encoding: RowEncoding): Promise<FileSink> {
     try {
       const stagedPath = isDevice(path) ? path : `${path}.${process.pid}.part`;
-      return new FileSink({ path, stagedPath, file: await open(stagedPath, 'w'), encoder });
+      const file = await open(stagedPath, 'w');
+      return new FileSink({ path, stagedPath, file, schema, encoding });
     } catch (error) {
       throw writeFailure(path, error);
     }
@@ -51,19 +55,29 @@ export class FileSink implements Sink {
     readonly path: string;
     readonly stagedPath: string;
     readonly file: FileHandle;
-    readonly encoder: RowEncoder;
+    readonly schema: Schema;
+    readonly encoding: RowEncoding;
   }) {
     this.path = parts.path;
     this.stagedPath = parts.stagedPath;
     this.file = parts.file;
-    this.encoder = parts.encoder;
+    this.encoding = parts.encoding;
+    const { format, options } = parts.encoding;
+    this.encoder = createRowEncoder(format, parts.schema, options);
     this.encoder.begin(this.buffer);
   }
 
   write(batch: Batch): void {
     this.throwFailure();
     this.rows += this.encoder.encode(batch, this.buffer);
-    if (this.buffer.length >= WRITE_BYTES && this.writing === null) this.startWrite();
+    this.written();
+  }
+
+  writeEncoded(bytes: Uint8Array, start: number, end: number, rows: number): void {
+    this.throwFailure();
+    this.buffer.appendBytes(bytes, start, end);
+    this.rows += rows;
+    this.written();
   }
 
   /** While a write is on its way one more buffer may fill; then the input has to wait. */
@@ -107,6 +121,10 @@ export class FileSink implements Sink {
   /** A pipe or device takes rows as they come. */
   get publishesAtEnd(): boolean {
     return this.stagedPath !== this.path;
+  }
+
+  private written(): void {
+    if (this.buffer.length >= WRITE_BYTES && this.writing === null) this.startWrite();
   }
 
   private async drain(): Promise<void> {

@@ -8,7 +8,6 @@ import { assert } from '../base/assert.js';
 import { ConfigError, ConnectorError } from '../base/errors.js';
 import { createDecoder, INPUT_FORMATS } from '../formats/decoder-registry.js';
 import type { InputFormat } from '../formats/decoder-registry.js';
-import { createRowEncoder } from '../formats/encoder.js';
 import type { PhysicalColumn, TableDefinition } from '../plan/schema.js';
 import { delimiterOfPath, formatOfPath } from './file-format.js';
 import { FileLines } from './file-lines.js';
@@ -113,12 +112,12 @@ export async function openFileSink(request: SinkRequest): Promise<Sink> {
       hint: "write 'format' = 'json' or 'csv'",
     });
   }
-  const encoder = createRowEncoder(options.format, request.schema, {
-    changelog: request.changelog,
-    delimiter: options.csv.delimiter,
-    header: options.csv.header,
-  });
-  return FileSink.open(options.path, encoder);
+  const { delimiter, header } = options.csv;
+  const encoding = {
+    format: options.format,
+    options: { changelog: request.changelog, delimiter, header },
+  };
+  return FileSink.open(options.path, request.schema, encoding);
 }
 
 /** A file that lines are appended to, each at once: what was written survives the process. */

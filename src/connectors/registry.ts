@@ -63,14 +63,12 @@ export async function openSink(request: SinkRequest, environment: SinkEnvironmen
     case 'stdout': {
       const format = stdoutFormat(request, environment);
       const options = { changelog: request.changelog };
-      const encoder =
-        format === 'table'
-          ? new TableEncoder(request.schema, options)
-          : createRowEncoder(format, request.schema, options);
-      return new StdoutSink(encoder, {
-        stream: environment.stdout,
-        onClosed: environment.onStdoutClosed,
-      });
+      const target = { stream: environment.stdout, onClosed: environment.onStdoutClosed };
+      if (format === 'table') {
+        return new StdoutSink(new TableEncoder(request.schema, options), target);
+      }
+      const encoding = { format, options };
+      return new StdoutSink(createRowEncoder(format, request.schema, options), target, encoding);
     }
     case 'blackhole':
       return new BlackholeSink(request);

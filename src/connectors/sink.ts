@@ -3,6 +3,7 @@
  * returns, and says when it wants a pause. What it cannot write it reports as ConnectorError.
  */
 import type { Batch } from '../columnar/batch.js';
+import type { RowEncoding } from '../formats/encoder.js';
 import type { DigestSummary } from './row-digest.js';
 import type { Schema } from '../plan/schema.js';
 import type { TableDefinition } from '../plan/schema.js';
@@ -21,6 +22,10 @@ export interface Sink {
   /** Rows appear only when the sink is closed; otherwise as they are flushed. */
   readonly publishesAtEnd?: boolean;
   write(batch: Batch): void;
+  /** How its rows are encoded, where others may do that: then it takes encoded rows too. */
+  readonly encoding?: RowEncoding | null;
+  /** In place of a batch `bytes[start, end)`, which are `rows` rows; copied before it returns. */
+  writeEncoded?(bytes: Uint8Array, start: number, end: number, rows: number): void;
   /** null: go on. A promise: wait for it before the next write (backpressure). */
   pressure(): Promise<void> | null;
   /** Hands on what is buffered without waiting; called every few milliseconds and on pauses. */

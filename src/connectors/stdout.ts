@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import { ConnectorError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import { ByteBuffer } from '../formats/byte-buffer.js';
-import type { RowEncoder } from '../formats/encoder.js';
+import type { RowEncoder, RowEncoding } from '../formats/encoder.js';
 import type { Sink } from './sink.js';
 
 /** Bytes that are gathered before a write. */
@@ -20,6 +20,7 @@ export interface StdoutTarget {
 }
 
 export class StdoutSink implements Sink {
+  readonly encoding: RowEncoding | null;
   private readonly encoder: RowEncoder;
   private readonly target: StdoutTarget;
   private readonly buffer = new ByteBuffer();
@@ -29,8 +30,10 @@ export class StdoutSink implements Sink {
   private closedByReader = false;
   private begun = false;
 
-  constructor(encoder: RowEncoder, target: StdoutTarget) {
+  /** `encoding`: that of `encoder`, if rows may come encoded by it. */
+  constructor(encoder: RowEncoder, target: StdoutTarget, encoding: RowEncoding | null = null) {
     this.encoder = encoder;
+    this.encoding = encoding;
     this.target = target;
     target.stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') {
@@ -45,6 +48,13 @@ export class StdoutSink implements Sink {
   write(batch: Batch): void {
     this.begin();
     this.rows += this.encoder.encode(batch, this.buffer);
+    if (this.buffer.length >= FLUSH_BYTES) this.send();
+  }
+
+  writeEncoded(bytes: Uint8Array, start: number, end: number, rows: number): void {
+    this.begin();
+    this.buffer.appendBytes(bytes, start, end);
+    this.rows += rows;
     if (this.buffer.length >= FLUSH_BYTES) this.send();
   }
 

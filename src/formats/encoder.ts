@@ -23,11 +23,20 @@ export interface EncoderOptions {
   readonly header?: boolean;
 }
 
+/** How rows become text, as plain data: whoever has it can make the encoder. */
+export interface RowEncoding {
+  readonly format: OutputFormat;
+  readonly options: EncoderOptions;
+}
+
 export interface RowEncoder {
   /** What comes before the first row: a header line. */
   begin(out: ByteBuffer): void;
-  /** Appends the batch's selected rows; how many were written. */
-  encode(batch: Batch, out: ByteBuffer): number;
+  /**
+   * Appends the batch's selected rows; how many were written. `ends`: takes the length of `out`
+   * behind each selected row, which for one that was left out is that before it.
+   */
+  encode(batch: Batch, out: ByteBuffer, ends?: Int32Array | null): number;
   /** Appends one physical row of a batch without a line feed; false when it is left out. */
   encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean;
   /** What comes after the last row. */

@@ -55,7 +55,7 @@ export class LineEncoder implements RowEncoder {
     out.appendText(this.header);
   }
 
-  encode(batch: Batch, out: ByteBuffer): number {
+  encode(batch: Batch, out: ByteBuffer, ends: Int32Array | null = null): number {
     this.bind(batch);
     const { selection, selectedCount } = batch;
     let written = 0;
@@ -65,6 +65,7 @@ export class LineEncoder implements RowEncoder {
         out.appendByte(LINE_FEED);
         written += 1;
       }
+      if (ends !== null) ends[index] = out.length;
     }
     return written;
   }

@@ -170,6 +170,7 @@ export class CoordinatedQuery implements QueryShape {
       fragments: this.fragments,
       lanes: this.lanes,
       sink: this.sink,
+      encoding: this.results?.sink.encoding ?? null,
       memory: this.memory,
       restore: this.restored,
     };

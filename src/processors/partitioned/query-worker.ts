@@ -36,7 +36,7 @@ import type {
 } from './messages.js';
 import { PartitionHost } from './partition-host.js';
 import { PartitionStateManager } from './partition-state.js';
-import { DigestOutput, StreamOutput } from './result-output.js';
+import { DigestOutput, EncodedOutput, StreamOutput } from './result-output.js';
 import type { ResultOutput } from './result-output.js';
 import { Ring } from './ring.js';
 import type { PartitionedSettings } from './settings.js';
@@ -289,6 +289,10 @@ export class QueryWorker {
       wakeReader: () => control.wakeMain(),
     });
     const marks = shape.senders.includes(worker);
+    if (task.encoding !== null) {
+      const { schema } = task.plan.sink;
+      return new EncodedOutput(sender, task.encoding, { schema, marks, direct: shape.direct });
+    }
     return new StreamOutput(sender, { plan: task.plan, streams: shape.streams.length, marks });
   }
 
@@ -540,12 +544,12 @@ export class QueryWorker {
   private pollHost(): boolean {
     const { receiver, host } = this;
     if (receiver === null || host === null || this.busyHost || host.finished) return false;
+    // The global fragment waits for main: the partitions here would fill the ring that it empties.
+    if (this.busyStage) return false;
     this.busyHost = true;
     const before = this.time.enter(WorkerCounter.exchangeUs);
     let taken = 0;
     try {
-    // The global fragment waits for main: the partitions here would fill the ring that it empties.
-    if (this.busyStage) return false;
       while (taken < BLOCKS_PER_POLL && !host.finished) {
         const sender = receiver.senderOf(host.seq);
         if (sender < 0) break;

@@ -1,11 +1,17 @@
 /**
- * Where a worker's result rows go: into a digest of its own, or as streams to main. Owns the
- * choice; the digest is connectors/blackhole, streams are stream.ts.
+ * Where a worker's result rows go: into a digest of its own, or as streams to main, of batches or,
+ * where the sink is text, of the finished bytes. Owns the choice; the digest is
+ * connectors/blackhole, streams are stream.ts.
  */
 import type { Batch } from '../../columnar/batch.js';
 import { BlackholeSink } from '../../connectors/blackhole.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
+import { ByteBuffer } from '../../formats/byte-buffer.js';
+import { createRowEncoder } from '../../formats/encoder.js';
+import type { RowEncoder, RowEncoding } from '../../formats/encoder.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
+import type { Schema } from '../../plan/schema.js';
+import { halves, selectedRows } from './stream.js';
 import type { StreamSender } from './stream.js';
 import { BatchWriter } from './wire.js';
 
@@ -88,4 +94,65 @@ export class StreamOutput implements ResultOutput {
   digest(): null {
     return null;
   }
+}
+
+/** Rows as the text that the sink writes. Main only puts it in order. */
+export class EncodedOutput implements ResultOutput {
+  private readonly sender: StreamSender;
+  private readonly encoder: RowEncoder;
+  private readonly marks: boolean;
+  private readonly direct: boolean;
+  private readonly text = new ByteBuffer();
+  private ends = new Int32Array(4096);
+
+  /** `direct`: a turn's rows come from one stream, so nothing is merged. */
+  constructor(
+    sender: StreamSender,
+    { format, options }: RowEncoding,
+    parts: { readonly schema: Schema; readonly marks: boolean; readonly direct: boolean },
+  ) {
+    this.sender = sender;
+    this.encoder = createRowEncoder(format, parts.schema, options);
+    this.marks = parts.marks;
+    this.direct = parts.direct;
+  }
+
+  rows(seq: number, part: number, stream: number, batch: Batch): void {
+    const { text, direct } = this;
+    const { selectedCount, origins } = batch;
+    if (this.ends.length < selectedCount) this.ends = new Int32Array(selectedCount);
+    text.clear();
+    const written = this.encoder.encode(batch, text, direct ? null : this.ends);
+    if (written === 0) return;
+    const keys = direct || origins === null ? null : originsOf(batch, origins);
+    const ends = direct ? null : this.ends.subarray(0, selectedCount);
+    const place = { seq, part, stream };
+    if (this.sender.encoded(place, { text: text.view(), rows: written, ends, origins: keys })) {
+      return;
+    }
+    for (const half of halves(batch)) this.rows(seq, part, stream, half);
+  }
+
+  turnDone(seq: number): void {
+    if (this.marks) this.sender.marker(seq, []);
+  }
+
+  /** Main counts what its sink wrote. */
+  rowsOut(): number {
+    return 0;
+  }
+
+  utilisation(): number {
+    return this.sender.utilisation();
+  }
+
+  digest(): null {
+    return null;
+  }
+}
+
+function originsOf(batch: Batch, origins: Int32Array): Int32Array {
+  return batch.selection === null
+    ? origins.subarray(0, batch.selectedCount)
+    : selectedRows(batch).map((row) => origins[row] as number);
 }

@@ -49,6 +49,10 @@ export class ResultReader implements StreamConsumer {
     this.sink.write(batch);
   }
 
+  encoded(bytes: Uint8Array, start: number, end: number, rows: number): void {
+    this.sink.writeEncoded?.(bytes, start, end, rows);
+  }
+
   endOfTurn(): void {
     // The order is all that turns are for here.
   }

@@ -13,6 +13,7 @@ import type { Batch } from '../../columnar/batch.js';
 import type { SqlType } from '../../columnar/types.js';
 import type { Ring } from './ring.js';
 import {
+  STREAM_ENTRIES,
   STREAM_HEADER_BYTES,
   STREAM_ID,
   STREAM_HEADER,
@@ -21,12 +22,19 @@ import {
   STREAM_NUMBERS,
   STREAM_PART,
   STREAM_SEQ,
+  STREAM_TEXT,
+  STREAM_TEXT_BYTES,
+  STREAM_TEXT_ROWS,
+  STREAM_WITH_ORIGINS,
 } from './stream.js';
+import type { EncodedRows } from './stream.js';
 import { BatchReader } from './wire.js';
 
 export interface StreamConsumer {
   /** Rows of a stream, valid until it returns. */
   rows(stream: number, batch: Batch): void;
+  /** Encoded rows, `bytes[start, end)`, valid until it returns. */
+  encoded?(bytes: Uint8Array, start: number, end: number, rows: number): void;
   /** All rows of the turn were handed over. `markers`: each sender's numbers, null = none sent. */
   endOfTurn(seq: number, markers: readonly (Float64Array | null)[]): void;
 }
@@ -47,7 +55,8 @@ export interface StreamMergeParts {
 interface Pending {
   readonly stream: number;
   readonly part: number;
-  readonly memory: BlockMemory;
+  /** A block with a batch, or encoded rows. */
+  readonly content: BlockMemory | EncodedRows;
 }
 
 /** Where a stream stands within the part that is being merged. */
@@ -55,8 +64,10 @@ class Cursor {
   readonly stream: number;
   readonly reader: BatchReader;
   blocks: Pending[] = [];
+  /** What is at hand: a batch with its rows, or encoded rows. */
   batch: Batch | null = null;
   rows: Int32Array = new Int32Array(0);
+  encoded: EncodedRows | null = null;
   at = 0;
   count = 0;
   /** Source row of the next row; Infinity = answers to none; NaN = nothing left. */
@@ -79,6 +90,7 @@ class Cursor {
   clear(): void {
     this.blocks = [];
     this.batch = null;
+    this.encoded = null;
   }
 
   /** Moves on past `rows` rows. */
@@ -87,11 +99,13 @@ class Cursor {
     this.settle();
   }
 
-  /** The key of row `index` of the batch at hand, never less than those before it. */
+  /** The key of row `index` of what is at hand, never less than those before it. */
   keyAt(index: number): number {
-    const { origins } = this.batch!;
+    const { encoded } = this;
+    const { origins } = encoded ?? this.batch!;
     if (origins === null) return Number.POSITIVE_INFINITY;
-    return Math.max(this.key, origins[this.rows[index]!]!);
+    const row = encoded === null ? this.rows[index]! : index;
+    return Math.max(this.key, origins[row]!);
   }
 
   private settle(): void {
@@ -102,12 +116,21 @@ class Cursor {
         return;
       }
       this.next += 1;
-      this.batch = this.reader.read(0, block.memory, STREAM_HEADER_BYTES, []);
-      this.rows = rowNumbers(this.batch);
       this.at = 0;
-      this.count = this.batch.selectedCount;
+      this.take(block.content);
     }
     this.key = this.keyAt(this.at);
+  }
+
+  private take(content: BlockMemory | EncodedRows): void {
+    if ('text' in content) {
+      this.encoded = content;
+      this.count = content.ends!.length;
+      return;
+    }
+    this.batch = this.reader.read(0, content, STREAM_HEADER_BYTES, []);
+    this.rows = rowNumbers(this.batch);
+    this.count = this.batch.selectedCount;
   }
 }
 
@@ -169,17 +192,28 @@ export class StreamMerge {
       return;
     }
     const stream = memory.f64[head + STREAM_ID]!;
+    const isText = memory.f64[head + STREAM_KIND] === STREAM_TEXT;
     if (this.parts.direct) {
-      const cursor = this.cursors[stream]!;
-      const batch = cursor.reader.read(0, memory, at + STREAM_HEADER_BYTES, []);
-      this.parts.consumer.rows(stream, batch);
-      this.release(sender, at);
-      return;
+      if (isText) this.passText(at, memory);
+      else this.passBatch(stream, at, memory);
+    } else {
+      const part = memory.f64[head + STREAM_PART]!;
+      const content = isText ? copyText(at, memory) : this.parts.arenas[sender]!.copy(at);
+      this.pending.push({ stream, part, content });
     }
-    const part = memory.f64[head + STREAM_PART]!;
-    const copy = this.parts.arenas[sender]!.copy(at);
-    this.pending.push({ stream, part, memory: copy });
     this.release(sender, at);
+  }
+
+  private passBatch(stream: number, at: number, memory: BlockMemory): void {
+    const batch = this.cursors[stream]!.reader.read(0, memory, at + STREAM_HEADER_BYTES, []);
+    this.parts.consumer.rows(stream, batch);
+  }
+
+  private passText(at: number, { f64, u8 }: BlockMemory): void {
+    const head = at >> 3;
+    const start = at + STREAM_HEADER_BYTES;
+    const end = start + f64[head + STREAM_TEXT_BYTES]!;
+    this.parts.consumer.encoded?.(u8, start, end, f64[head + STREAM_TEXT_ROWS]!);
   }
 
   private release(sender: number, at: number): void {
@@ -240,14 +274,46 @@ export class StreamMerge {
         end += 1;
       }
     }
+    if (first.encoded === null) this.emitRows(first, end);
+    else this.emitText(first.encoded, first.at, end);
+    first.advance(end - first.at);
+  }
+
+  private emitRows(first: Cursor, end: number): void {
     const batch = first.batch!;
     if (end - first.at < first.count) {
       batch.selection = first.rows.subarray(first.at, end);
       batch.selectedCount = end - first.at;
     }
     this.parts.consumer.rows(first.stream, batch);
-    first.advance(end - first.at);
   }
+
+  private emitText({ text, ends }: EncodedRows, from: number, to: number): void {
+    const start = from === 0 ? 0 : ends![from - 1]!;
+    let end = start;
+    let rows = 0;
+    for (let entry = from; entry < to; entry += 1) {
+      if (ends![entry]! > end) rows += 1;
+      end = ends![entry]!;
+    }
+    if (rows > 0) this.parts.consumer.encoded?.(text, start, end, rows);
+  }
+}
+
+/** Encoded rows in memory of their own. */
+function copyText(at: number, { f64, u8 }: BlockMemory): EncodedRows {
+  const head = at >> 3;
+  const entries = f64[head + STREAM_ENTRIES]!;
+  const withOrigins = f64[head + STREAM_WITH_ORIGINS] === 1;
+  const textFrom = 4 * (withOrigins ? 2 * entries : entries);
+  const start = at + STREAM_HEADER_BYTES;
+  const copy = u8.slice(start, start + textFrom + f64[head + STREAM_TEXT_BYTES]!);
+  return {
+    text: copy.subarray(textFrom),
+    rows: f64[head + STREAM_TEXT_ROWS]!,
+    ends: new Int32Array(copy.buffer, 0, entries),
+    origins: withOrigins ? new Int32Array(copy.buffer, 4 * entries, entries) : null,
+  };
 }
 
 /** The cursor with the least key, the first of equals; null when all are done. */

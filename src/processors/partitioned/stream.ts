@@ -4,11 +4,15 @@
  * all workers back in order. @hot
  *
  *   block   16 doubles of header, then the payload
- *   header  0 seq · 1 kind · 2 stream · 3 part · 4 read at (ns) · 5 numbers in the payload
+ *   header  0 seq · 1 kind · 2 stream · 3 part · 5 numbers in the payload ·
+ *           6 entries · 7 1 = with origins · 8 bytes of text · 9 rows in it
  *   rows    payload = one batch (wire.ts)
+ *   text    payload = i32 × entries: where each entry ends in the text · i32 × entries: origins ·
+ *           text: encoded rows. An entry is a row, or nothing where the row was left out; no
+ *           entries: the text is taken whole.
  *   marker  payload = numbers: this worker will send nothing more of this seq
  */
-import { BlockArena } from '../../columnar/arena.js';
+import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';
 import { ConnectorError } from '../../base/errors.js';
 import type { Ring } from './ring.js';
@@ -21,9 +25,24 @@ export const STREAM_KIND = 1;
 export const STREAM_ID = 2;
 export const STREAM_PART = 3;
 export const STREAM_NUMBERS = 5;
+export const STREAM_ENTRIES = 6;
+export const STREAM_WITH_ORIGINS = 7;
+export const STREAM_TEXT_BYTES = 8;
+export const STREAM_TEXT_ROWS = 9;
 
 export const STREAM_ROWS = 0;
 export const STREAM_MARKER = 1;
+export const STREAM_TEXT = 2;
+
+/** Encoded rows of one batch. */
+export interface EncodedRows {
+  readonly text: Uint8Array;
+  readonly rows: number;
+  /** Where each entry ends in `text`; null: nobody will cut it. */
+  readonly ends: Int32Array | null;
+  /** The source row that each entry answers to; null: to none. */
+  readonly origins: Int32Array | null;
+}
 
 export interface StreamSenderParts {
   readonly arena: BlockArena;
@@ -56,6 +75,34 @@ export class StreamSender {
     f64[(at >> 3) + STREAM_PART] = part;
     const used = writer.write(batch, null, arena.memory, at + STREAM_HEADER_BYTES);
     this.publish(at, STREAM_HEADER_BYTES + used);
+  }
+
+  /** Encoded rows of a part of a turn; false when they are too large for a block. */
+  encoded(
+    place: { readonly seq: number; readonly part: number; readonly stream: number },
+    { text, rows, ends, origins }: EncodedRows,
+  ): boolean {
+    const { arena } = this.parts;
+    const entries = ends?.length ?? 0;
+    const numbers = origins === null ? entries : 2 * entries;
+    const bytes = STREAM_HEADER_BYTES + 4 * numbers + text.length;
+    if (bytes > arena.blockBytesMax) return false;
+    const at = this.reserve(bytes);
+    this.head(at, place.seq, STREAM_TEXT);
+    const { f64, i32, u8 } = arena.memory;
+    const head = at >> 3;
+    f64[head + STREAM_ID] = place.stream;
+    f64[head + STREAM_PART] = place.part;
+    f64[head + STREAM_ENTRIES] = entries;
+    f64[head + STREAM_WITH_ORIGINS] = origins === null ? 0 : 1;
+    f64[head + STREAM_TEXT_BYTES] = text.length;
+    f64[head + STREAM_TEXT_ROWS] = rows;
+    const payload = at + STREAM_HEADER_BYTES;
+    if (ends !== null) i32.set(ends, payload >> 2);
+    if (origins !== null) i32.set(origins, (payload >> 2) + entries);
+    u8.set(text, payload + 4 * numbers);
+    this.publish(at, bytes);
+    return true;
   }
 
   /** The end of this worker's share of a turn. */
