@@ -328,6 +328,11 @@ export class PartitionHost {
     this.finished = true;
   }
 
+  /** A turn that failed, and does not matter. */
+  skipTurn(): void {
+    this.endOfTurn();
+  }
+
   private endOfTurn(): void {
     const { seq } = this;
     this.seq = seq + 1;

@@ -123,6 +123,8 @@ export class QueryWorker {
   /** Rows of the turn at hand that came to partitions here. */
   private rowsOfTurn = 0;
   private failedHere = false;
+  /** A turn that failed: what follows it is taken in only if a LIMIT was reached before it. */
+  private lost: { readonly seq: number; readonly error: unknown; raised: boolean } | null = null;
   private busyHost = false;
   private busyStage = false;
   /** The turn whose global part is the last. */
@@ -188,6 +190,10 @@ export class QueryWorker {
   poll(): boolean {
     this.sender?.push();
     if (this.failedHere) return false;
+    if (this.lost !== null) {
+      const staged = this.pollStage();
+      return this.pollLost() || staged;
+    }
     const progressed = this.pollHost();
     return this.pollStage() || progressed;
   }
@@ -331,14 +337,14 @@ export class QueryWorker {
     partition: number,
     emit: (partition: number, batch: Batch) => void,
   ): PartitionStateManager {
-    const { task, accounts, turns, worker } = this.parts;
+    const { task, accounts, worker } = this.parts;
     const manager = new PartitionStateManager({
       partition,
       fragment,
       everyRowWatermark: task.fragments.everyRowWatermark,
       errors: accounts,
       late: accounts,
-      requestStop: () => turns.limit(),
+      requestStop: () => this.limitReached(),
       emit,
       cells: this.cells,
       worker,
@@ -459,7 +465,7 @@ export class QueryWorker {
       time: this.time,
       clock,
       turnDone: (turn) => this.takenTurnDone(turn),
-      failed: (seq, error) => this.parts.failed(this.parts.index, seq, error),
+      failed: (seq, error) => this.turnFailed(seq, error),
       roundTaken: () => this.parts.control.wakeAll(),
       barrierHeld: () => this.noteLanes(),
     });
@@ -476,7 +482,7 @@ export class QueryWorker {
           errors: accounts,
           late: accounts,
           counters: accounts.counters,
-          requestStop: () => turns.limit(),
+          requestStop: () => this.limitReached(),
         },
         { everyRowWatermark: fragments.everyRowWatermark, prefix: taker },
       );
@@ -550,7 +556,7 @@ export class QueryWorker {
     const before = this.time.enter(WorkerCounter.exchangeUs);
     let taken = 0;
     try {
-      while (taken < BLOCKS_PER_POLL && !host.finished) {
+      while (taken < BLOCKS_PER_POLL && !host.finished && this.lost === null) {
         const sender = receiver.senderOf(host.seq);
         if (sender < 0) break;
         this.deliver(receiver, host, sender);
@@ -613,7 +619,8 @@ export class QueryWorker {
         return;
       default: {
         const length = f64[head + exchange.BYTES]!;
-        this.turnFailed(host.seq, u8.slice(payload, payload + length));
+        const text = new TextDecoder().decode(u8.slice(payload, payload + length));
+        this.turnFailed(host.seq, errorOfText(JSON.parse(text) as ErrorText));
       }
     }
   }
@@ -640,13 +647,36 @@ export class QueryWorker {
     );
   }
 
-  /** In sequence: everything before the failed turn was processed. One worker raises it. */
-  private turnFailed(seq: number, text: Uint8Array): void {
+  /** In sequence: the partitions here have taken in everything before the failed turn. */
+  private turnFailed(seq: number, error: unknown): void {
+    if (this.host === null) this.parts.failed(this.parts.index, seq, error);
+    else this.lost = { seq, error, raised: false };
+  }
+
+  /**
+   * Passes over a failed turn when a LIMIT was reached before it; else worker 0 raises its error
+   * as soon as that is certain: when the global fragment, too, has come to it.
+   */
+  private pollLost(): boolean {
+    const { lost, stage } = this;
     const { turns, index, worker } = this.parts;
-    this.failedHere = true;
-    if (worker !== 0 || turns.limited()) return;
-    const error = errorOfText(JSON.parse(new TextDecoder().decode(text)) as ErrorText);
-    this.parts.failed(index, seq, error);
+    if (lost === null || this.busyHost) return false;
+    if (turns.limited()) {
+      this.lost = null;
+      this.busyHost = true;
+      this.host!.skipTurn();
+      this.busyHost = false;
+      return true;
+    }
+    if (worker !== 0 || lost.raised || (stage !== null && this.stageSeq < lost.seq)) return false;
+    lost.raised = true;
+    this.parts.failed(index, lost.seq, lost.error);
+    return false;
+  }
+
+  private limitReached(): void {
+    this.parts.turns.limit();
+    this.parts.control.wakeAll();
   }
 
   private fail(seq: number, error: unknown): void {
