@@ -207,12 +207,6 @@ export class ExchangeSender {
   }
 }
 
-/** A block as its receiver sees it: valid until `done`. */
-export interface ExchangeBlock {
-  readonly sender: number;
-  readonly at: number;
-}
-
 export class ExchangeReceiver {
   private readonly rings: readonly Ring[];
   private readonly arenas: readonly BlockArena[];

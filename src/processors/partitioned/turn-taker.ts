@@ -12,11 +12,7 @@ import type { EventTimePrefix } from '../../runtime/operators/watermark.js';
 import type { ScanPort } from '../../runtime/pipeline.js';
 import type { QueryAccounts } from '../query-accounts.js';
 import type { EdgeOutput } from './edge-output.js';
-import {
-  KIND_LANE_END,
-  KIND_LANE_IDLE,
-  KIND_ROUND,
-} from './exchange.js';
+import { KIND_LANE_END, KIND_LANE_IDLE, KIND_ROUND } from './exchange.js';
 import type { ExchangeSender, TurnFacts } from './exchange.js';
 import { JobAborted } from './control.js';
 import type { LaneReader } from './lane-readers.js';
@@ -28,11 +24,6 @@ import { ROUND_END } from './turns.js';
 import type { QueryTime } from './worker-time.js';
 
 const encoder = new TextEncoder();
-
-/** Where a stateless query's turns end. */
-export interface StatelessEnd {
-  turnDone(seq: number): void;
-}
 
 export interface TurnTakerParts {
   readonly worker: number;

@@ -28,11 +28,7 @@ export class WorkerAccounts {
     this.cells = new Float64Array(buffer, worker * NUMBERS * 8, NUMBERS);
   }
 
-  write(
-    accounts: QueryAccounts,
-    counters: readonly OperatorCounters[],
-    rowsOut: number,
-  ): void {
+  write(accounts: QueryAccounts, counters: readonly OperatorCounters[], rowsOut: number): void {
     const { cells } = this;
     let { late, lateDropped, lateExpired } = accounts.counters;
     for (let at = 0; at < counters.length; at += 1) {
