@@ -209,9 +209,13 @@ export class QueryWorker {
     return this.sender?.waitedNs ?? 0;
   }
 
-  /** Rows of the last turn that was taken here. */
-  get rowsOfLastTurn(): number {
-    return this.taker.turn.rowsRead;
+  /**
+   * How much one measured piece of work is worth: rows of the last turn, shared by every two of the
+   * partitions here, each of which is measured by itself.
+   */
+  get rowsPerMeasure(): number {
+    const { rowsRead } = this.taker.turn;
+    return Math.ceil(rowsRead / Math.max(1, this.ownPartitions.length / 2));
   }
 
   /**

@@ -199,17 +199,17 @@ class WorkerJob {
   async run(): Promise<void> {
     const cell = this.control.wakeCell(this.task.worker);
     const open = new Set(this.queries);
-    let rowsOfTurn = Number.POSITIVE_INFINITY;
+    let rowsPerMeasure = Number.POSITIVE_INFINITY;
     for (;;) {
       const ticket = cell.ticket();
       this.control.throwIfAborted();
-      this.time.round(rowsOfTurn);
+      this.time.round(rowsPerMeasure);
       let progressed = false;
-      rowsOfTurn = 0;
+      rowsPerMeasure = 0;
       for (const query of open) {
         if (query.poll()) progressed = true;
         if (this.take(query)) progressed = true;
-        rowsOfTurn = Math.max(rowsOfTurn, query.rowsOfLastTurn);
+        rowsPerMeasure = Math.max(rowsPerMeasure, query.rowsPerMeasure);
         if (query.done) open.delete(query);
       }
       if (open.size === 0) return;

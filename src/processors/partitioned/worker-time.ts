@@ -4,8 +4,8 @@
  * sampling; the kinds are the time cells of WorkerCounter, written in place. @hot
  *
  * A switch reads the clock once (some 50 ns). That is nothing for a block of thousands of rows and
- * a good part of a turn of one row, so of such turns only every sixteenth is measured, and counts
- * sixteen times.
+ * a good part of a turn of one row, or of 4,096 rows for a hundred partitions; so of such turns only
+ * every sixteenth is measured, and counts sixteen times.
  */
 import type { Clock } from '../../base/clock.js';
 import { WorkerCounter } from '../../metrics/partition-metrics.js';
@@ -13,8 +13,8 @@ import { WorkerCounter } from '../../metrics/partition-metrics.js';
 /** Cells of a row: a place is query × 16 + counter. */
 const ROW = 16;
 const US_PER_NS = 1e-3;
-/** Turns of rows, but fewer, are sampled. */
-const SMALL_TURN_ROWS = 256;
+/** Where a switch stands for fewer rows, turns are sampled. */
+const SAMPLED_BELOW_ROWS = 256;
 const SAMPLE = 16;
 
 export class WorkerTime {
@@ -42,11 +42,11 @@ export class WorkerTime {
     return new QueryTime(this, this.rows.length - 1);
   }
 
-  /** A round of the worker's loop begins; the last turn had so many rows, 0 if it was no block. */
+  /** A round begins; a switch stood for so many rows in the last turn, 0 if it was no block. */
   round(rows: number): void {
     if (this.measured) this.take();
     this.place = WorkerCounter.loopUs;
-    if (rows === 0 || rows >= SMALL_TURN_ROWS) {
+    if (rows === 0 || rows >= SAMPLED_BELOW_ROWS) {
       if (!this.measured) this.resume();
       this.weight = US_PER_NS;
       return;
