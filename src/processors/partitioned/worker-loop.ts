@@ -89,9 +89,7 @@ class WorkerJob {
     const { workers, partitions } = task.settings;
     const accounts = new QueryAccounts(
       task.onError,
-      task.deadLetters
-        ? { write: (letter) => this.post({ kind: 'letter', letter }) }
-        : null,
+      task.deadLetters ? { write: (letter) => this.post({ kind: 'letter', letter }) } : null,
     );
     const readers = await this.openReaders(query, accounts);
     this.readers.push(...readers);
@@ -275,10 +273,7 @@ class WorkerJob {
   }
 
   /** Waits for what another worker will do. */
-  private waitUntil(
-    condition: () => boolean,
-    counter: WorkerCounter = WorkerCounter.waitUs,
-  ): void {
+  private waitUntil(condition: () => boolean, counter: WorkerCounter = WorkerCounter.waitUs): void {
     const cell = this.control.wakeCell(this.task.worker);
     const before = this.waits(counter);
     const patientNs = systemClock.monotonicNs() + AWAKE_MS * 1e6;
