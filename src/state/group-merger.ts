@@ -24,6 +24,7 @@ export class GroupMerger {
   merge(reader: StateReader, state: GroupedState): number {
     const { records, spec } = this.factory;
     const { table } = state;
+    state.isMerged = true;
     records.loadKey(reader, state);
     let slot = 0;
     if (spec.keys.length === 0) state.ensureGlobalGroup();

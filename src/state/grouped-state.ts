@@ -111,6 +111,8 @@ export class GroupedState implements IdHolder {
   readonly combinations: CodeCombinations;
   /** For kernel 'all': groups in the snapshot in front. */
   present = 0;
+  /** Groups came from elsewhere, in an order that says nothing. */
+  isMerged = false;
   /** Unique among states; a new one whenever a slot may mean another group. */
   version: number;
   private readonly factory: GroupedStateFactory;
@@ -249,9 +251,19 @@ export class GroupedState implements IdHolder {
     this.sweep();
   }
 
-  /** Appends one row per group, in order of first appearance (ops: +I). */
+  /**
+   * Appends one row per group (ops: +I), in order of first appearance; of groups that were merged,
+   * which come when their sender ships them, in order of their keys' hashes.
+   */
   emitAll(results: ResultRows): void {
-    this.emitSlots(0, this.groupCount, results);
+    if (!this.isMerged) {
+      this.emitSlots(0, this.groupCount, results);
+      return;
+    }
+    const slots = Array.from({ length: this.groupCount }, (_, slot) => slot);
+    const hashes = Float64Array.from(slots, (slot) => this.keyHash(slot));
+    slots.sort((a, b) => hashes[a]! - hashes[b]!);
+    for (const slot of slots) this.emitSlots(slot, slot + 1, results);
   }
 
   /** Appends the row of one group. */
@@ -295,6 +307,7 @@ export class GroupedState implements IdHolder {
   /** Forgets all groups. */
   clear(): void {
     this.version = this.factory.nextVersion();
+    this.isMerged = false;
     this.table.clear();
     this.combinations.clear();
     for (const table of this.tables) table.clear();
@@ -314,13 +327,17 @@ export class GroupedState implements IdHolder {
 
   /** Key group of a group: from the value hash of its key. */
   keyGroup(slot: number): number {
+    return keyGroupOf(this.keyHash(slot));
+  }
+
+  private keyHash(slot: number): number {
     const cells = this.table.cellsOf(slot);
     const base = this.table.baseOf(slot);
     let hash = 0;
     for (let key = 0; key < this.factory.spec.keys.length; key += 1) {
       hash = combineHash(hash, this.factory.records.codecOfKey(key).hash(cells[base + key]!));
     }
-    return keyGroupOf(finaliseHash(hash));
+    return finaliseHash(hash);
   }
 
   /** Key and accumulators of a group as fields of the current entry. */

@@ -14,6 +14,8 @@ import type { RunSqlOptions } from '../support/run-sql.js';
 
 const BATCH_ROWS = [undefined, 1, 7];
 const WORKERS = [1, 2];
+/** For 27 runs of a case; the largest puts out 100,000 rows in each. */
+const LIMIT_MS = 120_000;
 const ROOT = import.meta.dirname;
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -22,21 +24,26 @@ const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .sort();
 
 describe('SQL cases', () => {
-  it.each(files.map((file) => relative(ROOT, file)))('%s', async (name) => {
-    const sqlCase = readCase(join(ROOT, name));
-    const folder = mkdtempSync(join(tmpdir(), 'velo-case-'));
-    try {
-      for (const { name: input, body } of sqlCase.inputs) writeFileSync(join(folder, input), body);
-      for (const target of targetsOf(sqlCase)) {
-        for (const batchRows of BATCH_ROWS) {
-          const at = `${target === null ? 'v1' : JSON.stringify(target)}, batches of ${batchRows}`;
-          expect(await faultsOf(sqlCase, folder, { target, batchRows }), at).toEqual([]);
+  it.each(files.map((file) => relative(ROOT, file)))(
+    '%s',
+    async (name) => {
+      const sqlCase = readCase(join(ROOT, name));
+      const folder = mkdtempSync(join(tmpdir(), 'velo-case-'));
+      try {
+        for (const { name: input, body } of sqlCase.inputs)
+          writeFileSync(join(folder, input), body);
+        for (const target of targetsOf(sqlCase)) {
+          for (const batchRows of BATCH_ROWS) {
+            const at = `${target === null ? 'v1' : JSON.stringify(target)}, batches of ${batchRows}`;
+            expect(await faultsOf(sqlCase, folder, { target, batchRows }), at).toEqual([]);
+          }
         }
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
       }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+    },
+    LIMIT_MS,
+  );
 });
 
 /** V2 at `partitions` × `workers`; null: V1. */
