@@ -189,8 +189,13 @@ export class CoordinatedQuery implements QueryShape {
     return level === 0 ? 1 : 1 + this.options.settings.workers + (level === 2 ? 1 : 0);
   }
 
-  async step(): Promise<boolean> {
+  step(): boolean {
     return this.results === null ? false : this.results.step();
+  }
+
+  /** Results may be waiting for a sink that rests. */
+  get resting(): boolean {
+    return this.results?.resting === true;
   }
 
   /** Every few milliseconds. */

@@ -5,6 +5,7 @@
  * error, and nothing waits for ever. What workers do is worker-loop.ts; no record passes main but
  * results of sinks that live here.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.js';
 import { VeloError } from '../../base/errors.js';
@@ -371,10 +372,11 @@ export class PartitionedJobCoordinator implements JobProcessor {
       let progressed = false;
       for (const query of this.queries) {
         if (query.feed()) progressed = true;
-        if (await query.step()) progressed = true;
+        if (query.step()) progressed = true;
       }
       if (this.failure !== null && this.mayFail(this.failure, progressed)) throw this.failure.error;
-      if (!progressed && allEnded) return;
+      const resting = this.queries.some((query) => query.resting);
+      if (!progressed && allEnded && !resting) return;
       if (progressed && clock.monotonicNs() < sliceEndNs) continue;
       for (const query of this.queries) query.handOn();
       if (progressed) await nextTurnOfTheEventLoop();
@@ -419,11 +421,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
       if (this.ended.size < this.workers.length) await cell.sleepAsync(ticket, IDLE_MS);
     }
     for (const worker of this.workers) forgetListeners(worker);
-    await Promise.allSettled([
+    const released = Promise.allSettled([
       ...this.workers.map((worker) => worker.terminate()),
       ...this.queries.map((query) => query.abandon()),
       this.letters?.close(),
     ]);
+    // A sink that takes no more may never close either: the error matters more.
+    await Promise.race([released, delay(ABORT_GRACE_MS, undefined, { ref: false })]);
     this.workers = [];
   }
 

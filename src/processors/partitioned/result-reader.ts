@@ -18,7 +18,12 @@ const BLOCKS_PER_STEP = 8;
 
 export class ResultReader implements StreamConsumer {
   readonly sink: Sink;
+  /** The sink has asked for a pause that is not over. */
+  resting = false;
+  /** What a pause ended with, if not well. */
+  private failure: unknown = null;
   private readonly merge: StreamMerge;
+  private readonly wakeMain: () => void;
 
   constructor(parts: {
     readonly sink: Sink;
@@ -29,6 +34,7 @@ export class ResultReader implements StreamConsumer {
   }) {
     const { shape, memory, arenas, control } = parts;
     this.sink = parts.sink;
+    this.wakeMain = () => control.wakeMain();
     this.merge = new StreamMerge({
       rings: shape.senders.map((worker) => new Ring(memory.outputRings[worker] as never)),
       arenas: shape.senders.map((worker) => new BlockArena(arenas[worker] as never)),
@@ -57,10 +63,30 @@ export class ResultReader implements StreamConsumer {
     // The order is all that turns are for here.
   }
 
-  /** Takes in some of what has arrived; waits while the sink wants it to. True: some had. */
-  async step(): Promise<boolean> {
+  /**
+   * Takes in some of what has arrived, nothing while the sink rests: main does not wait for a sink,
+   * or it would miss what becomes of the workers meanwhile. True: some had.
+   */
+  step(): boolean {
+    if (this.resting) return false;
+    if (this.failure !== null) throw this.failure;
     const pressure = this.sink.pressure();
-    if (pressure !== null) await pressure;
+    if (pressure !== null) {
+      this.rest(pressure);
+      return false;
+    }
     return this.merge.poll(BLOCKS_PER_STEP);
+  }
+
+  private rest(pressure: Promise<void>): void {
+    this.resting = true;
+    const over = (): void => {
+      this.resting = false;
+      this.wakeMain();
+    };
+    pressure.then(over, (error: unknown) => {
+      this.failure = error;
+      over();
+    });
   }
 }

