@@ -121,8 +121,8 @@ function comparedLane(
   const factor = engine.partitioned === null ? 1 : V2_FACTOR;
   const fixture = fixtureOf(options, options.records ?? usual * factor);
   const { settings } = options;
-  const warmups = WARMUPS;
-  const task = trialTask(scenario, fixture, { ...engine, settings, repeats, warmups });
+  const warmup = { warmups: WARMUPS, warmupMs: 0 };
+  const task = trialTask(scenario, fixture, { ...engine, settings, repeats, ...warmup });
   const expected = laneExpectation(scenario, fixture, engine);
   return { scenario, engine, fixture, expected, task };
 }

@@ -17,19 +17,26 @@ const TRIAL_LIMIT_MS = 600_000;
  * Records of a warm-up: as many as a run has, up to this, because kernels are optimised again when
  * sums and counters outgrow small integers: after 1 M records two workers still ran at half speed.
  */
-const WARMUP_RECORDS_MAX = 10_000_000;
+const WARMUP_RECORDS_MAX = 20_000_000;
+/**
+ * How long warm-ups take at least. One thread is up to speed after 0.2 s, with the compiler on the
+ * other core. Workers use all cores, the compiler takes its time from them, and each thread has code
+ * of its own: two of them lose 0.9 s to it in their first 2 s, and some more until the fourth.
+ */
+const WARMUP_MS = 1_000;
+const WARMUP_PARTITIONED_MS = 4_000;
 /** At a rate the warm-ups are paced as well, because few rows at a time take other ways. */
 const PACED_WARMUP_SECONDS = 0.5;
 
 const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
 
-/** A trial of the scenario on V1 as fast as it goes, with two warm-ups, except for what is given. */
+/** A trial of the scenario on V1 as fast as it goes, warmed up, except for what is given. */
 export function trialTask(
   scenario: Scenario,
   fixture: FixtureOptions,
   more: Partial<TrialTask> = {},
 ): TrialTask {
-  const { rate = null } = more;
+  const { rate = null, warmups = 2, partitioned = null } = more;
   const most = rate === null ? WARMUP_RECORDS_MAX : Math.ceil(rate * PACED_WARMUP_SECONDS);
   const warmup = { ...fixture, records: Math.min(fixture.records, most) };
   return {
@@ -37,7 +44,8 @@ export function trialTask(
     text: scenario.text,
     variables: fixtureVariables(fixture),
     warmupVariables: fixtureVariables(warmup),
-    warmups: 2,
+    warmups,
+    warmupMs: warmupMs(warmups, partitioned !== null),
     repeats: 1,
     settings: {},
     redirects: [],
@@ -49,6 +57,11 @@ export function trialTask(
     observed: false,
     ...more,
   };
+}
+
+function warmupMs(warmups: number, isPartitioned: boolean): number {
+  if (warmups === 0) return 0;
+  return isPartitioned ? WARMUP_PARTITIONED_MS : WARMUP_MS;
 }
 
 /**

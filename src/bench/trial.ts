@@ -4,6 +4,7 @@
  * compared by the parent. The task and the outcome are what two builds that are compared have in
  * common: fields are added, never renamed.
  */
+import { systemClock } from '../base/clock.js';
 import type { DigestSummary } from '../connectors/row-digest.js';
 import { compileJob, createJob } from '../job.js';
 import type { RunOptions } from '../job.js';
@@ -20,6 +21,8 @@ export interface TrialTask {
   readonly variables: Readonly<Record<string, string>>;
   readonly warmupVariables: Readonly<Record<string, string>>;
   readonly warmups: number;
+  /** Warm-ups go on until they took that long together, however many that are. */
+  readonly warmupMs: number;
   /** Measured runs inside the process; the fastest is reported. */
   readonly repeats: number;
   readonly settings: Readonly<Record<string, string>>;
@@ -107,9 +110,7 @@ async function runOnce(
 
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] ?? '{}') as TrialTask;
-  for (let run = 0; run < task.warmups; run += 1) {
-    await runOnce(task, task.warmupVariables, task.rate);
-  }
+  await warmUp(task);
   let best = await runOnce(task, task.variables, task.rate);
   const repeats = [best];
   while (repeats.length < task.repeats) {
@@ -124,6 +125,14 @@ async function main(): Promise<void> {
       repeats: repeats.map(({ seconds, cpuSeconds }) => ({ seconds, cpuSeconds })),
     },
   });
+}
+
+/** Another build's task may not know of a time. */
+async function warmUp(task: TrialTask): Promise<void> {
+  const untilNs = systemClock.monotonicNs() + (task.warmupMs ?? 0) * 1e6;
+  for (let run = 0; run < task.warmups || systemClock.monotonicNs() < untilNs; run += 1) {
+    await runOnce(task, task.warmupVariables, task.rate);
+  }
 }
 
 function outcomeOf(result: JobResult): Omit<TrialOutcome, 'repeats'> {
