@@ -57,6 +57,8 @@ export interface Lane {
   readonly task: TrialTask;
 }
 
+/** With workers, generated runs are so much longer: each job's kernels are compiled in each of them. */
+const WORKERS_FACTOR = 4;
 /** A paced run lasts so long unless --records says otherwise: enough for 99.9 % of a latency. */
 const PACED_SECONDS = 3;
 
@@ -77,7 +79,7 @@ export async function makeLanes(
       hint: 'leave --source or --rate away',
     });
   }
-  const records = options.records ?? scenario.records;
+  const records = recordsOf(scenario, options);
   const redirects =
     options.source === 'file'
       ? await writeFixture(scenario, fixtureOf(options, records), folder, options.onProgress)
@@ -97,6 +99,14 @@ export async function makeLanes(
     lanes.push({ scenario, engine, fixture, expected, task });
   }
   return lanes;
+}
+
+/** All lanes of a scenario that are as fast as they go read as many records. */
+function recordsOf(scenario: Scenario, options: BenchOptions): number {
+  const { records, source, engines } = options;
+  if (records !== null) return records;
+  const workers = engines.some(({ partitioned }) => partitioned !== null);
+  return scenario.records * (workers && source === 'generated' ? WORKERS_FACTOR : 1);
 }
 
 export function fixtureOf(
@@ -119,7 +129,7 @@ async function laneRate(
   if (options.rate === 'max') return null;
   if (options.rate !== 'half') return options.rate;
   options.onProgress(`scenario ${scenario.id}: what rate is sustained`);
-  const fixture = fixtureOf(options, options.records ?? scenario.records);
+  const fixture = fixtureOf(options, recordsOf(scenario, options));
   const { rowsIn, seconds } = await runTrial(trialTask(scenario, fixture, engineTask));
   return Math.max(1, Math.floor(rowsIn / seconds / 2));
 }

@@ -40,14 +40,14 @@ export interface Work {
 
 const WORKS: readonly Work[] = [
   { name: 'generated S0', scenario: '0', source: 'generated', final: false, share: 3 },
-  { name: 'generated S1', scenario: '1', source: 'generated', final: false, share: 0.25 },
-  { name: 'generated S2', scenario: '2', source: 'generated', final: false, share: 1 },
-  { name: 'generated S2 EMIT FINAL', scenario: '2', source: 'generated', final: true, share: 2 },
-  { name: 'generated S3a', scenario: '3a', source: 'generated', final: false, share: 2 },
-  { name: 'generated S3b', scenario: '3b', source: 'generated', final: false, share: 0.1 },
-  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.2 },
-  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.2 },
-  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.2 },
+  { name: 'generated S1', scenario: '1', source: 'generated', final: false, share: 0.5 },
+  { name: 'generated S2', scenario: '2', source: 'generated', final: false, share: 3 },
+  { name: 'generated S2 EMIT FINAL', scenario: '2', source: 'generated', final: true, share: 3 },
+  { name: 'generated S3a', scenario: '3a', source: 'generated', final: false, share: 3 },
+  { name: 'generated S3b', scenario: '3b', source: 'generated', final: false, share: 0.3 },
+  { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.4 },
+  { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.4 },
+  { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.4 },
 ];
 
 /** What targets.md asks of V2. */

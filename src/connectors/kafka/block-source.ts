@@ -7,6 +7,7 @@
 import { ConnectorError } from '../../base/errors.js';
 import type { SourceRequest } from '../source.js';
 import { partsOf } from './block-decoder.js';
+import type { KafkaBlocks, KafkaSplitBlocks } from './blocks.js';
 import type { MessageBlock } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import { readOptions } from './options.js';
@@ -41,7 +42,8 @@ interface ReaderFacts {
   readonly notice: (line: string) => void;
 }
 
-export class KafkaBlockReader {
+export class KafkaBlockReader implements KafkaBlocks {
+  readonly path = 'librdkafka';
   readonly bounded: boolean;
   readonly topic: string;
   /** One per partition of the topic, in their order. */
@@ -81,7 +83,7 @@ export class KafkaBlockReader {
   }
 }
 
-export class KafkaBlockSplit {
+export class KafkaBlockSplit implements KafkaSplitBlocks {
   readonly split: number;
   private readonly reader: TopicReader;
   private readonly queue: PartitionQueue;
