@@ -10,6 +10,7 @@
 import type { Column } from '../columnar/column.js';
 import type { SqlType } from '../columnar/types.js';
 import type { RecordFailure } from '../runtime/operator.js';
+import type { WriterSchema } from './wire-schema.js';
 
 /** A column that the query needs: the key of a JSON object or the name in a CSV header. */
 export interface DecoderColumn {
@@ -40,6 +41,11 @@ export interface RecordDecoder {
   decodeLines(bytes: Uint8Array, from: number, to: number, lines: LineBlock): number;
   /** Why the last call of decode() refused: call it before the next one. */
   failure(): RecordFailure;
+  /**
+   * Formats whose records name their schema: takes those of the records to come, for good; known
+   * ones cost nothing. A record whose schema was not learnt is refused.
+   */
+  learn?(schemas: readonly WriterSchema[]): void;
 }
 
 /** The records of one batch of lines: filled by decodeLines, row by row. */

@@ -101,6 +101,7 @@ export class SplitDecoder {
     header.firstOffset = firstOffset;
     header.offsets = offsets[rowCount - 1]! - firstOffset === rowCount - 1 ? null : offsets;
     header.ingestTimeMs = block.ingestTimeMs;
+    if (block.schemas.length > 0) decoder.learn?.(block.schemas);
     const failures = this.decodeRows(block, decoder);
     const columns = decoder.columns.slice();
     system.appendTo(columns, block, this.split);

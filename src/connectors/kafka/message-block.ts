@@ -11,6 +11,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { SqlMap, SqlValue } from '../../columnar/types.js';
+import type { WriterSchema } from '../../formats/wire-schema.js';
 import type { RdHeader, RdMessage } from './rdkafka.js';
 
 /** A block takes no further record once it holds so many bytes. */
@@ -29,6 +30,7 @@ export interface MessageParts {
 }
 
 const NO_HEADERS: SqlMap = { keys: [], values: [] };
+const NO_SCHEMAS: readonly WriterSchema[] = [];
 const textDecoder = new TextDecoder();
 const textEncoder = new TextEncoder();
 
@@ -47,6 +49,8 @@ export class MessageBlock {
   readonly keyLengths: Int32Array;
   readonly keyNulls: Uint8Array;
   readonly headers: SqlMap[];
+  /** What its decoder needs to know: the schemas that its records name (schema-blocks.ts). */
+  schemas: readonly WriterSchema[] = NO_SCHEMAS;
   /** Size of the last record that was too large. */
   tooLargeBytes = 0;
   private readonly rowsMax: number;
@@ -70,6 +74,7 @@ export class MessageBlock {
     this.rowCount = 0;
     this.byteLength = 0;
     this.headers.length = 0;
+    this.schemas = NO_SCHEMAS;
     // A record of its own size must not keep its memory for the rest of the job.
     if (this.bytes.length > 2 * BLOCK_BYTES_MAX) this.bytes = new Uint8Array(BYTES_INITIAL);
   }

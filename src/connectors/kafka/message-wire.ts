@@ -3,13 +3,16 @@
  * to the worker that decodes it. Owns the layout; blocks are message-block.ts, the memory is the
  * processor's. Both sides are threads of one process, so numbers are in its own byte order. @hot
  *
- *   f64 × 8   rows · split · sequence · ingest time · bytes · bytes of headers · too large bytes · keys
+ *   f64 × 9   rows · split · sequence · ingest time · bytes · bytes of headers · too large bytes ·
+ *             keys · bytes of schemas
  *   f64 × n   offsets          f64 × n  times of the records
  *   i32 × n   starts           i32 × n  ends
  *   i32 × n   key starts       i32 × n  key lengths       (only with keys)
- *   u8        values and keys, key NULLs (only with keys), headers as JSON (only with headers)
+ *   u8        values and keys, key NULLs (only with keys), headers as JSON (only with headers),
+ *             schemas as JSON (only of formats whose records name theirs)
  */
 import type { SqlMap } from '../../columnar/types.js';
+import type { WriterSchema } from '../../formats/wire-schema.js';
 import type { MessageBlock } from './message-block.js';
 
 /** A block on its way: valid until the next block of its split is asked for. */
@@ -22,7 +25,7 @@ export interface MessageBlockView {
   readonly nextOffset: number;
 }
 
-const HEADER = 8;
+const HEADER = 9;
 const ROWS = 0;
 const SPLIT = 1;
 const SEQUENCE = 2;
@@ -31,15 +34,18 @@ const BYTES = 4;
 const HEADERS_BYTES = 5;
 const TOO_LARGE_BYTES = 6;
 const KEYS = 7;
+const SCHEMAS_BYTES = 8;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const NO_BYTES = new Uint8Array(0);
 
-/** Bytes that writeMessageBlock will use. O(headers), else O(1). */
+/** Bytes that writeMessageBlock will use. O(headers and schemas), else O(1). */
 export function messageBlockBytes({ block }: MessageBlockView): number {
   const { rowCount } = block;
   const keys = hasKeys(block) ? 9 * rowCount : 0;
-  return 8 * HEADER + 24 * rowCount + keys + block.byteLength + headerText(block).length;
+  const texts = headerText(block).length + schemaText(block).length;
+  return 8 * HEADER + 24 * rowCount + keys + block.byteLength + texts;
 }
 
 /** Writes the block to `u8` from `at`, a multiple of 8 in its buffer; returns the bytes used. */
@@ -47,6 +53,7 @@ export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: nu
   const { block } = view;
   const { rowCount, byteLength } = block;
   const headers = headerText(block);
+  const schemas = schemaText(block);
   const keys = hasKeys(block);
   const head = new Float64Array(u8.buffer, u8.byteOffset + at, HEADER);
   head[ROWS] = rowCount;
@@ -57,6 +64,7 @@ export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: nu
   head[HEADERS_BYTES] = headers.length;
   head[TOO_LARGE_BYTES] = block.tooLargeBytes;
   head[KEYS] = keys ? 1 : 0;
+  head[SCHEMAS_BYTES] = schemas.length;
   const cursor = new WireCursor(u8, at + 8 * HEADER);
   cursor.f64(rowCount).set(block.offsets.subarray(0, rowCount));
   cursor.f64(rowCount).set(block.timestampsMs.subarray(0, rowCount));
@@ -69,6 +77,7 @@ export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: nu
   cursor.u8(byteLength).set(block.bytes.subarray(0, byteLength));
   if (keys) cursor.u8(rowCount).set(block.keyNulls.subarray(0, rowCount));
   cursor.u8(headers.length).set(headers);
+  cursor.u8(schemas.length).set(schemas);
   return cursor.at - at;
 }
 
@@ -107,6 +116,10 @@ export function readMessageBlock(
   if (headers.length > 0) {
     block.headers.push(...(JSON.parse(decoder.decode(headers.slice())) as SqlMap[]));
   }
+  const schemas = cursor.u8(head[SCHEMAS_BYTES]!);
+  if (schemas.length > 0) {
+    block.schemas = JSON.parse(decoder.decode(schemas.slice())) as WriterSchema[];
+  }
   return { split: head[SPLIT]!, sequence: head[SEQUENCE]! };
 }
 
@@ -140,6 +153,19 @@ class WireCursor {
 
 function hasKeys(block: MessageBlock): boolean {
   return block.keyNulls.length > 0;
+}
+
+/** The last list of schemas as bytes: blocks that need the same ones share the list. */
+let schemasWritten: readonly WriterSchema[] = [];
+let schemasBytes: Uint8Array = NO_BYTES;
+
+function schemaText(block: MessageBlock): Uint8Array {
+  if (block.schemas.length === 0) return NO_BYTES;
+  if (block.schemas !== schemasWritten) {
+    schemasWritten = block.schemas;
+    schemasBytes = encoder.encode(JSON.stringify(block.schemas));
+  }
+  return schemasBytes;
 }
 
 function headerText(block: MessageBlock): Uint8Array {
