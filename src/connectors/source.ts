@@ -23,6 +23,21 @@ export interface SourceRequest {
   readonly notice: (line: string) => void;
   /** Rows per second of generator tables, instead of their 'rows-per-second'. */
   readonly rate?: number;
+  /** Kafka: only these partitions, a worker's share of them. Absent: all. */
+  readonly partitions?: readonly number[];
+  /**
+   * Kafka: where partitions start and stop, resolved before for all workers that share them, so
+   * that they agree. Absent: resolved at opening.
+   */
+  readonly ranges?: readonly PartitionRange[];
+}
+
+/** What is read of a partition of a topic. */
+export interface PartitionRange {
+  readonly partition: number;
+  readonly start: number;
+  /** First offset that is not read any more; Infinity = unbounded. */
+  readonly stop: number;
 }
 
 export interface Source {
