@@ -5,6 +5,7 @@
 import type { ExchangeEdge, FragmentPlan, StatefulFragment } from '../../plan/fragment-plan.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { SqlType } from '../../columnar/types.js';
+import type { ProcessingMode } from './settings.js';
 import type { Dealing } from './turns.js';
 
 /** The worker that owns a partition. */
@@ -104,8 +105,16 @@ export function firstStreamOf(
   return first;
 }
 
-/** Partial groups are merged in the order of turns, so who takes a turn must not depend on time. */
-export function dealingOf(fragments: FragmentPlan, someHome: boolean): Dealing {
+/**
+ * Partial groups are merged in the order of turns, so who takes a turn must not depend on time. It
+ * does so anyway where a turn takes what has arrived: there a worker that is interrupted must not
+ * hold up the others.
+ */
+export function dealingOf(
+  fragments: FragmentPlan,
+  { someHome, mode }: { readonly someHome: boolean; readonly mode: ProcessingMode },
+): Dealing {
   if (someHome) return 'first';
+  if (mode.kind !== 'batch') return 'any';
   return fragments.edges.some((edge) => edge.partial !== null) ? 'in-turn' : 'any';
 }

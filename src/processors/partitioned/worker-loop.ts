@@ -98,7 +98,7 @@ class WorkerJob {
       lanes: query.lanes.length,
       workers,
       worker: task.worker,
-      dealing: dealingOf(query.fragments, someHome),
+      dealing: dealingOf(query.fragments, { someHome, mode: task.settings.mode }),
     });
     this.queries.push(
       new QueryWorker({
