@@ -229,6 +229,7 @@ function fakeReader(range: { readonly start: number; readonly stop: number }): {
   };
   // The part of TopicReader that reading and committing use; the rest talks to a broker.
   const reader = new KafkaBlockReader(topic as unknown as TopicReader, {
+    path: 'librdkafka',
     bounded: true,
     topic: 'orders',
     notice: () => undefined,

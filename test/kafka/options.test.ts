@@ -42,6 +42,28 @@ describe('options of a Kafka table', () => {
       start: { kind: 'earliest' },
       stop: { kind: 'unbounded' },
       offsetReset: 'earliest',
+      outOfRange: 'error',
+      discoveryIntervalMs: 300_000,
+      fetch: 'auto',
+    });
+  });
+
+  it('choose how records are fetched, and where to go on when they are gone', () => {
+    const chosen = {
+      ...BASE,
+      fetch: 'columnar',
+      'properties.auto.offset.reset': 'latest',
+      'scan.topic-partition-discovery.interval': '0',
+    };
+    expect(readOptions(table(chosen))).toMatchObject({
+      fetch: 'columnar',
+      offsetReset: 'latest',
+      outOfRange: 'latest',
+      discoveryIntervalMs: 0,
+    });
+    expect(errorOf(() => readOptions(table({ ...BASE, fetch: 'fast' })))).toMatchObject({
+      code: 'VELO_SETTING_INVALID',
+      hint: "use 'auto', 'columnar', 'librdkafka'",
     });
   });
 

@@ -1,57 +1,77 @@
 /**
- * A topic as numbered blocks of undecoded messages, on the thread that has node-rdkafka. Owns what
- * V1 and V2 ask of a split (next block, waiting, positions) and which offsets are committed: on V2
- * those that all receivers have finished with, which may lie behind what was handed out. Fetching
- * is topic-reader.ts, decoding is block-decoder.ts, the bytes between threads are message-wire.ts.
+ * A topic as numbered blocks of undecoded records, over either way to fetch them. Owns what V1 and
+ * V2 ask of a split (next block, waiting, positions) and which offsets are committed: on V2 those
+ * that all receivers have finished with, which may lie behind what was handed out. Fetching is
+ * topic-reader.ts or fetch-reader.ts, decoding is block-decoder.ts, the bytes between threads are
+ * message-wire.ts.
  */
 import { ConnectorError } from '../../base/errors.js';
-import type { SourceRequest } from '../source.js';
+import type { PartitionRange, SourceRequest } from '../source.js';
 import { partsOf } from './block-decoder.js';
-import type { KafkaBlocks, KafkaSplitBlocks } from './blocks.js';
+import type {
+  BlocksRequest,
+  KafkaBlocks,
+  KafkaSplitBlocks,
+  RecordFetcher,
+  RecordQueue,
+} from './blocks.js';
 import type { MessageBlock } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import { readOptions } from './options.js';
-import type { PartitionQueue } from './partition-queue.js';
 import { openTopicReader } from './topic-reader.js';
-import type { TopicReader } from './topic-reader.js';
 
 /**
- * Connects, finds the partitions and resolves their first and last offsets.
+ * Through librdkafka: connects, finds the partitions and resolves their first and last offsets.
  * Throws ConfigError SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE,
  * TOPIC_NOT_FOUND, OFFSET_OUT_OF_RANGE or KAFKA, each within the table's 'connect.timeout' or so.
  */
-export async function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlockReader> {
-  const options = readOptions(request.table);
-  const reader = await openTopicReader({
-    options,
+export async function openRdkafkaBlocks(request: BlocksRequest): Promise<KafkaBlockReader> {
+  const { options, notice } = request;
+  const reader = await openTopicReader(request);
+  return new KafkaBlockReader(reader, {
+    path: 'librdkafka',
+    bounded: options.stop.kind !== 'unbounded',
+    topic: options.topic,
+    notice,
+  });
+}
+
+/** The same for a source. */
+export function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlockReader> {
+  return openRdkafkaBlocks(blocksRequest(request));
+}
+
+/** Throws ConfigError SETTING_INVALID for bad options. */
+export function blocksRequest(request: SourceRequest): BlocksRequest {
+  return {
+    options: readOptions(request.table),
     parts: partsOf(request),
     rowsMax: request.batchRowsMax,
     clock: request.clock,
     notice: request.notice,
-  });
-  return new KafkaBlockReader(reader, {
-    bounded: options.stop.kind !== 'unbounded',
-    topic: options.topic,
-    notice: request.notice,
-  });
+    partitions: request.partitions ?? null,
+    ranges: request.ranges ?? null,
+  };
 }
 
-interface ReaderFacts {
+export interface ReaderFacts {
+  readonly path: KafkaBlocks['path'];
   readonly bounded: boolean;
   readonly topic: string;
   readonly notice: (line: string) => void;
 }
 
 export class KafkaBlockReader implements KafkaBlocks {
-  readonly path = 'librdkafka';
+  readonly path: KafkaBlocks['path'];
   readonly bounded: boolean;
   readonly topic: string;
-  /** One per partition of the topic, in their order. */
+  /** One per partition that is read, in their order. */
   readonly splits: readonly KafkaBlockSplit[];
-  private readonly reader: TopicReader;
+  private readonly reader: RecordFetcher;
   private readonly facts: ReaderFacts;
 
-  constructor(reader: TopicReader, facts: ReaderFacts) {
+  constructor(reader: RecordFetcher, facts: ReaderFacts) {
+    this.path = facts.path;
     this.bounded = facts.bounded;
     this.topic = facts.topic;
     this.reader = reader;
@@ -85,8 +105,9 @@ export class KafkaBlockReader implements KafkaBlocks {
 
 export class KafkaBlockSplit implements KafkaSplitBlocks {
   readonly split: number;
-  private readonly reader: TopicReader;
-  private readonly queue: PartitionQueue;
+  readonly range: PartitionRange;
+  private readonly reader: RecordFetcher;
+  private readonly queue: RecordQueue;
   private readonly topic: string;
   private block: MessageBlock | null = null;
   private sequence = 0;
@@ -94,8 +115,9 @@ export class KafkaBlockSplit implements KafkaSplitBlocks {
   /** Receivers have finished the records before this offset. */
   private through: number;
 
-  constructor(reader: TopicReader, queue: PartitionQueue, topic: string) {
+  constructor(reader: RecordFetcher, queue: RecordQueue, topic: string) {
     this.split = queue.partition;
+    this.range = queue.range;
     this.reader = reader;
     this.queue = queue;
     this.topic = topic;

@@ -36,6 +36,9 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
     start: { kind: 'earliest' },
     stop: { kind: 'latest' },
     offsetReset: 'earliest',
+    outOfRange: 'earliest',
+    discoveryIntervalMs: 0,
+    fetch: 'auto',
     format: 'json',
     csvDelimiter: ',',
   };
@@ -45,6 +48,8 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
     rowsMax: SAMPLE_RECORDS_MAX,
     clock: systemClock,
     notice: () => undefined,
+    partitions: null,
+    ranges: null,
   });
   try {
     const inference = new JsonInference();

@@ -1,68 +1,57 @@
 /**
  * Where a read starts and where it ends, as absolute offsets of each partition. Owns the start and
  * bounded modes: whatever the options say is resolved once, when the table is opened, so that a
- * position is a number from then on and the end of a bounded read does not move.
+ * position is a number from then on and the end of a bounded read does not move. How the cluster is
+ * asked is the business of both ways to read: librdkafka's is rdkafka-offsets.ts, columnar fetch's
+ * cluster-offsets.ts.
  *
- * Under read_committed (librdkafka's default) the high watermark asked for here is the last stable
- * offset: a bounded read does not wait for a transaction that is still open.
+ * Under read_committed (the default) the high offset asked for here is the last stable offset: a
+ * bounded read does not wait for a transaction that is still open.
  */
 import { ConnectorError } from '../../base/errors.js';
-import { brokerUnreachable, isPassing, kafkaError } from './client.js';
+import type { PartitionRange } from '../source.js';
 import type { KafkaReadOptions } from './options.js';
-import { promised } from './rdkafka.js';
-import type { RdConsumer, RdError, TopicPartitionOffset, Watermarks } from './rdkafka.js';
 
-const QUERY_TIMEOUT_MS = 10_000;
+/** The offsets that a partition holds: from low up to, not including, high. */
+export interface HeldOffsets {
+  readonly lowOffset: number;
+  readonly highOffset: number;
+}
 
-export interface PartitionRange {
-  readonly partition: number;
-  readonly start: number;
-  /** First offset that is not read any more; Infinity = unbounded. */
-  readonly stop: number;
+/** Offsets by partition. */
+export type Offsets = ReadonlyMap<number, number>;
+
+/** What a cluster is asked about a topic. Whatever fails is a ConnectorError. */
+export interface OffsetQueries {
+  held(partitions: readonly number[]): Promise<ReadonlyMap<number, HeldOffsets>>;
+  /** Of the first record at or after the time; partitions without one are absent. */
+  atTime(partitions: readonly number[], timestampMs: number): Promise<Offsets>;
+  /** What the table's group committed; partitions without an offset are absent. */
+  committed(partitions: readonly number[]): Promise<Offsets>;
 }
 
 /** Asks the cluster; one range per partition, in their order. */
 export async function resolveRanges(
   options: KafkaReadOptions,
-  consumer: RdConsumer,
+  queries: OffsetQueries,
   partitions: readonly number[],
   notice: (line: string) => void,
 ): Promise<readonly PartitionRange[]> {
-  const resolver = new OffsetResolver(options, consumer, partitions, notice);
-  try {
-    await resolver.readWatermarks();
-    const starts = await resolver.starts();
-    const stops = await resolver.stops(starts);
-    return partitions.map((partition) => ({
-      partition,
-      start: atPartition(starts, partition),
-      stop: atPartition(stops, partition),
-    }));
-  } catch (error) {
-    if (error instanceof ConnectorError) throw error;
-    // Checked boundary: what else is thrown here comes from librdkafka's callbacks.
-    const cause = error as RdError;
-    throw isPassing(cause)
-      ? brokerUnreachable(options, cause.message, cause)
-      : kafkaError(options, 'asking for offsets of', cause);
-  }
-}
-
-/** The offsets that a partition holds now. */
-export function queryWatermarks(
-  consumer: RdConsumer,
-  topic: string,
-  partition: number,
-): Promise<Watermarks> {
-  return promised((done) =>
-    consumer.queryWatermarkOffsets(topic, partition, QUERY_TIMEOUT_MS, done),
-  );
+  const resolver = new OffsetResolver(options, queries, partitions, notice);
+  await resolver.readHeld();
+  const starts = await resolver.starts();
+  const stops = await resolver.stops(starts);
+  return partitions.map((partition) => ({
+    partition,
+    start: atPartition(starts, partition),
+    stop: atPartition(stops, partition),
+  }));
 }
 
 export function offsetOutOfRange(
   options: KafkaReadOptions,
   position: { readonly partition: number; readonly offset: number },
-  held: Watermarks,
+  held: HeldOffsets,
 ): ConnectorError {
   const { partition, offset } = position;
   const gone = offset < held.lowOffset;
@@ -77,11 +66,27 @@ export function offsetOutOfRange(
   });
 }
 
-type Offsets = ReadonlyMap<number, number>;
+/**
+ * Where to go on from an offset that the broker does not hold. Throws OFFSET_OUT_OF_RANGE unless
+ * the table says where.
+ */
+export function resetPosition(
+  options: KafkaReadOptions,
+  position: { readonly partition: number; readonly offset: number },
+  held: HeldOffsets,
+  notice: (line: string) => void,
+): number {
+  const { outOfRange } = options;
+  const error = offsetOutOfRange(options, position, held);
+  if (outOfRange === 'error') throw error;
+  const offset = outOfRange === 'earliest' ? held.lowOffset : held.highOffset;
+  notice(`${error.message}: going on at the ${outOfRange}, offset ${offset}`);
+  return offset;
+}
 
 class OffsetResolver {
   private readonly options: KafkaReadOptions;
-  private readonly consumer: RdConsumer;
+  private readonly queries: OffsetQueries;
   private readonly partitions: readonly number[];
   private readonly notice: (line: string) => void;
   private low: Offsets = new Map();
@@ -89,24 +94,20 @@ class OffsetResolver {
 
   constructor(
     options: KafkaReadOptions,
-    consumer: RdConsumer,
+    queries: OffsetQueries,
     partitions: readonly number[],
     notice: (line: string) => void,
   ) {
     this.options = options;
-    this.consumer = consumer;
+    this.queries = queries;
     this.partitions = partitions;
     this.notice = notice;
   }
 
-  async readWatermarks(): Promise<void> {
-    const { topic } = this.options;
-    const held = await Promise.all(
-      this.partitions.map((partition) => queryWatermarks(this.consumer, topic, partition)),
-    );
-    const pairs = held.map((marks, at) => [this.partitions[at] as number, marks] as const);
-    this.low = new Map(pairs.map(([partition, marks]) => [partition, marks.lowOffset]));
-    this.high = new Map(pairs.map(([partition, marks]) => [partition, marks.highOffset]));
+  async readHeld(): Promise<void> {
+    const held = [...(await this.queries.held(this.partitions))];
+    this.low = new Map(held.map(([partition, { lowOffset }]) => [partition, lowOffset]));
+    this.high = new Map(held.map(([partition, { highOffset }]) => [partition, highOffset]));
   }
 
   async starts(): Promise<Offsets> {
@@ -141,7 +142,7 @@ class OffsetResolver {
       case 'timestamp':
         return this.atTime(stop.timestampMs);
       case 'group': {
-        const committed = await this.committed(this.partitions);
+        const committed = await this.queries.committed(this.partitions);
         return this.each((partition) => committed.get(partition) ?? this.noGroupOffset(partition));
       }
       // As in Flink, a partition that is not named is not read.
@@ -154,20 +155,13 @@ class OffsetResolver {
 
   /** The first record at or after the time; the end where there is none. */
   private async atTime(timestampMs: number): Promise<Offsets> {
-    const { topic } = this.options;
-    const times = this.partitions.map((partition) => ({ topic, partition, offset: timestampMs }));
-    const found = await promised<readonly TopicPartitionOffset[]>((done) =>
-      this.consumer.offsetsForTimes(times, QUERY_TIMEOUT_MS, done),
-    );
-    const offsets = new Map(found.map(({ partition, offset }) => [partition, offset]));
-    return this.each((partition) => {
-      const offset = offsets.get(partition) ?? -1;
-      return offset < 0 ? atPartition(this.high, partition) : offset;
-    });
+    const found = await this.queries.atTime(this.partitions, timestampMs);
+    return this.each((partition) => found.get(partition) ?? atPartition(this.high, partition));
   }
 
   private async groupStarts(partitions: readonly number[]): Promise<Offsets> {
-    const committed = await this.committed(partitions);
+    const asked = partitions.length > 0;
+    const committed: Offsets = asked ? await this.queries.committed(partitions) : new Map();
     const missing: number[] = [];
     const starts = new Map<number, number>();
     for (const partition of partitions) {
@@ -203,21 +197,6 @@ class OffsetResolver {
           },
         );
     }
-  }
-
-  /** Offsets that the group committed; partitions without one are absent. */
-  private async committed(partitions: readonly number[]): Promise<Offsets> {
-    if (partitions.length === 0) return new Map();
-    const { topic } = this.options;
-    const asked = partitions.map((partition) => ({ topic, partition }));
-    const found = await promised<readonly { partition: number; offset?: number }[]>((done) =>
-      this.consumer.committed(asked, QUERY_TIMEOUT_MS, done),
-    );
-    const offsets = new Map<number, number>();
-    for (const { partition, offset } of found) {
-      if (offset !== undefined && offset >= 0) offsets.set(partition, offset);
-    }
-    return offsets;
   }
 
   private requireHeld(offsets: Offsets): void {

@@ -5,7 +5,8 @@
  *
  * Where velo takes more than Flink: without 'scan.startup.mode' a table with a group id starts at
  * the group's offsets, others at the earliest; a group without offsets starts at the earliest
- * unless 'properties.auto.offset.reset' says otherwise. 'connect.timeout' is velo's own.
+ * unless 'properties.auto.offset.reset' says otherwise. 'connect.timeout', 'fetch' and
+ * 'produce' are velo's own.
  */
 import { ConfigError } from '../../base/errors.js';
 import { didYouMean } from '../../plan/faults.js';
@@ -32,6 +33,9 @@ export type StopPosition =
 /** Where a partition starts that the group has no offset for. */
 export type OffsetReset = 'earliest' | 'latest' | 'error';
 
+/** How records are fetched: 'auto' is columnar fetch where that can be used. */
+export type FetchPath = 'auto' | 'columnar' | 'librdkafka';
+
 /** What it takes to talk to a cluster about a topic. */
 export interface KafkaEndpoint {
   /** What messages call it: `table "orders"`. */
@@ -49,14 +53,33 @@ export interface KafkaReadOptions extends KafkaEndpoint {
   readonly start: StartPosition;
   readonly stop: StopPosition;
   readonly offsetReset: OffsetReset;
+  /**
+   * Where to go on when the broker does not hold an offset any more while it is read: an error,
+   * unless the table names another place, because records would be lost unseen.
+   */
+  readonly outOfRange: OffsetReset;
+  /** How often to look for partitions that were added; 0 = never. */
+  readonly discoveryIntervalMs: number;
+  readonly fetch: FetchPath;
   readonly format: InputFormat;
   /** Between the fields of CSV. */
   readonly csvDelimiter: string;
 }
 
 export type KeyFormat = 'json' | 'raw';
+/** How records are produced: 'auto' is columnar producing where that can be used. */
+export type ProduceChoice = 'auto' | 'columnar' | 'librdkafka';
 
-export interface KafkaWriteOptions extends KafkaEndpoint {
+/** A topic to write to, and how; what is in the records is not part of it. */
+export interface KafkaWriteTarget extends KafkaEndpoint {
+  readonly produce: ProduceChoice;
+  /** 'sink.partitioner' = 'fixed': as a Flink sink of one task, into the first partition only. */
+  readonly onePartition: boolean;
+  /** false, 'sink.delivery-guarantee' = 'none': a record may be doubled or change its place. */
+  readonly guaranteed: boolean;
+}
+
+export interface KafkaWriteOptions extends KafkaWriteTarget {
   readonly format: InputFormat;
   /** Between the fields of CSV. */
   readonly csvDelimiter: string;
@@ -68,6 +91,8 @@ export interface KafkaWriteOptions extends KafkaEndpoint {
 
 /** Default of 'connect.timeout': how long the first broker may take to answer. */
 export const CONNECT_TIMEOUT_MS = 10_000;
+/** Default of 'scan.topic-partition-discovery.interval', as in Flink. */
+export const DISCOVERY_INTERVAL_MS = 300_000;
 
 const PREFIX = 'properties.';
 const START_MODES = [
@@ -78,6 +103,8 @@ const START_MODES = [
   'specific-offsets',
 ];
 const STOP_MODES = ['unbounded', 'latest-offset', 'group-offsets', 'timestamp', 'specific-offsets'];
+const FETCH_PATHS: readonly FetchPath[] = ['auto', 'columnar', 'librdkafka'];
+const PRODUCE_CHOICES: readonly ProduceChoice[] = ['auto', 'columnar', 'librdkafka'];
 const KNOWN_OPTIONS = [
   'topic',
   'properties.bootstrap.servers',
@@ -101,6 +128,8 @@ const KNOWN_OPTIONS = [
   'sink.delivery-guarantee',
   'source.idle-timeout',
   'connect.timeout',
+  'fetch',
+  'produce',
 ];
 
 /** Options of Flink's JSON format at the values that say what velo does anyway. */
@@ -134,7 +163,11 @@ export function readOptions(table: TableDefinition): KafkaReadOptions {
     groupId,
     start: startPosition(options, groupId),
     stop: stopPosition(options, groupId),
-    offsetReset: offsetReset(options),
+    offsetReset: offsetReset(options) ?? 'earliest',
+    outOfRange: offsetReset(options) ?? 'error',
+    discoveryIntervalMs: options.discoveryIntervalMs(),
+    // Checked by choice(): the value is one of the list.
+    fetch: (options.choice('fetch', FETCH_PATHS) ?? 'auto') as FetchPath,
   };
 }
 
@@ -143,18 +176,16 @@ export function writeOptions(table: TableDefinition): KafkaWriteOptions {
   const options = new TableOptions(table);
   const guarantee = options.choice('sink.delivery-guarantee', ['at-least-once', 'none']);
   const keyFields = options.text('key.fields');
-  const endpoint = options.endpoint();
-  const properties =
-    guarantee === 'none'
-      ? { 'enable.idempotence': 'false', ...endpoint.properties }
-      : endpoint.properties;
+  const partitioner = options.choice('sink.partitioner', ['default', 'fixed', 'round-robin']);
   options.choice('value.fields-include', ['ALL']);
-  options.choice('sink.partitioner', ['default']);
   return {
-    ...endpoint,
+    ...options.endpoint(),
     format: options.format(),
     csvDelimiter: options.csvDelimiter(),
-    properties,
+    // Checked by choice(): the value is one of the list.
+    produce: (options.choice('produce', PRODUCE_CHOICES) ?? 'auto') as ProduceChoice,
+    onePartition: partitioner === 'fixed',
+    guaranteed: guarantee !== 'none',
     keyFields: keyFields === null ? null : keyFieldNames(keyFields),
     keyFormat: options.choice('key.format', ['json', 'raw']) as KeyFormat | null,
   };
@@ -193,7 +224,8 @@ function stopPosition(options: TableOptions, groupId: string | null): StopPositi
   }
 }
 
-function offsetReset(options: TableOptions): OffsetReset {
+/** null: the table does not say. */
+function offsetReset(options: TableOptions): OffsetReset | null {
   const names = ['earliest', 'smallest', 'latest', 'largest', 'none', 'error'];
   switch (options.choice('properties.auto.offset.reset', names)) {
     case 'latest':
@@ -202,6 +234,8 @@ function offsetReset(options: TableOptions): OffsetReset {
     case 'none':
     case 'error':
       return 'error';
+    case null:
+      return null;
     default:
       return 'earliest';
   }
@@ -284,6 +318,13 @@ class TableOptions {
       properties: this.properties(),
       connectTimeoutMs: this.durationMs('connect.timeout', CONNECT_TIMEOUT_MS),
     };
+  }
+
+  /** As in Flink, 0 or less: never. */
+  discoveryIntervalMs(): number {
+    const name = 'scan.topic-partition-discovery.interval';
+    if (Number.parseFloat(this.text(name) ?? '') <= 0) return 0;
+    return this.durationMs(name, DISCOVERY_INTERVAL_MS);
   }
 
   private properties(): Record<string, string> {

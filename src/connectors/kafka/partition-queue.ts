@@ -6,9 +6,10 @@
  * Positions: start ≤ handedTo ≤ fetchedTo. `fetchedTo` also moves over offsets that hold no record
  * for the reader: control records, compacted ranges, aborted transactions, tombstones.
  */
+import type { PartitionRange } from '../source.js';
+import type { RecordQueue } from './blocks.js';
 import { MessageBlock } from './message-block.js';
 import type { MessageParts } from './message-block.js';
-import type { PartitionRange } from './offsets.js';
 import type { RdMessage } from './rdkafka.js';
 
 /** Records and bytes that all partitions of a source may hold queued, beyond librdkafka's own. */
@@ -35,8 +36,9 @@ export interface QueueSettings {
   readonly parts: MessageParts;
 }
 
-export class PartitionQueue {
+export class PartitionQueue implements RecordQueue {
   readonly partition: number;
+  readonly range: PartitionRange;
   readonly stop: number;
   /** Offset of the next message that librdkafka should give. */
   fetchedTo: number;
@@ -56,6 +58,7 @@ export class PartitionQueue {
 
   constructor(range: PartitionRange, settings: QueueSettings) {
     this.partition = range.partition;
+    this.range = range;
     this.stop = range.stop;
     this.fetchedTo = range.start;
     this.handedTo = range.start;

@@ -9,15 +9,15 @@
  * resume, because it gave up a position, is looked at in `recover`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
+import type { PartitionRange } from '../source.js';
+import type { BlocksRequest, RecordFetcher } from './blocks.js';
 import { BrokerWatch } from './broker-watch.js';
 import { closeConsumer, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
-import type { MessageParts } from './message-block.js';
-import { offsetOutOfRange, queryWatermarks, resolveRanges } from './offsets.js';
-import type { PartitionRange } from './offsets.js';
+import { resetPosition, resolveRanges } from './offsets.js';
 import type { KafkaReadOptions } from './options.js';
 import { FetchBudget, PartitionQueue } from './partition-queue.js';
+import { RdkafkaOffsets, queryWatermarks } from './rdkafka-offsets.js';
 import { RD_ERROR, promised } from './rdkafka.js';
 import type { RdConsumer, RdError, RdMessage, TopicPartitionOffset } from './rdkafka.js';
 
@@ -37,23 +37,12 @@ const GONE_AFTER_MS = 1_000;
 const RETRY_PAUSE_MS = 200;
 const COMMIT_TIMEOUT_MS = 10_000;
 
-export interface TopicReaderRequest {
-  readonly options: KafkaReadOptions;
-  readonly parts: MessageParts;
-  /** Most records per block. */
-  readonly rowsMax: number;
-  readonly clock: Clock;
-  readonly notice: (line: string) => void;
-}
-
 /** Connects and resolves where to start and stop. Fetching begins with start(). */
-export async function openTopicReader(request: TopicReaderRequest): Promise<TopicReader> {
-  const { options, notice } = request;
+export async function openTopicReader(request: BlocksRequest): Promise<TopicReader> {
+  const { options } = request;
   const consumer = await openConsumer(options, options.groupId);
   try {
-    const partitions = await topicPartitions(options, consumer);
-    const ranges = await resolveRanges(options, consumer, partitions, notice);
-    return new TopicReader(request, consumer, ranges);
+    return new TopicReader(request, consumer, await rangesOf(request, consumer));
   } catch (error) {
     await closeConsumer(consumer);
     if (error instanceof ConnectorError) throw error;
@@ -61,11 +50,21 @@ export async function openTopicReader(request: TopicReaderRequest): Promise<Topi
   }
 }
 
-export class TopicReader {
+async function rangesOf(
+  { options, partitions, ranges, notice }: BlocksRequest,
+  consumer: RdConsumer,
+): Promise<readonly PartitionRange[]> {
+  const found = await topicPartitions(options, consumer);
+  const shared = found.filter((partition) => partitions?.includes(partition) ?? true);
+  if (ranges !== null) return ranges.filter(({ partition }) => shared.includes(partition));
+  return resolveRanges(options, new RdkafkaOffsets(options, consumer), shared, notice);
+}
+
+export class TopicReader implements RecordFetcher {
   readonly queues: readonly PartitionQueue[];
   /** What ended reading; the readers throw it. */
   failure: ConnectorError | null = null;
-  private readonly request: TopicReaderRequest;
+  private readonly request: BlocksRequest;
   private readonly options: KafkaReadOptions;
   private readonly consumer: RdConsumer;
   private readonly watch: BrokerWatch;
@@ -84,11 +83,7 @@ export class TopicReader {
   private beyondEndSinceMs = Number.NaN;
   private idleDone: (() => void) | null = null;
 
-  constructor(
-    request: TopicReaderRequest,
-    consumer: RdConsumer,
-    ranges: readonly PartitionRange[],
-  ) {
+  constructor(request: BlocksRequest, consumer: RdConsumer, ranges: readonly PartitionRange[]) {
     this.request = request;
     this.options = request.options;
     this.consumer = consumer;
@@ -320,14 +315,15 @@ export class TopicReader {
     const { topic } = this.options;
     try {
       await this.requireTopic();
-      for (const { partition, fetchedTo } of this.behind()) {
+      for (const queue of this.behind()) {
+        const { partition, fetchedTo } = queue;
         const held = await queryWatermarks(this.consumer, topic, partition);
-        const position = { partition, offset: fetchedTo };
         if (fetchedTo < held.lowOffset || this.tooLongBeyond(fetchedTo > held.highOffset)) {
-          throw offsetOutOfRange(this.options, position, held);
-        }
-        if (cause === null && fetchedTo >= held.highOffset) continue;
-        await promised((done) => this.consumer.seek({ topic, ...position }, 1_000, done));
+          const position = { partition, offset: fetchedTo };
+          queue.fetchedTo = resetPosition(this.options, position, held, this.request.notice);
+        } else if (cause === null && fetchedTo >= held.highOffset) continue;
+        const target = { topic, partition, offset: queue.fetchedTo };
+        await promised((done) => this.consumer.seek(target, 1_000, done));
       }
     } catch (error) {
       if (error instanceof ConnectorError) throw error;
