@@ -1,17 +1,14 @@
 /**
  * V2: the coordinator of a job's workers, on the main thread. Owns the job's life (start, pause,
  * resume, stop, drain, snapshot), what main does meanwhile (results in order into sinks, dead
- * letters, metrics) and the end of it, good or bad: a worker that dies ends the job with its
- * error, and nothing waits for ever. What workers do is worker-loop.ts; no record passes main but
- * results of sinks that live here.
+ * letters, metrics) and the end of it, good or bad: nothing waits for ever. The threads are
+ * job-workers.ts, what they do is worker-loop.ts; no record passes main but results of sinks that
+ * live here.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.js';
 import { VeloError } from '../../base/errors.js';
-import type { DigestSummary } from '../../connectors/row-digest.js';
 import type { Sink } from '../../connectors/sink.js';
-import { Histogram } from '../../metrics/histogram.js';
 import type { PartitionRegistry } from '../../metrics/partition-metrics.js';
 import type { JobMetricsForExport } from '../../metrics/prometheus.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
@@ -22,31 +19,26 @@ import type {
   JobResult,
   LifecycleState,
 } from '../job-processor.js';
-import { INTERVAL_MS } from '../latency-log.js';
 import type { DeadLetterWriter, OnError } from '../query-accounts.js';
 import { pinWorkers } from './affinity.js';
-import {
-  COMMAND_ABORT,
-  COMMAND_DRAIN,
-  COMMAND_PAUSE,
-  COMMAND_RUN,
-  COMMAND_STOP,
-  JobControl,
-} from './control.js';
+import { COMMAND_DRAIN, COMMAND_PAUSE, COMMAND_RUN, COMMAND_STOP, JobControl } from './control.js';
 import { CoordinatedQuery } from './coordinated-query.js';
 import { jobMemory } from './job-memory.js';
 import type { JobMemory } from './job-memory.js';
 import { JobObserver } from './job-observer.js';
+import { lastDoneNs, summaryOf } from './job-summary.js';
+import { JobWorkers } from './job-workers.js';
+import type { JobMessage } from './job-workers.js';
 import { errorOfText } from './messages.js';
-import type { FromWorker, QueryReport, SinkPlace, WorkerTask } from './messages.js';
+import type { SinkPlace, WorkerTask } from './messages.js';
 import type { PartitionedSettings } from './settings.js';
 import { SnapshotCollector } from './snapshots.js';
 import type { JobSnapshot } from './snapshots.js';
-import { borrowWorkers, forgetListeners, returnWorkers } from './worker-pool.js';
 
-/** How long results before a failure are waited for, and workers that were told to abort. */
+/** How long results before a failure are waited for. */
 const FAILURE_GRACE_MS = 2000;
-const ABORT_GRACE_MS = 2000;
+/** How long what a failed job had opened may take to close. */
+const RELEASE_GRACE_MS = 2000;
 const IDLE_MS = 50;
 /** How long main may keep its event loop waiting. */
 const SLICE_MS = 8;
@@ -82,13 +74,9 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private readonly control: JobControl;
   private memory: JobMemory | null = null;
   private queries: readonly CoordinatedQuery[] = [];
-  private workers: Worker[] = [];
+  private readonly crew: JobWorkers;
   private observer: JobObserver | null = null;
   private letters: (DeadLetterWriter & { close(): Promise<void> }) | null = null;
-  private readonly ready = new Set<number>();
-  private readonly ended = new Set<number>();
-  private readonly tids: (number | null)[] = [];
-  private readonly reports: (readonly QueryReport[])[] = [];
   private readonly snapshots = new SnapshotCollector();
   /** One barrier at a time: a worker's answer names the last one. */
   private lastSnapshot: Promise<void> = Promise.resolve();
@@ -105,6 +93,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
     const { workers } = options.settings;
     this.controlMemory = new SharedArrayBuffer(JobControl.bytesFor(workers));
     this.control = new JobControl(this.controlMemory, workers);
+    this.crew = new JobWorkers({
+      count: workers,
+      clock: options.clock,
+      control: this.control,
+      received: (message) => this.received(message),
+      died: (error) => this.failed(0, null, error),
+    });
   }
 
   async start(): Promise<JobResult> {
@@ -186,7 +181,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   /** Kernel thread numbers of the workers, where the system has them. */
   workerThreads(): readonly (number | null)[] {
-    return this.tids;
+    return this.crew.tids;
   }
 
   /** The partitions' metrics of each query with their one-second snapshots; none before start(). */
@@ -262,24 +257,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
       notice: options.notice,
       detail: options.detail,
     });
-    this.startWorkers();
+    this.crew.start((worker) => this.taskOf(worker));
     await this.untilReady();
-    if (options.settings.affinity) pinWorkers(this.tids, options.notice);
+    if (options.settings.affinity) pinWorkers(this.crew.tids, options.notice);
     if (this.state === 'created') this.state = 'running';
     this.startedNs = options.clock.monotonicNs();
     this.started = true;
     this.control.order(this.orderWhenReady);
-  }
-
-  private startWorkers(): void {
-    const { settings } = this.options;
-    this.workers = borrowWorkers(settings.workers);
-    this.workers.forEach((thread, worker) => {
-      thread.on('message', (message: FromWorker) => this.received(worker, message));
-      thread.on('error', (error) => this.died(worker, error, error.message));
-      thread.on('exit', (code) => this.died(worker, null, `it ended with exit code ${code}`));
-      thread.postMessage({ kind: 'job', task: this.taskOf(worker) });
-    });
   }
 
   private taskOf(worker: number): WorkerTask {
@@ -305,17 +289,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
     for (;;) {
       const ticket = cell.ticket();
       if (this.failure !== null) throw this.failure.error;
-      if (this.ready.size === this.options.settings.workers) return;
+      if (this.crew.allReady) return;
       await cell.sleepAsync(ticket, IDLE_MS);
     }
   }
 
-  private received(worker: number, message: FromWorker): void {
+  private received(message: JobMessage): void {
     switch (message.kind) {
-      case 'ready':
-        this.ready.add(worker);
-        this.tids[worker] = message.tid;
-        break;
       case 'notice':
         this.options.notice(message.line);
         break;
@@ -328,30 +308,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       case 'snapshot':
         this.snapshots.received(message);
         break;
-      case 'finished':
-        this.reports[worker] = message.reports;
-        this.ended.add(worker);
-        break;
-      case 'aborted':
-        this.ended.add(worker);
-        break;
     }
-    this.control.wakeMain();
-  }
-
-  private died(worker: number, error: Error | null, reason: string): void {
-    if (this.ended.has(worker)) return;
-    this.ended.add(worker);
-    this.failed(
-      0,
-      null,
-      new VeloError('WORKER_DIED', {
-        message: `worker ${worker} died: ${reason}`,
-        hint: 'run again; with -v the stack trace says where, and --arch v1 needs no workers',
-        cause: error ?? undefined,
-      }),
-    );
-    this.control.wakeMain();
   }
 
   /** The failure of the earliest turn counts; one of the job as a whole comes first. */
@@ -368,7 +325,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     let sliceEndNs = clock.monotonicNs() + SLICE_MS * 1e6;
     for (;;) {
       const ticket = cell.ticket();
-      const allEnded = this.ended.size === settings.workers;
+      const { allEnded } = this.crew;
       let progressed = false;
       for (const query of this.queries) {
         if (query.feed()) progressed = true;
@@ -397,74 +354,41 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private async complete(): Promise<void> {
     for (const query of this.queries) await query.close();
     await this.letters?.close();
-    this.endedNs = this.lastDoneNs();
-    returnWorkers(this.workers);
-    this.workers = [];
-  }
-
-  /** Sinks on main are done now; digests were when the last worker had its last row. */
-  private lastDoneNs(): number {
-    if (this.queries.some(({ sink }) => sink === 'main')) return this.options.clock.monotonicNs();
-    const done = this.reports.flat().map((report) => report.lastDoneNs);
-    const known = done.filter((ns) => !Number.isNaN(ns));
-    return known.length === 0 ? this.startedNs : Math.max(...known);
+    const onMain = this.queries.some(({ sink }) => sink === 'main');
+    // Sinks on main are done now; digests were when the last worker had its last row.
+    this.endedNs = onMain
+      ? this.options.clock.monotonicNs()
+      : (lastDoneNs(this.crew.reports) ?? this.startedNs);
+    this.crew.giveBack();
   }
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */
   private async abort(): Promise<void> {
-    const { clock, settings } = this.options;
-    this.control.order(COMMAND_ABORT);
-    const cell = this.control.wakeCell(settings.workers);
-    const untilNs = clock.monotonicNs() + ABORT_GRACE_MS * 1e6;
-    while (this.ended.size < this.workers.length && clock.monotonicNs() < untilNs) {
-      const ticket = cell.ticket();
-      if (this.ended.size < this.workers.length) await cell.sleepAsync(ticket, IDLE_MS);
-    }
-    for (const worker of this.workers) forgetListeners(worker);
+    await this.crew.leave();
     const released = Promise.allSettled([
-      ...this.workers.map((worker) => worker.terminate()),
+      this.crew.terminate(),
       ...this.queries.map((query) => query.abandon()),
       this.letters?.close(),
     ]);
     // A sink that takes no more may never close either: the error matters more.
-    await Promise.race([released, delay(ABORT_GRACE_MS, undefined, { ref: false })]);
-    this.workers = [];
+    await Promise.race([released, delay(RELEASE_GRACE_MS, undefined, { ref: false })]);
   }
 
   private result(cpu: NodeJS.CpuUsage): JobResult {
     this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
-    const reports = this.reports.flat();
-    const latencyUs = new Histogram();
-    for (const report of reports) latencyUs.merge(Histogram.decode(report));
-    const firstReads = reports.map(({ firstReadNs }) => firstReadNs).filter((ns) => !isNaN(ns));
-    if (firstReads.length > 0) this.startedNs = Math.min(...firstReads);
-    const limited = reports.some((report) => report.limited);
+    const { reports } = this.crew;
+    const { firstReadNs, limited, ...summary } = summaryOf(reports);
+    if (firstReadNs !== null) this.startedNs = firstReadNs;
     return {
       ...this.metrics(),
-      digests: this.digests(),
+      ...summary,
+      digests: this.queries.map((query, index) =>
+        query.digest(reports.map((ofWorker) => ofWorker[index]?.digest ?? null)),
+      ),
       end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
-      latencyKind: reports.some(({ openLoop }) => openLoop) ? 'open-loop' : 'service',
-      latencyUs,
-      intervals: { intervalMs: INTERVAL_MS, rows: this.intervalRows(reports) },
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       rssPeakBytes: this.rssPeakBytes,
     };
-  }
-
-  private intervalRows(reports: readonly QueryReport[]): number[] {
-    const rows: number[] = [];
-    for (const { intervalRows } of reports) {
-      intervalRows.forEach((count, interval) => {
-        rows[interval] = (rows[interval] ?? 0) + count;
-      });
-    }
-    return rows;
-  }
-
-  private digests(): (DigestSummary | null)[] {
-    return this.queries.map((query, index) =>
-      query.digest(this.reports.map((reports) => reports[index]?.digest ?? null)),
-    );
   }
 }
 

@@ -82,8 +82,6 @@ export interface ExchangeSenderParts {
 }
 
 export class ExchangeSender {
-  /** Time spent waiting for room, ns. */
-  waitedNs = 0;
   private readonly parts: ExchangeSenderParts;
   /** The block on its way, and the receivers whose ring it is in. */
   private pushing = -1;
@@ -164,13 +162,9 @@ export class ExchangeSender {
   private begin(bytes: number, turn: TurnFacts, kind: number): number {
     const { arena, nowNs } = this.parts;
     let at = arena.allocate(bytes);
-    if (at < 0) {
-      const beganNs = nowNs();
-      while (at < 0) {
-        this.parts.wait();
-        at = arena.allocate(bytes);
-      }
-      this.waitedNs += nowNs() - beganNs;
+    while (at < 0) {
+      this.parts.wait();
+      at = arena.allocate(bytes);
     }
     const head = at >> 3;
     const { f64 } = arena.memory;
@@ -187,10 +181,7 @@ export class ExchangeSender {
     arena.commit(at, used, rings.length);
     this.pushing = at;
     this.pushed = 0;
-    if (this.push()) return;
-    const beganNs = this.parts.nowNs();
     while (!this.push()) this.parts.wait();
-    this.waitedNs += this.parts.nowNs() - beganNs;
   }
 
   /** In any wait: goes on with the block that found a ring full. True when it is in all of them. */

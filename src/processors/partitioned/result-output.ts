@@ -9,11 +9,13 @@ import type { DigestSummary } from '../../connectors/row-digest.js';
 import { ByteBuffer } from '../../formats/byte-buffer.js';
 import { createRowEncoder } from '../../formats/encoder.js';
 import type { RowEncoder, RowEncoding } from '../../formats/encoder.js';
+import { WorkerCounter } from '../../metrics/partition-metrics.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { Schema } from '../../plan/schema.js';
 import { halves, selectedRows } from './stream.js';
 import type { StreamSender } from './stream.js';
 import { BatchWriter } from './wire.js';
+import type { QueryTime } from './worker-time.js';
 
 export interface ResultOutput {
   /** Rows of a part of a turn, from one stream (partition, or worker of a stateless query). */
@@ -24,6 +26,41 @@ export interface ResultOutput {
   /** Share of the way to main that is in use, 0 … 1. */
   utilisation(): number;
   digest(): DigestSummary | null;
+}
+
+/** Counts the time that rows take on their way out. */
+export class TimedOutput implements ResultOutput {
+  private readonly output: ResultOutput;
+  private readonly time: QueryTime;
+
+  constructor(output: ResultOutput, time: QueryTime) {
+    this.output = output;
+    this.time = time;
+  }
+
+  rows(seq: number, part: number, stream: number, batch: Batch): void {
+    const before = this.time.enter(WorkerCounter.outputUs);
+    this.output.rows(seq, part, stream, batch);
+    this.time.back(before);
+  }
+
+  turnDone(seq: number): void {
+    const before = this.time.enter(WorkerCounter.outputUs);
+    this.output.turnDone(seq);
+    this.time.back(before);
+  }
+
+  rowsOut(): number {
+    return this.output.rowsOut();
+  }
+
+  utilisation(): number {
+    return this.output.utilisation();
+  }
+
+  digest(): DigestSummary | null {
+    return this.output.digest();
+  }
 }
 
 export class DigestOutput implements ResultOutput {

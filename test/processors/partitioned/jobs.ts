@@ -92,7 +92,10 @@ export class TestJob {
 
   /** The threads of the running job. */
   threads(): readonly Worker[] {
-    return (this.job as unknown as { readonly workers: readonly Worker[] }).workers;
+    const { crew } = this.job as unknown as {
+      readonly crew: { readonly threads: readonly Worker[] };
+    };
+    return crew.threads;
   }
 
   /** Runs to its end, which must come in time. */
