@@ -276,7 +276,7 @@ class Planner {
       settings,
       emit,
       isOrderedOrLimited: query.orderBy.length > 0 || query.limit !== null,
-      changelog: options.changelog,
+      changelog: options.changelog || needsTombstones(sink, root),
       warn: this.warn,
     });
     this.logical.push({ id, root, emit, sink: sink?.name ?? null });
@@ -299,6 +299,20 @@ function hasGroups(node: LogicalNode): boolean {
   const { base } = calcChain(node);
   if (base.kind === 'sort' || base.kind === 'limit') return hasGroups(base.input);
   return base.kind === 'aggregate' || base.kind === 'window-aggregate';
+}
+
+/**
+ * A topic of latest rows must be told which rows are gone: by HAVING, by a ranking, or because what
+ * was grouped was taken back. A plain GROUP BY only ever adds and changes rows, and is spared the
+ * −U that would come before each +U.
+ */
+function needsTombstones(sink: TableDefinition | null, root: LogicalNode): boolean {
+  if (sink?.connector !== 'kafka' || sink.primaryKey.length === 0) return false;
+  const { base, stages } = calcChain(root);
+  if (base.kind === 'top-n') return true;
+  if (base.kind !== 'aggregate') return false;
+  const hasHaving = stages.some(({ filter }) => filter !== null);
+  return hasHaving || calcChain(base.input).base.kind !== 'scan';
 }
 
 /** A sink that takes the columns of a query as they are. */

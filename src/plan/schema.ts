@@ -37,6 +37,13 @@ export interface PhysicalColumn {
   readonly name: string;
   readonly type: SqlType;
 }
+/** A column that an INSERT fills; what is metadata goes beside the record's value. */
+export interface InsertedColumn extends PhysicalColumn {
+  readonly metadata: WritableMetadata | null;
+}
+/** Metadata of a record that a writer may set, under Flink's names. */
+export type WritableMetadata = 'timestamp' | 'headers';
+
 export interface TableDefinition {
   readonly name: string;
   /** 'file' | 'generator' | 'kafka' | 'stdout' | 'blackhole' */
@@ -44,6 +51,8 @@ export interface TableDefinition {
   /** WITH options but for 'connector', validated by the connector. */
   readonly options: Readonly<Record<string, string>>;
   readonly physical: readonly PhysicalColumn[];
+  /** What an INSERT fills, in declared order, where metadata are among it; absent: `physical`. */
+  readonly inserted?: readonly InsertedColumn[];
   /** All declared columns in declared order: `*` gives these. */
   readonly columns: readonly TableColumn[];
   readonly watermark: WatermarkDefinition | null;

@@ -24,8 +24,8 @@ export function fitSink(
   target: { readonly sink: TableDefinition; readonly insert: Insert | null },
 ): LogicalNode {
   const { sink, insert } = target;
-  const { physical } = sink;
-  if (physical.length === 0) return node;
+  const columns = sink.inserted ?? sink.physical;
+  if (columns.length === 0) return node;
   const wanted = insertedColumns(faults, sink, insert);
   const given = identity(node);
   if (given.length !== wanted.length) {
@@ -36,14 +36,14 @@ export function fitSink(
     });
   }
   const values = faults.all(wanted, (column, at) => fitted(faults, node, { sink, column, at }));
-  const expressions = physical.map((column) => {
+  const expressions = columns.map((column) => {
     const at = wanted.indexOf(column);
     return values[at] ?? literal(null, column.type, node.span);
   });
   const isPlain = expressions.every(
     (expression, at) => expression.kind === 'column' && expression.index === at,
   );
-  const schema = physical.map(({ name, type }) => ({ name, type }));
+  const schema = columns.map(({ name, type }) => ({ name, type }));
   const hasNames = schema.every(({ name }, at) => node.schema[at]?.name === name);
   if (isPlain && hasNames) return node;
   return { kind: 'project', input: node, expressions, schema, span: node.span };
@@ -55,16 +55,17 @@ function insertedColumns(
   insert: Insert | null,
 ): readonly PhysicalColumn[] {
   const names = insert?.columns ?? null;
-  if (names === null) return sink.physical;
+  const columns = sink.inserted ?? sink.physical;
+  if (names === null) return columns;
   return faults.all(names, (name) => {
-    const column = sink.physical.find((known) => nameMatches(name, known.name));
+    const column = columns.find((known) => nameMatches(name, known.name));
     if (column !== undefined) return column;
     return faults.fail('COLUMN_NOT_FOUND', {
       message: `column "${name.name}" does not exist in table "${sink.name}"`,
       span: name.span,
       hint: didYouMean(
         name.name,
-        sink.physical.map((known) => known.name),
+        columns.map((known) => known.name),
       ),
     });
   });

@@ -15,11 +15,13 @@ import { didYouMean } from './faults.js';
 import type { FaultCollector } from './faults.js';
 import { SYSTEM_COLUMNS } from './schema.js';
 import type {
+  InsertedColumn,
   PhysicalColumn,
   SystemColumn,
   TableColumn,
   TableDefinition,
   WatermarkDefinition,
+  WritableMetadata,
 } from './schema.js';
 import { nameMatches } from './scope.js';
 import type { ScopeColumn } from './scope.js';
@@ -42,6 +44,9 @@ const METADATA: ReadonlyMap<string, SystemColumn> = new Map<string, SystemColumn
   ['headers', '_headers'],
 ]);
 
+/** The metadata that Kafka's records take from a writer; the others are read only. */
+const WRITABLE: readonly WritableMetadata[] = ['timestamp', 'headers'];
+
 export function canRead(table: TableDefinition): boolean {
   return !SINKS_ONLY.has(table.connector);
 }
@@ -62,11 +67,31 @@ export function defineTable(faults: FaultCollector, statement: CreateTable): Tab
     options: connectorOptions,
     ...(idleTimeout === undefined ? {} : { idleTimeoutMs: idleTimeoutOf(faults, statement) }),
     physical,
+    ...insertedColumns(columns, bound, connector),
     columns: bound,
     watermark,
     primaryKey: primaryKey(faults, statement.primaryKey ?? [], bound),
     bounded: isBoundedSource(connector, options.rest),
   };
+}
+
+/** As in Flink: metadata that a record can be given are written unless they are VIRTUAL. */
+function insertedColumns(
+  columns: readonly ColumnDefinition[],
+  bound: readonly TableColumn[],
+  connector: string,
+): { readonly inserted?: readonly InsertedColumn[] } {
+  const inserted = columns.flatMap((column, at): readonly InsertedColumn[] => {
+    const found = bound[at];
+    if (found === undefined || column.computed !== null) return [];
+    const { name, type } = found;
+    if (column.metadata === null) return [{ name, type, metadata: null }];
+    const { virtual, key } = column.metadata;
+    const metadata = WRITABLE.find((writable) => writable === (key ?? name));
+    return virtual || metadata === undefined ? [] : [{ name, type, metadata }];
+  });
+  const any = connector === 'kafka' && inserted.some(({ metadata }) => metadata !== null);
+  return any ? { inserted } : {};
 }
 
 /** 'source.idle-timeout' of a table: the planner's, not the connector's. */

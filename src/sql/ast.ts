@@ -64,12 +64,18 @@ export interface SelectStatement extends Node {
   readonly annotations: readonly Annotation[];
 }
 
+/** METADATA [FROM 'key'] [VIRTUAL]: what is virtual is read, but not written. */
+export interface Metadata {
+  readonly key: string | null;
+  readonly virtual: boolean;
+}
+
 /** `name type`, `name [type] AS expression`, `name type METADATA [FROM 'key']`. */
 export interface ColumnDefinition extends Node {
   readonly name: Identifier;
   readonly type: TypeName | null;
   readonly computed: Expression | null;
-  readonly metadata: { readonly key: string | null } | null;
+  readonly metadata: Metadata | null;
   readonly notNull: boolean;
 }
 export interface Watermark extends Node {

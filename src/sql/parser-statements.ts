@@ -21,7 +21,7 @@ type TableElement =
 /** What follows a column's name and type, in any order. */
 interface ColumnTraits {
   readonly computed?: Ast.Expression;
-  readonly metadata?: { readonly key: string | null };
+  readonly metadata?: Ast.Metadata;
   readonly notNull?: boolean;
   readonly isKey?: boolean;
 }
@@ -331,8 +331,8 @@ export class StatementParser extends QueryParser {
         this.CONSUME(Keyword.FROM);
         return this.consumeString().value;
       });
-      this.OPTION2(() => this.CONSUME(Keyword.VIRTUAL));
-      return { metadata: { key: key ?? null } };
+      const virtual = this.OPTION2(() => this.CONSUME(Keyword.VIRTUAL)) !== undefined;
+      return { metadata: { key: key ?? null, virtual } };
     },
     () => ({}),
   );

@@ -116,8 +116,9 @@ function columnDefinition(column: Ast.ColumnDefinition): string {
   if (column.type !== null) parts.push(printTypeName(column.type));
   if (column.notNull) parts.push('NOT NULL');
   if (column.metadata !== null) {
-    const { key } = column.metadata;
+    const { key, virtual } = column.metadata;
     parts.push(key === null ? 'METADATA' : `METADATA FROM ${printString(key)}`);
+    if (virtual) parts.push('VIRTUAL');
   }
   if (column.computed !== null) parts.push(`AS ${printExpression(column.computed)}`);
   return parts.join(' ');

@@ -138,6 +138,40 @@ describe('views and sinks', () => {
     expect(partial.projections.map((output) => expressionText(output))).toEqual(['id', 'NULL']);
   });
 
+  it('INSERT fills the METADATA that a Kafka record can be given, unless they are VIRTUAL', () => {
+    const declare = (columns: string): string =>
+      `CREATE TABLE k (${columns}) WITH ('connector' = 'kafka', 'topic' = 'k');`;
+    const query = queryOf(
+      `${declare("at TIMESTAMP(3) METADATA FROM 'timestamp', a BIGINT, `offset` BIGINT METADATA")}
+       INSERT INTO k SELECT ts, id FROM t`,
+    );
+    expect(query.sink.schema.map(({ name }) => name)).toEqual(['at', 'a']);
+    expect(query.sink.table!.inserted!.map(({ metadata }) => metadata)).toEqual([
+      'timestamp',
+      null,
+    ]);
+    const virtual = "a BIGINT, at TIMESTAMP(3) METADATA FROM 'timestamp' VIRTUAL";
+    const plain = queryOf(`${declare(virtual)} INSERT INTO k SELECT id FROM t`);
+    expect(plain.sink.schema.map(({ name }) => name)).toEqual(['a']);
+    expect(plain.sink.table!.inserted).toBeUndefined();
+  });
+
+  it('a Kafka table with a PRIMARY KEY learns which rows are gone', () => {
+    const emission = (key: string, query: string): string =>
+      nodeOf(
+        queryOf(
+          `CREATE TABLE k (a STRING, n BIGINT${key}) WITH ('connector' = 'kafka', 'topic' = 'k');
+           INSERT INTO k ${query}`,
+        ),
+        'aggregate',
+      ).emission;
+    const key = ', PRIMARY KEY (a) NOT ENFORCED';
+    const grouped = 'SELECT name, COUNT(*) FROM t GROUP BY name';
+    expect(emission(key, `${grouped} HAVING COUNT(*) < 3`)).toBe('retract');
+    expect(emission('', `${grouped} HAVING COUNT(*) < 3`)).toBe('changes');
+    expect(emission(key, grouped)).toBe('changes');
+  });
+
   it('SELECT … INTO names a declared sink or declares one', () => {
     expect(queryOf('SELECT id, amount FROM t INTO sink').sink.table!.name).toBe('sink');
     const declared = queryOf("SELECT id FROM t INTO fresh WITH ('connector' = 'blackhole')").sink

@@ -458,7 +458,10 @@ export class TreeSource {
       name,
       type: this.typeName(2),
       computed: this.maybe(() => this.expression(depth)),
-      metadata: this.maybe(() => ({ key: this.maybe(() => this.text()) })),
+      metadata: this.maybe(() => ({
+        key: this.maybe(() => this.text()),
+        virtual: this.chance(),
+      })),
       notNull: this.chance(),
       span,
     };
