@@ -69,7 +69,15 @@ export const ERROR_CODES = {
   TOPIC_NOT_FOUND: external('A topic that the broker does not have.'),
   OFFSET_OUT_OF_RANGE: external('An offset that the Kafka topic does not hold.'),
   KAFKA: passing('The Kafka client reports an error.'),
+  KAFKA_AUTHENTICATION: external('A Kafka broker refuses the user.'),
+  KAFKA_AUTHORIZATION: external('The Kafka user may not do what the job needs.'),
+  KAFKA_TLS: external('A secure connection to a Kafka broker cannot be set up.'),
+  KAFKA_RECORD_CORRUPT: external('A Kafka record batch whose bytes do not add up.'),
+  KAFKA_RECORD_FORMAT: external('Kafka records in a format that velo does not read.'),
+  KAFKA_CODEC: external('A Kafka record batch that cannot be unpacked.'),
   SCHEMA_INFERENCE: external('The schema of a quoted source cannot be inferred.'),
+  SCHEMA_REGISTRY: passing('The schema registry does not answer.'),
+  SCHEMA_REGISTRY_REFUSED: external('The schema registry refuses a request or gives no schema.'),
 
   // state and process
   STATE_INVALID: internal('A snapshot does not fit the operator that should restore it.'),

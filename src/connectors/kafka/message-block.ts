@@ -1,13 +1,15 @@
 /**
- * A block of records of one partition: values and keys packed into one byte buffer, offsets and
- * times in typed arrays. Owns the copy out of node-rdkafka's messages, whose buffers are external
- * memory and should die young; decoding is block-decoder.ts. Blocks are reused. @hot
+ * A block of records of one partition: values and keys in one byte buffer, offsets and times in
+ * typed arrays. Owns the copy out of node-rdkafka's messages, whose buffers are external memory and
+ * should die young; columnar fetch does not copy, its blocks refer to fetched bytes (refer(), filled
+ * by record-set.ts). Decoding is block-decoder.ts. Blocks are reused. @hot
  *
  *   bytes  | value 0 | key 0 | value 1 | key 1 | … | 1 spare byte
  *            ^starts[0]
  *                    ^ends[0] = keyStarts[0]
  *
  * The spare byte is there because a decoder may overwrite the byte behind a record for a moment.
+ * Foreign bytes have one behind each value too: the number of its headers.
  */
 import { isUtf8 } from 'node:buffer';
 import type { SqlMap, SqlValue } from '../../columnar/types.js';
@@ -38,7 +40,8 @@ export class MessageBlock {
   rowCount = 0;
   /** When the first record was read, ms since the epoch. */
   ingestTimeMs = 0;
-  bytes = new Uint8Array(BYTES_INITIAL);
+  /** The block's own buffer, or one that it refers to. */
+  bytes: Uint8Array = new Uint8Array(BYTES_INITIAL);
   byteLength = 0;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
@@ -53,6 +56,7 @@ export class MessageBlock {
   schemas: readonly WriterSchema[] = NO_SCHEMAS;
   /** Size of the last record that was too large. */
   tooLargeBytes = 0;
+  private own = this.bytes;
   private readonly rowsMax: number;
   private readonly parts: MessageParts;
 
@@ -70,13 +74,27 @@ export class MessageBlock {
     this.headers = [];
   }
 
+  get full(): boolean {
+    return this.rowCount === this.rowsMax;
+  }
+
   clear(): void {
     this.rowCount = 0;
     this.byteLength = 0;
     this.headers.length = 0;
     this.schemas = NO_SCHEMAS;
     // A record of its own size must not keep its memory for the rest of the job.
-    if (this.bytes.length > 2 * BLOCK_BYTES_MAX) this.bytes = new Uint8Array(BYTES_INITIAL);
+    if (this.own.length > 2 * BLOCK_BYTES_MAX) this.own = new Uint8Array(BYTES_INITIAL);
+    this.bytes = this.own;
+  }
+
+  /**
+   * The rows lie in `bytes`, none of them beyond `byteLength`: not copied, not kept beyond clear().
+   * Whoever calls this has filled the rows' arrays.
+   */
+  refer(bytes: Uint8Array, byteLength: number): void {
+    this.bytes = bytes;
+    this.byteLength = byteLength;
   }
 
   /** Whether the block has room for a record of this size; an empty one always has. */
@@ -87,7 +105,8 @@ export class MessageBlock {
 
   /** Makes room for so many bytes and the spare one; what is there may be lost. */
   reserve(byteLength: number): void {
-    if (byteLength + 1 > this.bytes.length) this.bytes = new Uint8Array(byteLength + 1);
+    if (byteLength + 1 > this.own.length) this.own = new Uint8Array(byteLength + 1);
+    this.bytes = this.own;
   }
 
   /** Copies a message that takes() agreed to. */
@@ -138,16 +157,30 @@ export class MessageBlock {
   private grow(least: number): void {
     const grown = new Uint8Array(Math.max(least, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.byteLength));
+    this.own = grown;
     this.bytes = grown;
   }
 }
 
+/** Whether the bytes are UTF-8. */
+export function isText(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    if (bytes[at]! > 127) return isUtf8(bytes.subarray(at, to));
+  }
+  return true;
+}
+
 /** Bytes that are not UTF-8 become text with replacement characters. */
-function repairedText(bytes: Uint8Array): Uint8Array {
+export function repairedText(bytes: Uint8Array): Uint8Array {
   return textEncoder.encode(textDecoder.decode(bytes));
 }
 
-/** Of a repeated header the last value counts, at the place of the first. */
+/** Headers of a record, whose `values` hold the last value of each at the place of the first. */
+export function headersOf(values: ReadonlyMap<string, SqlValue>): SqlMap {
+  if (values.size === 0) return NO_HEADERS;
+  return { keys: [...values.keys()], values: [...values.values()] };
+}
+
 function headerMap(headers: readonly RdHeader[] | undefined): SqlMap {
   if (headers === undefined || headers.length === 0) return NO_HEADERS;
   const values = new Map<string, SqlValue>();
@@ -156,5 +189,5 @@ function headerMap(headers: readonly RdHeader[] | undefined): SqlMap {
       values.set(name, typeof value === 'string' ? value : textDecoder.decode(value));
     }
   }
-  return { keys: [...values.keys()], values: [...values.values()] };
+  return headersOf(values);
 }
