@@ -1,0 +1,237 @@
+/**
+ * The connections of one client to the brokers of a cluster, and single requests over them. Owns
+ * which broker has which address, one connection per broker for questions (metadata, offsets), the
+ * connections it opens for others, and the bounds in time. What is asked and what the answers mean
+ * are cluster.ts, partition-offsets.ts and group-offsets.ts.
+ */
+import { Reader } from '@platformatic/kafka';
+import type { Writer } from '@platformatic/kafka';
+import type { Clock } from '../../base/clock.js';
+import { ConnectorError } from '../../base/errors.js';
+import { connectBroker } from './broker-connection.js';
+import type { BrokerAddress, ClientSettings } from './client-settings.js';
+import { brokerUnreachable } from './cluster-errors.js';
+import { connectionFailure } from './connection-failure.js';
+import type { ConnectionFailure } from './connection-failure.js';
+import { FramePool } from './frame-pool.js';
+import type { KafkaEndpoint } from './options.js';
+import type { WireConnection } from './wire-connection.js';
+
+/** One version of one of Kafka's requests, as @platformatic/kafka describes it. */
+export interface WireApi<Question extends unknown[], Answer> {
+  readonly createRequest: (...question: Question) => Writer;
+  readonly parseResponse: (
+    correlationId: number,
+    apiKey: number,
+    version: number,
+    reader: Reader,
+  ) => Answer;
+  readonly api: { readonly key: number; readonly version: number };
+}
+
+/** How long a question may take once connected. */
+export const QUERY_TIMEOUT_MS = 10_000;
+/** Buffers of responses that are kept for the next ones. */
+const IDLE_FRAME_BYTES_MAX = 32 << 20;
+/** With several addresses, one that is mute may not take the time of the others. */
+const SHARE_MS_MIN = 1_000;
+
+/** One broker could not be talked to. */
+export class LinkFailure extends Error {
+  override readonly name = 'LinkFailure';
+  readonly failure: ConnectionFailure;
+  /** The broker took a request, and closed the connection instead of answering. */
+  readonly hungUp: boolean;
+
+  constructor(failure: ConnectionFailure, hungUp = false) {
+    super(failure.reason, { cause: failure.error });
+    this.failure = failure;
+    this.hungUp = hungUp;
+  }
+}
+
+export class ClusterLink {
+  readonly endpoint: KafkaEndpoint;
+  readonly settings: ClientSettings;
+  readonly clock: Clock;
+  private readonly pool = new FramePool(IDLE_FRAME_BYTES_MAX);
+  private brokers: ReadonlyMap<number, BrokerAddress> = new Map();
+  /** For questions, by `host:port`. */
+  private readonly asked = new Map<string, WireConnection>();
+  private readonly opened = new Set<WireConnection>();
+  private closed = false;
+
+  constructor(endpoint: KafkaEndpoint, settings: ClientSettings, clock: Clock) {
+    this.endpoint = endpoint;
+    this.settings = settings;
+    this.clock = clock;
+  }
+
+  /** The brokers that the cluster has now. */
+  know(brokers: ReadonlyMap<number, BrokerAddress>): void {
+    if (brokers.size > 0) this.brokers = brokers;
+  }
+
+  addressOf(nodeId: number): BrokerAddress {
+    const address = this.brokers.get(nodeId);
+    if (address !== undefined) return address;
+    throw new ConnectorError('BROKER_UNREACHABLE', {
+      message: `the Kafka broker ${nodeId} of ${this.endpoint.label} is not known`,
+      detail: `the cluster at ${this.endpoint.brokers} has the brokers ${[
+        ...this.brokers.keys(),
+      ].join(', ')}`,
+    });
+  }
+
+  /** Where the cluster may answer: its brokers, then the bootstrap servers. */
+  addresses(): readonly BrokerAddress[] {
+    const all = [...this.brokers.values(), ...this.settings.bootstrap];
+    const first = new Map(all.map((address) => [keyOf(address), address]));
+    return [...first.values()];
+  }
+
+  /** A new connection; the caller closes it. Rejects with a LinkFailure. */
+  async open(address: BrokerAddress, timeoutMs: number): Promise<WireConnection> {
+    const { endpoint, settings } = this;
+    let connection: WireConnection;
+    try {
+      connection = await connectBroker(address, settings, timeoutMs, this.pool);
+    } catch (error) {
+      throw new LinkFailure(connectionFailure({ endpoint, settings, address }, error));
+    }
+    if (this.closed) {
+      connection.close();
+      throw new LinkFailure(connectionFailure({ endpoint, settings, address }, CLOSED));
+    }
+    this.opened.add(connection);
+    void connection.closed.then(() => this.opened.delete(connection));
+    return connection;
+  }
+
+  /** The connection for questions to this broker. Rejects with a LinkFailure. */
+  async to(address: BrokerAddress, timeoutMs: number): Promise<WireConnection> {
+    const key = keyOf(address);
+    const open = this.asked.get(key);
+    if (open !== undefined && !open.expiring) return open;
+    open?.close();
+    const connection = await this.open(address, timeoutMs);
+    this.asked.set(key, connection);
+    void connection.closed.then(() => {
+      if (this.asked.get(key) === connection) this.asked.delete(key);
+    });
+    return connection;
+  }
+
+  /**
+   * Asks brokers one after the other until one answers, those with a connection first. Rejects with
+   * the LinkFailures of all of them.
+   */
+  async anywhere<T>(
+    ask: (connection: WireConnection, timeoutMs: number) => Promise<T>,
+    timeoutMs: number,
+    failed: (failure: ConnectionFailure) => void = () => undefined,
+  ): Promise<T> {
+    const deadlineNs = this.clock.monotonicNs() + timeoutMs * 1e6;
+    const addresses = [...this.addresses()].sort(
+      (a, b) => Number(this.asked.has(keyOf(b))) - Number(this.asked.has(keyOf(a))),
+    );
+    const failures: ConnectionFailure[] = [];
+    for (const [at, address] of addresses.entries()) {
+      const leftMs = (deadlineNs - this.clock.monotonicNs()) / 1e6;
+      const shareMs = Math.max(SHARE_MS_MIN, leftMs / (addresses.length - at));
+      try {
+        return await ask(await this.to(address, shareMs), shareMs);
+      } catch (error) {
+        if (!(error instanceof LinkFailure)) throw error;
+        failures.push(error.failure);
+        failed(error.failure);
+      }
+    }
+    throw new LinkFailures(failures);
+  }
+
+  /**
+   * One request and its answer, with the error codes in it. A connection that is lost, or silent
+   * for `timeoutMs`, rejects with a LinkFailure, and is closed.
+   */
+  async ask<Question extends unknown[], Answer>(
+    connection: WireConnection,
+    timeoutMs: number,
+    { createRequest, parseResponse, api }: WireApi<Question, Answer>,
+    ...question: Question
+  ): Promise<Answer> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      connection.close();
+    }, timeoutMs);
+    try {
+      const body = createRequest(...question).buffer;
+      const frame = await connection.request(api.key, api.version, body, true);
+      const { bytes, from, to } = frame;
+      try {
+        const reader = Reader.from(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from));
+        return parseResponse(0, api.key, api.version, reader);
+      } catch (error) {
+        return answerIn<Answer>(error);
+      } finally {
+        frame.release();
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectorError)) throw error;
+      const { endpoint, settings } = this;
+      const { address } = connection;
+      const cause = late ? new Error('no answer in time', { cause: error }) : error;
+      throw new LinkFailure(connectionFailure({ endpoint, settings, address }, cause), !late);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const connection of [...this.opened]) connection.close();
+  }
+}
+
+/** No broker answered. */
+export class LinkFailures extends Error {
+  override readonly name = 'LinkFailures';
+  readonly failures: readonly ConnectionFailure[];
+
+  constructor(failures: readonly ConnectionFailure[]) {
+    super(failures.map(({ reason }) => reason).join('; '));
+    this.failures = failures;
+  }
+}
+
+/**
+ * The ConnectorError of a failed question, after opening. A connection worked before: what only
+ * looks like a wrong setting is a broker's trouble, and passes.
+ */
+export function unreachable(endpoint: KafkaEndpoint, error: unknown): unknown {
+  const failures =
+    error instanceof LinkFailures
+      ? error.failures
+      : error instanceof LinkFailure
+        ? [error.failure]
+        : null;
+  if (failures === null) return error;
+  const final = failures.find(({ kind }) => kind === 'final');
+  if (final !== undefined) return final.error;
+  const reasons = failures.map(({ reason }) => reason).join('; ');
+  return brokerUnreachable(endpoint, reasons, failures[0]?.error);
+}
+
+const CLOSED = new Error('it was closed');
+
+/** @platformatic/kafka throws an answer that has error codes; here they are looked at one by one. */
+function answerIn<Answer>(error: unknown): Answer {
+  const { response } = error as { readonly response?: Answer };
+  if (response === undefined) throw error;
+  return response;
+}
+
+function keyOf({ host, port }: BrokerAddress): string {
+  return `${host}:${port}`;
+}

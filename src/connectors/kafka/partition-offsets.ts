@@ -1,0 +1,175 @@
+/**
+ * Which offsets the partitions of a topic hold: earliest, latest, or the first at or after a time.
+ * Owns ListOffsets, each question asked of the partition's leader, and again, after a look at the
+ * metadata, when leaders move or a broker is away; for QUERY_TIMEOUT_MS in all.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { listOffsetsV6 } from '@platformatic/kafka';
+import type { ConnectorError } from '../../base/errors.js';
+import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
+import type { IsolationLevel } from './client-settings.js';
+import type { TopicState } from './cluster.js';
+import { brokerUnreachable, kafkaError, notAuthorized } from './cluster-errors.js';
+import { LinkFailure, QUERY_TIMEOUT_MS, unreachable } from './cluster-link.js';
+import type { ClusterLink } from './cluster-link.js';
+
+export interface OffsetQuestion {
+  readonly partition: number;
+  /** A number is a time in milliseconds since the epoch. */
+  readonly at: 'earliest' | 'latest' | number;
+}
+
+/** Where the leaders are. */
+export interface TopicLeaders {
+  topic(): TopicState;
+  refresh(): Promise<TopicState>;
+}
+
+const RETRY_PAUSE_MS = 100;
+const NO_REPLICA = -1;
+const LATEST = -1n;
+const EARLIEST = -2n;
+
+const PASSING: ReadonlySet<number> = new Set([
+  BROKER_ERROR.UNKNOWN_TOPIC_OR_PARTITION,
+  BROKER_ERROR.LEADER_NOT_AVAILABLE,
+  BROKER_ERROR.NOT_LEADER,
+  BROKER_ERROR.REQUEST_TIMED_OUT,
+  BROKER_ERROR.REPLICA_NOT_AVAILABLE,
+  BROKER_ERROR.KAFKA_STORAGE,
+  BROKER_ERROR.FENCED_LEADER_EPOCH,
+  BROKER_ERROR.UNKNOWN_LEADER_EPOCH,
+  BROKER_ERROR.OFFSET_NOT_AVAILABLE,
+]);
+
+/** A question with the leader that it goes to. */
+interface Addressed extends OffsetQuestion {
+  readonly leader: number;
+  readonly leaderEpoch: number;
+}
+
+/** What one round of questions brought. */
+interface Round {
+  readonly found: Map<number, number>;
+  readonly answered: Set<number>;
+  /** Why some are not answered. */
+  complaint: string | null;
+}
+
+export class PartitionOffsets {
+  private readonly link: ClusterLink;
+  private readonly leaders: TopicLeaders;
+
+  constructor(link: ClusterLink, leaders: TopicLeaders) {
+    this.link = link;
+    this.leaders = leaders;
+  }
+
+  /** One question per partition. Throws BROKER_UNREACHABLE, KAFKA_AUTHORIZATION or KAFKA. */
+  async list(
+    questions: readonly OffsetQuestion[],
+    isolation: IsolationLevel,
+  ): Promise<Map<number, number>> {
+    const { clock, endpoint } = this.link;
+    const deadlineNs = clock.monotonicNs() + QUERY_TIMEOUT_MS * 1e6;
+    const round: Round = { found: new Map(), answered: new Set(), complaint: null };
+    let open = questions;
+    for (;;) {
+      await this.ask(open, isolation, round);
+      open = questions.filter(({ partition }) => !round.answered.has(partition));
+      if (open.length === 0) return round.found;
+      if (clock.monotonicNs() + RETRY_PAUSE_MS * 1e6 >= deadlineNs) {
+        throw brokerUnreachable(endpoint, round.complaint ?? undefined, undefined);
+      }
+      await delay(RETRY_PAUSE_MS);
+      await this.refresh();
+    }
+  }
+
+  private async ask(
+    questions: readonly OffsetQuestion[],
+    isolation: IsolationLevel,
+    round: Round,
+  ): Promise<void> {
+    const states = new Map(
+      this.leaders.topic().partitions.map((state) => [state.partition, state]),
+    );
+    const byLeader = new Map<number, Addressed[]>();
+    for (const question of questions) {
+      const { leader, leaderEpoch } = states.get(question.partition) ?? NO_LEADER;
+      if (leader < 0) {
+        round.complaint = `partition ${question.partition} has no leader`;
+        continue;
+      }
+      const group = byLeader.get(leader) ?? [];
+      group.push({ ...question, leader, leaderEpoch });
+      byLeader.set(leader, group);
+    }
+    await Promise.all(
+      [...byLeader.values()].map((group) => this.askLeader(group, isolation, round)),
+    );
+  }
+
+  private async askLeader(
+    questions: readonly Addressed[],
+    isolation: IsolationLevel,
+    round: Round,
+  ): Promise<void> {
+    const { link } = this;
+    const { topic } = link.endpoint;
+    const partitions = questions.map(({ partition, leaderEpoch, at }) => ({
+      partitionIndex: partition,
+      currentLeaderEpoch: leaderEpoch,
+      timestamp: timestampOf(at),
+    }));
+    const level = isolation === 'read_committed' ? 1 : 0;
+    const timeoutMs = Math.min(link.endpoint.connectTimeoutMs, QUERY_TIMEOUT_MS);
+    try {
+      const connection = await link.to(link.addressOf(questions[0]?.leader ?? -1), timeoutMs);
+      const named = [{ name: topic, partitions }];
+      const answer = await link.ask(connection, timeoutMs, listOffsetsV6, NO_REPLICA, level, named);
+      for (const answered of answer.topics.flatMap((one) => one.partitions)) {
+        const { partitionIndex, errorCode, offset } = answered;
+        if (errorCode !== BROKER_ERROR.NONE) {
+          round.complaint = this.refusal(partitionIndex, errorCode);
+          continue;
+        }
+        round.answered.add(partitionIndex);
+        if (offset >= 0n) round.found.set(partitionIndex, Number(offset));
+      }
+    } catch (error) {
+      if (!(error instanceof LinkFailure)) throw error;
+      if (error.failure.kind === 'final') throw error.failure.error;
+      round.complaint = error.failure.reason;
+    }
+  }
+
+  /** What passes, as text; what does not is thrown. */
+  private refusal(partition: number, code: number): string {
+    const text = `partition ${partition}: ${brokerErrorText(code)}`;
+    if (PASSING.has(code)) return text;
+    const { endpoint, settings } = this.link;
+    if (code === BROKER_ERROR.TOPIC_AUTHORIZATION_FAILED) {
+      const who = settings.sasl?.who ?? null;
+      throw notAuthorized(endpoint, who, `topic "${endpoint.topic}"`, 'DESCRIBE and READ');
+    }
+    throw kafkaError(endpoint, 'asking for offsets of', new Error(text));
+  }
+
+  /** Whoever is away may be back for the next round. */
+  private async refresh(): Promise<void> {
+    try {
+      await this.leaders.refresh();
+    } catch (error) {
+      const known = unreachable(this.link.endpoint, error) as ConnectorError;
+      if (known.key !== 'BROKER_UNREACHABLE') throw known;
+    }
+  }
+}
+
+const NO_LEADER = { leader: -1, leaderEpoch: -1 };
+
+function timestampOf(at: OffsetQuestion['at']): bigint {
+  if (at === 'latest') return LATEST;
+  return at === 'earliest' ? EARLIEST : BigInt(at);
+}
