@@ -19,6 +19,7 @@ import {
 import type { QuotedSchema, SinkEnvironment } from './connectors/registry.js';
 import type { Sink } from './connectors/sink.js';
 import type { Source } from './connectors/source.js';
+import { groupPolicy } from './plan/group-policy.js';
 import type { JobPlan, PipelineNode, QueryPlan, ScanNode } from './plan/pipeline-plan.js';
 import { pipelineInputs } from './plan/pipeline-plan.js';
 import { planScript, quotedSources } from './plan/planner.js';
@@ -206,6 +207,7 @@ async function openQueries(
       const accounts = new QueryAccounts(options.onError, letters);
       const sources = await openSources(plan, accounts, options, clock);
       const sink = await openQuerySink(plan, options);
+      for (const source of sources.values()) source.settleWith?.(() => sink.flush());
       runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast }));
     }
     return runs;
@@ -237,6 +239,7 @@ async function openSources(
       errors: accounts,
       clock,
       notice: options.notice,
+      group: groupPolicy(plan),
       ...(options.rate == null ? {} : { rate: options.rate }),
     });
     sources.set(scan.id, source);

@@ -30,6 +30,12 @@ export interface SourceRequest {
    * that they agree. Absent: resolved at opening.
    */
   readonly ranges?: readonly PartitionRange[];
+  /**
+   * Kafka, with a group id and no start of the table's own: whether members of the group may share
+   * the topic ('shared'), or this query needs all of it because state, or rows that are not yet
+   * published, would be lost with a partition ('whole'). Absent: the group only keeps offsets.
+   */
+  readonly group?: 'shared' | 'whole';
 }
 
 /** What is read of a partition of a topic. */
@@ -48,6 +54,8 @@ export interface Source {
   readonly rowsTotal: number | null;
   /** Called now and then with positions that are safe to commit (consumer groups). */
   commit(): Promise<void>;
+  /** Kafka, in a group: how whatever was handed out gets finished, before a partition goes. */
+  settleWith?(settle: () => Promise<void>): void;
   close(): Promise<void>;
 }
 

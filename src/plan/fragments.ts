@@ -90,6 +90,12 @@ function attempted(query: QueryPlan, strategy: PartitioningStrategy): Attempt {
   }
 }
 
+/** Whether the query remembers anything from one row to the next. */
+export function keepsState(query: QueryPlan): boolean {
+  const stateless = roundRobin(query);
+  return !stateless.fits || stateless.cuts.edges.length > 0;
+}
+
 /** What the query decides: sticky where its table says that splits keep keys together, or hash. */
 function chosen(query: QueryPlan): Attempt {
   const stateless = roundRobin(query);

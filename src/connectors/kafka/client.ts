@@ -15,8 +15,10 @@ import type {
   RdConsumer,
   RdError,
   RdLogLine,
+  RdMember,
   RdMetadata,
   RdProducer,
+  RdRebalance,
 } from './rdkafka.js';
 
 /** How many names of other topics an error shows at most. */
@@ -94,6 +96,33 @@ export async function openConsumer(
   };
   // Offsets that the broker does not hold are an error: skipping records would lose them unseen.
   const topicConfig: RdConfig = { ...ofTopics(endpoint, true), 'auto.offset.reset': 'error' };
+  const consumer = construct(endpoint, () => new KafkaConsumer(config, topicConfig));
+  return connect(endpoint, consumer);
+}
+
+/**
+ * A connected consumer that has yet to subscribe; `rebalance` follows its group. It reads nothing:
+ * hardly anything is fetched before its partitions are paused.
+ */
+export async function openMember(
+  endpoint: KafkaEndpoint & { readonly groupId: string },
+  rebalance: RdRebalance,
+): Promise<RdMember> {
+  const { KafkaConsumer } = loadRdkafka();
+  const config: RdConfig = {
+    ...CLIENT_DEFAULTS,
+    ...CONSUMER_DEFAULTS,
+    'queued.min.messages': 1,
+    ...ofTopics(endpoint, false),
+    'bootstrap.servers': endpoint.brokers,
+    'group.id': endpoint.groupId,
+    'enable.auto.commit': false,
+    'enable.auto.offset.store': false,
+    'allow.auto.create.topics': false,
+    offset_commit_cb: true,
+    rebalance_cb: rebalance,
+  };
+  const topicConfig: RdConfig = { ...ofTopics(endpoint, true), 'auto.offset.reset': 'latest' };
   const consumer = construct(endpoint, () => new KafkaConsumer(config, topicConfig));
   return connect(endpoint, consumer);
 }

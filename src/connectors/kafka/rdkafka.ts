@@ -18,6 +18,8 @@ export const RD_ERROR = {
   AUTO_OFFSET_RESET: -140,
   LOG_TRUNCATION: -139,
   FATAL: -150,
+  ASSIGN_PARTITIONS: -175,
+  REVOKE_PARTITIONS: -174,
   UNKNOWN_TOPIC: -188,
   UNKNOWN_PARTITION: -190,
   OFFSET_OUT_OF_RANGE: 1,
@@ -37,7 +39,7 @@ export interface RdError extends Error {
   readonly isFatal?: boolean;
 }
 export type RdCallback<T> = (error: RdError | null | undefined, value: T) => void;
-export type RdConfig = Readonly<Record<string, string | number | boolean>>;
+export type RdConfig = Readonly<Record<string, string | number | boolean | RdRebalance>>;
 
 export interface TopicPartition {
   readonly topic: string;
@@ -115,6 +117,18 @@ export interface RdConsumer extends RdClient {
   on(event: 'offset.commit', listener: (error: RdError | null | undefined) => void): unknown;
 }
 
+/** A consumer that is a member of its group. */
+export interface RdMember extends RdConsumer {
+  subscribe(topics: readonly string[]): unknown;
+  unassign(): unknown;
+  incrementalAssign(assignments: readonly TopicPartitionOffset[]): unknown;
+  incrementalUnassign(partitions: readonly TopicPartition[]): unknown;
+  rebalanceProtocol(): string;
+}
+
+/** Called with ASSIGN_PARTITIONS or REVOKE_PARTITIONS: whoever is called assigns or unassigns. */
+export type RdRebalance = (error: RdError, partitions: readonly TopicPartition[]) => void;
+
 export interface RdProducer extends RdClient {
   /** Flushes for so long, then disconnects. */
   disconnect(flushTimeoutMs: number, done: RdCallback<unknown>): unknown;
@@ -135,7 +149,7 @@ export interface RdProducer extends RdClient {
 }
 
 export interface Rdkafka {
-  readonly KafkaConsumer: new (config: RdConfig, topicConfig: RdConfig) => RdConsumer;
+  readonly KafkaConsumer: new (config: RdConfig, topicConfig: RdConfig) => RdMember;
   readonly Producer: new (config: RdConfig, topicConfig: RdConfig) => RdProducer;
 }
 

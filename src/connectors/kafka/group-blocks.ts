@@ -1,0 +1,364 @@
+/**
+ * A topic that the members of a group share: a split for every partition, which has blocks while
+ * the partition is ours. Owns what a rebalance means for reading; membership.ts talks to the group,
+ * and each assignment is read through blocks of its own, whichever way those fetch.
+ *
+ *   assigned   opened at the group's offsets
+ *   revoked    no further block; what was handed out is finished (settle), its offsets are committed
+ *              and the partition goes. Partitions that stay are opened anew where they stand.
+ *
+ * A query with state that would be lost with a partition needs the whole topic ('whole'): it reads
+ * only while it owns every partition, keeps its place when one is taken away, and gives up when it
+ * does not come back. Others that join the group meanwhile see that they do not get everything, and
+ * leave. It commits at its end alone: what its state was made of must be read again after a crash.
+ */
+import { ConnectorError } from '../../base/errors.js';
+import type { PartitionRange } from '../source.js';
+import type { KafkaBlocks, KafkaSplitBlocks } from './blocks.js';
+import { joinGroup } from './membership.js';
+import type { Membership } from './membership.js';
+import type { MessageBlockView } from './message-wire.js';
+import type { KafkaReadOptions } from './options.js';
+
+/** How long a query that needs every partition waits for one that was taken away. */
+const WHOLE_AGAIN_MS = 30_000;
+const COMMIT_EVERY_MS = 5_000;
+
+export type GroupPolicy = 'shared' | 'whole';
+
+export interface GroupBlocksParts {
+  readonly options: KafkaReadOptions & { readonly groupId: string };
+  readonly policy: GroupPolicy;
+  /** Reads these partitions (null: all), where given from these offsets, else the group's. */
+  readonly open: (
+    partitions: readonly number[] | null,
+    ranges: readonly PartitionRange[] | null,
+  ) => Promise<KafkaBlocks>;
+  readonly notice: (line: string) => void;
+}
+
+/** Finds the topic and joins the group; partitions come when the group gives them. */
+export async function openGroupBlocks(parts: GroupBlocksParts): Promise<GroupBlocks> {
+  const all = await parts.open(null, null);
+  await all.close();
+  const blocks = new GroupBlocks(parts, all);
+  blocks.member = await joinGroup(parts.options, blocks, parts.notice);
+  return blocks;
+}
+
+export class GroupBlocks implements KafkaBlocks {
+  readonly bounded = false;
+  readonly topic: string;
+  readonly path: KafkaBlocks['path'];
+  readonly splits: readonly GroupSplit[];
+  member: Membership | null = null;
+  private readonly parts: GroupBlocksParts;
+  private readonly owned = new Set<number>();
+  private readonly opened = new Set<KafkaBlocks>();
+  private settle: () => Promise<void> = () => Promise.resolve();
+  /** Changes of the assignment are followed one after the other. */
+  private changing: Promise<void> = Promise.resolve();
+  private wasWhole = false;
+  private wholeTimer: NodeJS.Timeout | undefined;
+  private commitTimer: NodeJS.Timeout | undefined;
+  private closing = false;
+
+  constructor(parts: GroupBlocksParts, all: KafkaBlocks) {
+    this.parts = parts;
+    this.topic = all.topic;
+    this.path = all.path;
+    this.splits = all.splits.map(({ split, range }) => new GroupSplit(split, range));
+    if (parts.policy === 'shared') this.commitSoon();
+  }
+
+  /** How everything that was handed out gets finished: by whoever reads. */
+  settleWith(settle: () => Promise<void>): void {
+    this.settle = settle;
+  }
+
+  /** Commits what is finished of the partitions that are ours. */
+  async commit(): Promise<void> {
+    const finished = this.splits.filter(({ split }) => this.owned.has(split));
+    await this.member?.commit(offsetsOf(finished));
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    clearTimeout(this.commitTimer);
+    clearTimeout(this.wholeTimer);
+    await this.changing;
+    await this.member?.leave();
+    for (const blocks of this.opened) await blocks.close();
+  }
+
+  /** Of the group: these are ours as well. */
+  assigned(partitions: readonly number[]): void {
+    for (const partition of partitions) this.owned.add(partition);
+    this.changing = this.changing
+      .then(() => this.take(partitions))
+      .catch((error: unknown) => {
+        this.fail(error);
+      });
+  }
+
+  /** Of the group: these are to be given back. */
+  async revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    await this.changing;
+    const going = this.splits.filter(({ split }) => partitions.includes(split));
+    // A query that needs everything reads on nowhere without them.
+    const stopping = this.parts.policy === 'whole' ? this.splits : going;
+    for (const split of stopping) split.pause();
+    const offsets = this.parts.policy === 'whole' ? new Map() : await this.settled(going);
+    for (const partition of partitions) this.owned.delete(partition);
+    await this.closeParts(new Set(stopping.map(({ split }) => split)));
+    if (this.parts.policy === 'whole' && this.wasWhole) this.expectAllBack();
+    return offsets;
+  }
+
+  /** Of the group: it cannot be followed any more. */
+  failed(error: ConnectorError): void {
+    this.fail(error);
+  }
+
+  private async take(partitions: readonly number[]): Promise<void> {
+    if (this.closing || partitions.length === 0) return;
+    const { policy } = this.parts;
+    if (policy === 'shared') {
+      await this.openParts(partitions, null);
+      return;
+    }
+    if (this.owned.size < this.splits.length) {
+      if (!this.wasWhole) throw this.notWhole();
+      return;
+    }
+    clearTimeout(this.wholeTimer);
+    const all = this.splits.map(({ split }) => split);
+    const ranges = this.wasWhole ? this.splits.map((split) => split.rest()) : null;
+    this.wasWhole = true;
+    await this.openParts(all, ranges);
+  }
+
+  private async openParts(
+    partitions: readonly number[],
+    ranges: readonly PartitionRange[] | null,
+  ): Promise<void> {
+    const blocks = await this.parts.open(partitions, ranges);
+    this.opened.add(blocks);
+    for (const inner of blocks.splits) {
+      if (!this.owned.has(inner.split)) continue;
+      this.splitOf(inner.split).attach(inner, ranges !== null);
+    }
+  }
+
+  /** Closes the blocks of these partitions; others that were read with them are opened anew. */
+  private async closeParts(gone: ReadonlySet<number>): Promise<void> {
+    for (const blocks of [...this.opened]) {
+      if (!blocks.splits.some(({ split }) => gone.has(split))) continue;
+      const staying = blocks.splits
+        .filter(({ split }) => !gone.has(split) && this.owned.has(split))
+        .map(({ split }) => this.splitOf(split));
+      for (const split of staying) split.pause();
+      this.opened.delete(blocks);
+      await blocks.close();
+      if (staying.length === 0) continue;
+      await this.openParts(
+        staying.map(({ split }) => split),
+        staying.map((split) => split.rest()),
+      );
+    }
+  }
+
+  private expectAllBack(): void {
+    clearTimeout(this.wholeTimer);
+    this.wholeTimer = setTimeout(() => {
+      this.fail(this.notWhole());
+    }, WHOLE_AGAIN_MS);
+    this.wholeTimer.unref();
+  }
+
+  private notWhole(): ConnectorError {
+    const { groupId, topic, label } = this.parts.options;
+    return new ConnectorError('KAFKA_GROUP_SHARED', {
+      message: `group "${groupId}" gives ${label} ${this.owned.size} of the ${this.splits.length} partitions of topic "${topic}"`,
+      detail:
+        'the group has other members, and this query keeps state that would be lost with a partition',
+      hint: "run it in a group of its own, or declare 'key.fields' within the grouping key",
+    });
+  }
+
+  /** Offsets of these splits once everything that was handed out of them is finished. */
+  private async settled(splits: readonly GroupSplit[]): Promise<ReadonlyMap<number, number>> {
+    await this.settle();
+    await Promise.all(splits.map((split) => split.finished()));
+    return offsetsOf(splits);
+  }
+
+  private commitSoon(): void {
+    this.commitTimer = setTimeout(() => {
+      void this.commitSettled().then(() => {
+        if (!this.closing) this.commitSoon();
+      });
+    }, COMMIT_EVERY_MS);
+    this.commitTimer.unref();
+  }
+
+  private async commitSettled(): Promise<void> {
+    const moved = this.splits.filter((split) => split.moved);
+    if (moved.length === 0) return;
+    for (const split of moved) split.moved = false;
+    try {
+      // What is handed out meanwhile is of the next time.
+      const offsets = offsetsOf(moved);
+      await this.settle();
+      await this.member?.commit(offsets);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private splitOf(partition: number): GroupSplit {
+    const found = this.splits.find(({ split }) => split === partition);
+    if (found !== undefined) return found;
+    throw new ConnectorError('KAFKA', {
+      message: `partition ${partition} was added to topic "${this.topic}" while it was read`,
+      hint: 'start the job again to read it',
+    });
+  }
+
+  private fail(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    for (const split of this.splits) split.fail(failure);
+  }
+}
+
+function offsetsOf(splits: readonly GroupSplit[]): Map<number, number> {
+  const offsets = new Map<number, number>();
+  for (const split of splits) {
+    const offset = split.finishedTo();
+    if (offset !== null) offsets.set(split.split, offset);
+  }
+  return offsets;
+}
+
+/** One partition, ours or not. */
+export class GroupSplit implements KafkaSplitBlocks {
+  readonly split: number;
+  readonly range: PartitionRange;
+  /** Something was handed out since the last commit. */
+  moved = false;
+  private inner: KafkaSplitBlocks | null = null;
+  private failure: Error | null = null;
+  private sequence = 0;
+  private rows = 0;
+  private handedTo = Number.NEGATIVE_INFINITY;
+  private through = Number.NEGATIVE_INFINITY;
+  /** Offset of the next record, of a partition that was ours. */
+  private place: number | null = null;
+  private changed: (() => void) | null = null;
+  private change: Promise<void> | null = null;
+  private whenFinished: (() => void) | null = null;
+
+  constructor(split: number, range: PartitionRange) {
+    this.split = split;
+    this.range = range;
+  }
+
+  next(): MessageBlockView | 'wait' | 'end' {
+    if (this.failure !== null) throw this.failure;
+    if (this.inner === null) return 'wait';
+    const view = this.inner.next();
+    if (typeof view === 'string') return view;
+    this.handedTo = view.nextOffset;
+    this.moved = true;
+    this.rows += view.block.rowCount;
+    const { sequence } = this;
+    this.sequence += 1;
+    return { ...view, sequence };
+  }
+
+  ready(): Promise<void> {
+    if (this.failure !== null) return Promise.resolve();
+    this.change ??= new Promise((resolve) => {
+      this.changed = resolve;
+    });
+    return this.inner === null ? this.change : Promise.race([this.change, this.inner.ready()]);
+  }
+
+  position(): string {
+    return this.inner?.position() ?? String(this.place ?? this.range.start);
+  }
+
+  seek(): void {
+    throw new ConnectorError('KAFKA', {
+      message: `partition ${this.split} is read where its group says`,
+      hint: "leave 'properties.group.id' away, or name a 'scan.startup.mode'",
+    });
+  }
+
+  rowsRead(): number {
+    return this.rows;
+  }
+
+  finishedThrough(nextOffset: number): void {
+    this.through = Math.max(this.through, nextOffset);
+    if (!this.unfinished) this.whenFinished?.();
+  }
+
+  /** Something was handed out that is not finished. */
+  get unfinished(): boolean {
+    return this.through < this.handedTo;
+  }
+
+  /** Resolves when everything that was handed out is finished. */
+  finished(): Promise<void> {
+    if (!this.unfinished) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.whenFinished = resolve;
+    });
+  }
+
+  /** What may be committed; null when nothing was read. */
+  finishedTo(): number | null {
+    if (this.handedTo === Number.NEGATIVE_INFINITY) return null;
+    return this.unfinished ? this.through : Number(this.position());
+  }
+
+  /** `continues`: from where this split stood; else another owner may have read on since. */
+  attach(inner: KafkaSplitBlocks, continues: boolean): void {
+    this.inner = inner;
+    if (!continues) {
+      this.handedTo = Number.NEGATIVE_INFINITY;
+      this.through = Number.NEGATIVE_INFINITY;
+    }
+    this.signal();
+  }
+
+  /** No further block; the place is kept. */
+  pause(): void {
+    if (this.inner === null) return;
+    this.place = Number(this.inner.position());
+    this.inner = null;
+    this.signal();
+  }
+
+  /** What is left to read from the place that was kept. */
+  rest(): PartitionRange {
+    return {
+      partition: this.split,
+      start: Number(this.position()),
+      stop: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  fail(error: Error): void {
+    this.failure ??= error;
+    this.signal();
+  }
+
+  private signal(): void {
+    const { changed } = this;
+    this.changed = null;
+    this.change = null;
+    changed?.();
+  }
+}

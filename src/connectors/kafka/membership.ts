@@ -1,0 +1,217 @@
+/**
+ * Membership in a consumer group through librdkafka: joins, follows rebalances (eager and
+ * cooperative) and commits as a member. Owns the protocol with the group only: the partitions it is
+ * given stay paused here, and are read by whoever asked for the membership.
+ *
+ *   rebalance   assigned   → handler.assigned: reading begins at the group's offsets
+ *               revoked    → handler.revoked: reading stops, what was read is finished, its offsets
+ *                            are committed, and only then the partitions are given back
+ *
+ * Giving back waits at most REVOKE_MAX_MS, well within librdkafka's 'max.poll.interval.ms': what is
+ * not finished by then is read again by the next owner. After a session was lost the broker refuses
+ * the commit, which is said, and the next owner reads those records again.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConnectorError } from '../../base/errors.js';
+import { closeConsumer, isPassing, kafkaError, openMember } from './client.js';
+import type { KafkaReadOptions } from './options.js';
+import { RD_ERROR, promised } from './rdkafka.js';
+import type { RdError, RdMember, TopicPartition } from './rdkafka.js';
+
+const POLL_MS = 100;
+const RETRY_PAUSE_MS = 200;
+const REVOKE_MAX_MS = 60_000;
+const COMMIT_TIMEOUT_MS = 10_000;
+/** librdkafka's position "at the end": a paused partition looks for nothing there. */
+const OFFSET_END = -1;
+
+export interface MembershipHandler {
+  /** These partitions are ours now, besides those that were. */
+  assigned(partitions: readonly number[]): void;
+  /**
+   * They are to be given back: resolves when everything that was read of them is finished, with the
+   * offsets to commit. Called while the partitions are still ours.
+   */
+  revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  /** Membership ended: the group cannot be followed any more. */
+  failed(error: ConnectorError): void;
+}
+
+/** Joins the group of the options. Throws as openConsumer does. */
+export async function joinGroup(
+  options: KafkaReadOptions & { readonly groupId: string },
+  handler: MembershipHandler,
+  notice: (line: string) => void,
+): Promise<Membership> {
+  const events: RebalanceEvents = { take: () => undefined };
+  const consumer = await openMember(options, (error, partitions) => {
+    events.take(error, partitions);
+  });
+  return new Membership({ options, consumer, handler, notice, events });
+}
+
+interface RebalanceEvents {
+  take(error: RdError, partitions: readonly TopicPartition[]): void;
+}
+
+interface MembershipParts {
+  readonly options: KafkaReadOptions & { readonly groupId: string };
+  readonly consumer: RdMember;
+  readonly handler: MembershipHandler;
+  readonly notice: (line: string) => void;
+  readonly events: RebalanceEvents;
+}
+
+export class Membership {
+  private readonly parts: MembershipParts;
+  private readonly owned = new Set<number>();
+  private commitDone: ((error: RdError | null | undefined) => void) | null = null;
+  /** Rebalances are followed one after the other. */
+  private following: Promise<void> = Promise.resolve();
+  private polling: Promise<void>;
+  private leaving = false;
+
+  constructor(parts: MembershipParts) {
+    this.parts = parts;
+    const { consumer, options, events } = parts;
+    events.take = (error, partitions) => {
+      this.following = this.following.then(() => this.follow(error, partitions));
+    };
+    consumer.on('offset.commit', (error) => this.commitDone?.(error));
+    consumer.setDefaultConsumeTimeout(POLL_MS);
+    consumer.subscribe([options.topic]);
+    this.polling = this.poll();
+  }
+
+  /** Partitions that this member owns, ascending. */
+  get partitions(): readonly number[] {
+    return [...this.owned].sort((a, b) => a - b);
+  }
+
+  /** Commits offsets of owned partitions; others are left out. A refusal is said, and no error. */
+  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    const { options, consumer, notice } = this.parts;
+    const { topic, groupId } = options;
+    const owned = [...offsets].filter(([partition]) => this.owned.has(partition));
+    if (owned.length === 0) return;
+    try {
+      await this.answered(() => {
+        consumer.commit(owned.map(([partition, offset]) => ({ topic, partition, offset })));
+      });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      notice(
+        `offsets of group "${groupId}" could not be committed (${text}): ` +
+          'their records will be read again',
+      );
+    }
+  }
+
+  /** What the group has committed; partitions without an offset are absent. */
+  async committed(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const { consumer, options } = this.parts;
+    const { topic } = options;
+    const asked = partitions.map((partition) => ({ topic, partition }));
+    const found = await promised<readonly { partition: number; offset?: number }[]>((done) =>
+      consumer.committed(asked, COMMIT_TIMEOUT_MS, done),
+    );
+    const offsets = new Map<number, number>();
+    for (const { partition, offset } of found) {
+      if (offset !== undefined && offset >= 0) offsets.set(partition, offset);
+    }
+    return offsets;
+  }
+
+  /** Leaves the group; what is to be committed was committed before. */
+  async leave(): Promise<void> {
+    this.leaving = true;
+    await this.polling;
+    await closeConsumer(this.parts.consumer);
+  }
+
+  /** librdkafka answers and tells of rebalances only while it is polled. */
+  private async poll(): Promise<void> {
+    const { consumer, handler, options } = this.parts;
+    while (!this.leaving) {
+      const error = await new Promise<RdError | null | undefined>((resolve) => {
+        consumer.consume(1, (failure) => {
+          resolve(failure);
+        });
+      });
+      if (error === null || error === undefined) continue;
+      if (!isPassing(error) && error.code !== RD_ERROR.UNKNOWN_TOPIC_OR_PART) {
+        handler.failed(kafkaError(options, 'following the group of', error));
+        return;
+      }
+      await delay(RETRY_PAUSE_MS);
+    }
+  }
+
+  private async follow(error: RdError, list: readonly TopicPartition[]): Promise<void> {
+    const { handler, options } = this.parts;
+    try {
+      const partitions = list.map(({ partition }) => partition);
+      if (error.code === RD_ERROR.ASSIGN_PARTITIONS) this.assign(partitions);
+      else if (error.code === RD_ERROR.REVOKE_PARTITIONS) await this.revoke(partitions);
+      else throw error;
+    } catch (cause) {
+      if (this.leaving) return;
+      handler.failed(
+        cause instanceof ConnectorError
+          ? cause
+          : kafkaError(options, 'following the group of', cause),
+      );
+    }
+  }
+
+  private assign(partitions: readonly number[]): void {
+    const { consumer, handler, options } = this.parts;
+    const { topic } = options;
+    const positions = partitions.map((partition) => ({ topic, partition, offset: OFFSET_END }));
+    if (consumer.rebalanceProtocol() === 'COOPERATIVE') consumer.incrementalAssign(positions);
+    else consumer.assign(positions);
+    if (positions.length > 0) consumer.pause(positions);
+    for (const partition of partitions) this.owned.add(partition);
+    handler.assigned(partitions);
+  }
+
+  private async revoke(partitions: readonly number[]): Promise<void> {
+    const { consumer, handler, notice, options } = this.parts;
+    const given = partitions.filter((partition) => this.owned.has(partition));
+    const finished = await Promise.race([
+      handler.revoked(given),
+      delay(REVOKE_MAX_MS, null, { ref: false }),
+    ]);
+    if (finished === null) {
+      notice(
+        `${REVOKE_MAX_MS / 1000} s were not enough to finish what was read of partitions ` +
+          `${given.join(', ')}: the next member of group "${options.groupId}" reads it again`,
+      );
+    } else await this.commit(finished);
+    for (const partition of given) this.owned.delete(partition);
+    if (consumer.rebalanceProtocol() !== 'COOPERATIVE') consumer.unassign();
+    else {
+      const { topic } = options;
+      consumer.incrementalUnassign(partitions.map((partition) => ({ topic, partition })));
+    }
+  }
+
+  private async answered(send: () => void): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(new Error(`no answer for ${COMMIT_TIMEOUT_MS / 1000} s`));
+        }, COMMIT_TIMEOUT_MS);
+        this.commitDone = (error) => {
+          if (error === null || error === undefined) resolve();
+          else reject(error);
+        };
+        send();
+      });
+    } finally {
+      clearTimeout(timer);
+      this.commitDone = null;
+    }
+  }
+}
