@@ -130,8 +130,8 @@ export interface RunOptions {
   readonly detail?: (line: string) => void;
   /** 'blackhole': every query writes to a digest instead of its own sink. */
   readonly sink?: 'declared' | 'blackhole';
-  /** Replaces the sink of every query, on V1 (tests that look at rows). */
-  readonly sinkFor?: (query: QueryPlan) => Sink;
+  /** Replaces the sink of every query, on V1 (tests that look at rows, fixtures). */
+  readonly sinkFor?: (query: QueryPlan) => Sink | Promise<Sink>;
   /** How V2 runs the job; null or absent: V1. */
   readonly partitioned?: PartitionedSettings | null;
   /** Rows per second of generator tables, whatever they declare (open loop); null: as declared. */

@@ -76,6 +76,7 @@ export const ERROR_CODES = {
   KAFKA_RECORD_FORMAT: external('Kafka records in a format that velo does not read.'),
   KAFKA_CODEC: external('A Kafka record batch that cannot be unpacked.'),
   KAFKA_GROUP_SHARED: external('A consumer group shares a topic that the query needs alone.'),
+  TOPIC_NOT_CREATED: external('A topic that is missing and that the cluster does not create.'),
   SCHEMA_INFERENCE: external('The schema of a quoted source cannot be inferred.'),
   SCHEMA_REGISTRY: passing('The schema registry does not answer.'),
   SCHEMA_REGISTRY_REFUSED: external('The schema registry refuses a request or gives no schema.'),

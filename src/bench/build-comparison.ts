@@ -124,7 +124,7 @@ function comparedLane(
   const warmup = { warmups: WARMUPS, warmupMs: 0 };
   const task = trialTask(scenario, fixture, { ...engine, settings, repeats, ...warmup });
   const expected = laneExpectation(scenario, fixture, engine);
-  return { scenario, engine, fixture, expected, task };
+  return { scenario, engine, fixture, expected, kafka: null, task };
 }
 
 /** An outcome whose output is right. */

@@ -3,13 +3,30 @@
  * with velo's own file sink, and reads `@expect` annotations of the user's scenario files.
  */
 import { join } from 'node:path';
-import type { QueryPlan } from '../plan/pipeline-plan.js';
-import { compileJob, createJob } from '../job.js';
+import { planTableWrite } from '../job/write-table.js';
+import type { OpenTableWrite, WriteTarget } from '../job/write-table.js';
 import type { Expectation } from './expectation.js';
 import { fixtureVariables } from './scenario.js';
 import type { FixtureOptions, Scenario } from './scenario.js';
 
-const CREATE_TABLE = /CREATE TABLE (\w+) \([\s\S]*?\) WITH \([^)]*\);/i;
+/** A scenario's generated table on its way to a file or a topic. */
+export function planFixture(
+  scenario: Scenario,
+  fixture: FixtureOptions,
+  target: WriteTarget,
+): OpenTableWrite {
+  const variables = fixtureVariables(fixture);
+  return planTableWrite({
+    source: { name: scenario.file, text: scenario.text },
+    variables: (name) => variables[name],
+    settings: {},
+    table: null,
+    rows: null,
+    rate: null,
+    target,
+    notice: () => undefined,
+  });
+}
 
 /** Writes the scenario's fixture to `folder`; what --source would say for it. */
 export async function writeFixture(
@@ -18,47 +35,12 @@ export async function writeFixture(
   folder: string,
   onProgress: (line: string) => void,
 ): Promise<readonly (readonly [string, string])[]> {
-  const match = CREATE_TABLE.exec(scenario.text);
-  if (match === null) return [];
-  const [declaration, table] = match;
   const path = join(folder, `${scenario.id}.jsonl`);
+  const target = { connector: 'file', options: { path, format: 'json' } };
+  const { table, processor } = planFixture(scenario, fixture, target);
   onProgress(`scenario ${scenario.id}: writing ${fixture.records} records as JSON lines`);
-  const variables = fixtureVariables(fixture);
-  const job = await compileJob({
-    source: { name: scenario.file, text: `${declaration}\nSELECT * FROM ${table};` },
-    variables: (name) => variables[name],
-    settings: {},
-    changelog: false,
-    redirects: new Map(),
-    limit: null,
-  });
-  const toFile = {
-    ...job,
-    plan: { ...job.plan, queries: job.plan.queries.map((q) => intoFile(q, path)) },
-  };
-  await createJob(toFile, {
-    sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
-    onError: 'fail',
-    deadLetter: null,
-    durationMs: null,
-    batchRows: null,
-    notice: () => undefined,
-  }).start();
-  return [[table as string, path]];
-}
-
-function intoFile(query: QueryPlan, path: string): QueryPlan {
-  const table = {
-    name: 'fixture',
-    connector: 'file',
-    options: { path, format: 'json' },
-    physical: [],
-    columns: [],
-    watermark: null,
-    primaryKey: [],
-    bounded: true,
-  };
-  return { ...query, sink: { ...query.sink, table } };
+  await processor.start();
+  return [[table, path]];
 }
 
 const EXPECT = /^\s*--\s*@expect\.(rows|sum\.(\S+))\s*:\s*(\S+)\s*$/gm;

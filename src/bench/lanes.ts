@@ -10,11 +10,13 @@ import { expectBuiltin } from './expectation.js';
 import type { Expectation } from './expectation.js';
 import { fileExpectation, writeFixture } from './fixture.js';
 import { groupPlaces } from './group-places.js';
+import { kafkaFixture } from './kafka-fixture.js';
+import type { KafkaBench, KafkaFixture } from './kafka-fixture.js';
 import type { FixtureOptions, Scenario } from './scenario.js';
 import { runTrial, trialTask } from './trial-process.js';
 import type { TrialTask } from './trial.js';
 
-export type BenchSource = 'generated' | 'file';
+export type BenchSource = 'generated' | 'file' | 'kafka';
 
 /** One way to run a job. */
 export interface BenchEngine {
@@ -36,6 +38,8 @@ export interface BenchOptions {
   readonly groups: 20 | 200;
   readonly stepMs: number;
   readonly source: BenchSource;
+  /** Where and how records are read with the source 'kafka'; otherwise null. */
+  readonly kafka: KafkaBench | null;
   readonly rate: BenchRate;
   readonly runs: number;
   readonly warmups: number;
@@ -44,6 +48,8 @@ export interface BenchOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly seed: number;
   readonly onProgress: (line: string) => void;
+  /** A line that stays. */
+  readonly onNote: (line: string) => void;
   /** Takes the partitions of the running trial every second; null: nobody looks. */
   readonly onObserved: ((observed: JobMetricsForExport) => void) | null;
 }
@@ -54,9 +60,13 @@ export interface Lane {
   readonly fixture: FixtureOptions;
   /** null: nothing known to compare with. */
   readonly expected: Expectation | null;
+  /** The topic that is read; null: no topic. */
+  readonly kafka: KafkaFixture | null;
   readonly task: TrialTask;
 }
 
+/** Records of a topic unless --records says otherwise; node-rdkafka reads a fifth as fast. */
+const KAFKA_RECORDS_MAX = { columnar: 5_000_000, librdkafka: 1_000_000 } as const;
 /** With workers, generated runs are so much longer: each job's kernels are compiled in each of them. */
 const WORKERS_FACTOR = 4;
 /** A paced run lasts so long unless --records says otherwise: enough for 99.9 % of a latency. */
@@ -73,17 +83,21 @@ export async function makeLanes(
   options: BenchOptions,
   folder: string,
 ): Promise<readonly Lane[]> {
-  if (options.source === 'file' && options.rate !== 'max') {
+  if (options.source !== 'generated' && options.rate !== 'max') {
+    const source = options.source === 'file' ? 'a file' : 'a topic';
     throw new ConfigError('FLAG_INVALID', {
-      message: '--rate paces generated records, not a file',
+      message: `--rate paces generated records, not ${source}`,
       hint: 'leave --source or --rate away',
     });
   }
   const records = recordsOf(scenario, options);
+  const written = fixtureOf(options, records);
+  const kafka =
+    options.kafka === null ? null : await kafkaFixture(scenario, written, options.kafka, options);
   const redirects =
     options.source === 'file'
-      ? await writeFixture(scenario, fixtureOf(options, records), folder, options.onProgress)
-      : [];
+      ? await writeFixture(scenario, written, folder, options.onProgress)
+      : (kafka?.redirects ?? []);
   const lanes: Lane[] = [];
   for (const engine of options.engines) {
     const base = { repeats: options.repeats, warmups: options.warmups, redirects };
@@ -96,15 +110,16 @@ export async function makeLanes(
     );
     const expected = laneExpectation(scenario, fixture, engine);
     const task = trialTask(scenario, fixture, { ...engineTask, rate });
-    lanes.push({ scenario, engine, fixture, expected, task });
+    lanes.push({ scenario, engine, fixture, expected, kafka, task });
   }
   return lanes;
 }
 
 /** All lanes of a scenario that are as fast as they go read as many records. */
 function recordsOf(scenario: Scenario, options: BenchOptions): number {
-  const { records, source, engines } = options;
+  const { records, source, kafka, engines } = options;
   if (records !== null) return records;
+  if (kafka !== null) return Math.min(scenario.records, KAFKA_RECORDS_MAX[kafka.fetch]);
   const workers = engines.some(({ partitioned }) => partitioned !== null);
   return scenario.records * (workers && source === 'generated' ? WORKERS_FACTOR : 1);
 }

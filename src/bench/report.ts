@@ -28,11 +28,7 @@ const COLUMNS: readonly Column[] = [
   { head: 'scenario', align: 'left', cell: (result) => `${result.scenario} ${result.title}` },
   { head: 'arch', align: 'left', cell: (result) => result.arch },
   { head: 'P×W', align: 'left', cell: (result) => `${result.partitions}×${result.workers}` },
-  {
-    head: 'source',
-    align: 'left',
-    cell: ({ source, groups }) => (groups === 20 ? source : `${source}, ${groups} groups`),
-  },
+  { head: 'source', align: 'left', cell: sourceText },
   { head: 'rows in', align: 'right', cell: (result) => count(result.rowsIn) },
   { head: 'rows out', align: 'right', cell: (result) => count(result.rowsOut) },
   {
@@ -79,6 +75,13 @@ export function resultTable(results: readonly BenchResult[], color: ChalkInstanc
 
 export function tableStyle(color: ChalkInstance): { head: string[]; border: string[] } {
   return { head: color.level === 0 ? [] : ['cyan'], border: color.level === 0 ? [] : ['gray'] };
+}
+
+function sourceText({ source, groups, conditions: { kafka } }: BenchResult): string {
+  const wide = groups === 20 ? '' : `, ${groups} groups`;
+  if (kafka === undefined) return `${source}${wide}`;
+  const { fetch, codec, partitions } = kafka;
+  return `${source} ${fetch}, ${codec}, ${partitions}p${wide}`;
 }
 
 /** Rows out where snapshots hold less on V2, and says so. */

@@ -7,6 +7,7 @@ import type { DigestSummary } from '../connectors/row-digest.js';
 import type { Percentiles } from '../metrics/histogram.js';
 import type { ProcessingMode } from '../processors/partitioned/settings.js';
 import { digestFaults } from './expectation.js';
+import type { FetchPath, KafkaCodec, KafkaFixture } from './kafka-fixture.js';
 import type { BenchOptions, BenchRate, BenchSource, Lane } from './lanes.js';
 import type { Interval } from './statistics.js';
 import { median, medianInterval95, ratioInterval95 } from './statistics.js';
@@ -30,6 +31,16 @@ export interface BenchConditions {
   readonly settings: Readonly<Record<string, string>>;
   /** How V2 was set up besides its counts; null on V1. */
   readonly engine: Readonly<Record<string, unknown>> | null;
+  /** Only with the source 'kafka'. */
+  readonly kafka?: KafkaConditions;
+}
+
+/** How the records lay in the topic, and how they were read. */
+export interface KafkaConditions {
+  readonly brokers: string;
+  readonly partitions: number;
+  readonly codec: KafkaCodec;
+  readonly fetch: FetchPath;
 }
 
 /** One row of the report. */
@@ -147,13 +158,18 @@ function laneResult({ lane, outcomes }: MeasuredLane, options: BenchOptions): Be
   };
 }
 
-function conditionsOf({ engine, task }: Lane, options: BenchOptions): BenchConditions {
+function conditionsOf({ engine, kafka, task }: Lane, options: BenchOptions): BenchConditions {
   const { stepMs, warmups, repeats, rate, settings } = options;
   const { batchRows, mode } = task;
-  const base = { stepMs, warmups, repeats, rate, batchRows, mode, settings };
+  const read = kafka === null ? {} : { kafka: kafkaConditions(kafka) };
+  const base = { stepMs, warmups, repeats, rate, batchRows, mode, settings, ...read };
   if (engine.partitioned === null) return { ...base, engine: null };
   const { strategy, ringSlots, affinity, metricsPort } = engine.partitioned;
   return { ...base, engine: { strategy, ringSlots, affinity, metrics: metricsPort !== null } };
+}
+
+function kafkaConditions({ brokers, partitions, codec, fetch }: KafkaFixture): KafkaConditions {
+  return { brokers, partitions, codec, fetch };
 }
 
 function rateSummary(samples: readonly number[], seed: number): RateSummary {

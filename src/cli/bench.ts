@@ -21,13 +21,15 @@ import { runBench } from '../bench/runner.js';
 import { selectScenarios } from '../bench/scenario.js';
 import { addBenchCompareCommand } from './bench-compare.js';
 import { addLaneFlags, enginesOf, rateFlag } from './bench-flags.js';
+import { addKafkaFlags, kafkaBenchOf } from './bench-kafka-flags.js';
+import type { KafkaFlags } from './bench-kafka-flags.js';
 import type { LaneFlags } from './bench-flags.js';
 import { BenchProgress } from './bench-progress.js';
 import { exitCodeOf } from './exit-code.js';
 import { choiceFlag, verbosityOf, wholeFlag } from './options.js';
 import { Terminal } from './terminal.js';
 
-interface BenchFlags extends LaneFlags {
+interface BenchFlags extends LaneFlags, KafkaFlags {
   readonly source: BenchSource;
   readonly rate: BenchRate;
   readonly runs?: number;
@@ -51,6 +53,7 @@ Examples:
   $ velo bench --arch both --partitions 8 --workers 1,2 --runs 5
   $ velo bench --arch v2 --partitions 8 --groups 200 --json out.json
   $ velo bench --arch v2 --mode individual --rate half
+  $ velo bench --source kafka --brokers localhost:9092 --codec lz4 --arch both
   $ velo bench --scenario my-query.sql --runs 5
   $ velo bench --save-baseline base.json
   $ velo bench --baseline base.json --max-regression 7%
@@ -62,11 +65,11 @@ export function addBenchCommand(program: Command): void {
     .description('run the scenarios, verify their output, print rates and histograms')
     // --scenario behind "compare" is compare's.
     .enablePositionalOptions();
-  addLaneFlags(command)
+  addKafkaFlags(addLaneFlags(command))
     .option(
       '--source <source>',
-      'generated, or file (JSON lines)',
-      choiceFlag('--source', ['generated', 'file'] as const),
+      'generated, file (JSON lines), or kafka (a topic that is filled first)',
+      choiceFlag('--source', ['generated', 'file', 'kafka'] as const),
       'generated',
     )
     .option('--rate <rate>', 'rows per second, half of what is sustained, or max', rateFlag, 'max')
@@ -129,6 +132,7 @@ async function benchOptions(
     groups: flags.groups === '200' ? 200 : 20,
     stepMs: flags.step,
     source: flags.source,
+    kafka: kafkaBenchOf(flags),
     rate: flags.rate,
     runs: runsOf(flags),
     warmups: flags.warmup,
@@ -136,6 +140,7 @@ async function benchOptions(
     settings: Object.fromEntries(flags.set ?? []),
     seed: flags.seed,
     onProgress: (line) => progress.began(line),
+    onNote: (line) => terminal.note(line),
     onObserved: terminal.live ? (observed) => progress.observed(observed) : null,
   };
 }

@@ -8,6 +8,7 @@ import { addBenchCommand } from './bench.js';
 import { addCheckCommand } from './check.js';
 import { addCompletionCommand } from './completion.js';
 import { addConfigCommand } from './config.js';
+import { addDatagenCommand } from './datagen.js';
 import { exitCodeOf } from './exit-code.js';
 import { addExplainCommand } from './explain.js';
 import { addRunCommand } from './run.js';
@@ -18,7 +19,8 @@ Examples:
   $ velo run query.sql
   $ velo bench
   $ velo explain query.sql --stage pipeline
-  $ velo check query.sql other.sql`;
+  $ velo check query.sql other.sql
+  $ velo datagen query.sql --table orders --to kafka://localhost:9092/orders`;
 
 function version(): string {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
   addBenchCommand(program);
   addExplainCommand(program);
   addCheckCommand(program);
+  addDatagenCommand(program);
   addConfigCommand(program);
   addCompletionCommand(program);
   for (const command of program.commands) command.exitOverride();

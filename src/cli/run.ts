@@ -18,6 +18,7 @@ import type { Configuration } from './configuration.js';
 import { addEngineFlags, addPlacementFlags, settingFlag } from './engine-flags.js';
 import type { SettingFlags } from './engine-flags.js';
 import { exitCodeOf } from './exit-code.js';
+import { Interrupt } from './interrupt.js';
 import {
   addTalkFlags,
   durationFlag,
@@ -309,36 +310,5 @@ async function writeStats(
       message: `--stats-json cannot write "${file}": ${(error as Error).message}`,
       cause: error,
     });
-  }
-}
-
-/** ^C once: a clean stop with a summary; twice: out at once. */
-class Interrupt {
-  exitCode: number | null = null;
-  private readonly terminal: Terminal;
-  private processor: JobProcessor | null = null;
-  private readonly onInterrupt = (): void => this.interrupted(130);
-  private readonly onTerminate = (): void => this.interrupted(143);
-
-  constructor(terminal: Terminal) {
-    this.terminal = terminal;
-  }
-
-  watch(processor: JobProcessor): void {
-    this.processor = processor;
-    process.on('SIGINT', this.onInterrupt);
-    process.on('SIGTERM', this.onTerminate);
-  }
-
-  unwatch(): void {
-    process.off('SIGINT', this.onInterrupt);
-    process.off('SIGTERM', this.onTerminate);
-  }
-
-  private interrupted(exitCode: number): void {
-    if (this.exitCode !== null) process.exit(exitCode);
-    this.exitCode = exitCode;
-    this.terminal.note('stopping; once more stops at once');
-    void this.processor?.stop();
   }
 }

@@ -39,6 +39,8 @@ export class FileSink implements Sink {
   private writing: Promise<void> | null = null;
   private failure: ConnectorError | null = null;
   private rows = 0;
+  /** Handed to the file so far. */
+  private bytes = 0;
 
   /** Opens the staging file at once, so that a path that cannot be written fails before reading. */
   static async open(path: string, schema: Schema, encoding: RowEncoding): Promise<FileSink> {
@@ -118,6 +120,10 @@ export class FileSink implements Sink {
     return this.rows;
   }
 
+  bytesWritten(): number {
+    return this.bytes + this.buffer.length;
+  }
+
   /** A pipe or device takes rows as they come. */
   get publishesAtEnd(): boolean {
     return this.stagedPath !== this.path;
@@ -136,6 +142,7 @@ export class FileSink implements Sink {
 
   private startWrite(): void {
     const bytes = this.buffer.copy();
+    this.bytes += bytes.length;
     this.buffer.clear();
     this.writing = this.guard(this.writeAll(bytes)).then(() => {
       this.writing = null;

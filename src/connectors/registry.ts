@@ -39,7 +39,8 @@ export interface LineWriter {
   close(): Promise<void>;
 }
 
-const KAFKA_URI = /^kafka:\/\/([^/]+)\/(.+)$/;
+/** kafka://host:port[,host:port]/topic[?option=value&…]: the parameters are WITH options. */
+const KAFKA_URI = /^kafka:\/\/([^/]+)\/([^?]+)(?:\?(.*))?$/;
 
 export async function openSource(request: SourceRequest): Promise<Source> {
   switch (request.table.connector) {
@@ -128,6 +129,7 @@ function kafkaOptions(match: RegExpExecArray): Record<string, string> {
     'properties.bootstrap.servers': match[1] as string,
     'scan.startup.mode': 'earliest-offset',
     format: 'json',
+    ...Object.fromEntries(new URLSearchParams(match[3] ?? '')),
   };
 }
 

@@ -38,6 +38,8 @@ export interface Sink {
   abandon?(): Promise<void>;
   /** Rows written (after leaving out hidden changelog rows). */
   rowsWritten(): number;
+  /** Bytes of these rows as they were encoded, of a sink that encodes. */
+  bytesWritten?(): number;
   /** What the rows add up to, of a sink that digests them. */
   summary?(): DigestSummary;
 }

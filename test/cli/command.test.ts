@@ -342,7 +342,7 @@ describe('velo check and explain', () => {
   });
 
   it('every command has --help with an example', async () => {
-    for (const command of ['run', 'bench', 'explain', 'check', 'config', 'completion']) {
+    for (const command of ['run', 'bench', 'datagen', 'explain', 'check', 'config', 'completion']) {
       const { exit, stdout } = await velo([command, '--help']);
       expect(exit).toBe(0);
       expect(stdout).toContain('Example');
@@ -480,7 +480,7 @@ describe('velo completion', () => {
     expect(exit).toBe(0);
     expect(stdout).toMatch(start);
     expect(stdout).toMatch(flag);
-    for (const command of ['run', 'bench', 'explain', 'check', 'config', 'completion'])
+    for (const command of ['run', 'bench', 'datagen', 'explain', 'check', 'config', 'completion'])
       expect(stdout).toContain(command);
   });
 
