@@ -6,6 +6,8 @@
  * the records it saw. DuckDB is a development dependency.
  *
  *   npm run bench:peers -- [--rounds 3] [--records 20000000] [--json FILE]
+ *
+ * With --kafka it is peers-kafka.ts that runs (test/peers/run.mjs).
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
