@@ -8,6 +8,7 @@ import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { closest } from '../../sql/suggest.js';
 import type { KafkaEndpoint } from './options.js';
+import { DELIVERY_TIMEOUT_MS } from './produce-settings.js';
 import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
 import type {
   RdClient,
@@ -25,9 +26,6 @@ import type {
 const TOPICS_SHOWN_MAX = 5;
 /** How long one look at metadata may take once connected. */
 const METADATA_TIMEOUT_MS = 5_000;
-
-/** librdkafka gives up on a record after 5 minutes; Kafka's Java producer after 2. */
-const DELIVERY_TIMEOUT_MS = 120_000;
 
 /** What both kinds of client are set to; 'properties.*' of the table come after and win. */
 const CLIENT_DEFAULTS: RdConfig = {
@@ -49,7 +47,6 @@ const CONSUMER_DEFAULTS: RdConfig = {
 };
 
 const PRODUCER_DEFAULTS: RdConfig = {
-  'enable.idempotence': true,
   'linger.ms': 10,
   'queue.buffering.max.messages': 200_000,
 };
@@ -127,12 +124,19 @@ export async function openMember(
   return connect(endpoint, consumer);
 }
 
-/** A connected producer that reports the delivery of every message. */
-export async function openProducer(endpoint: KafkaEndpoint): Promise<RdProducer> {
+/**
+ * A connected producer that reports the delivery of every message. `guaranteed`: every record once
+ * and in order, unless the table's properties say otherwise.
+ */
+export async function openProducer(
+  endpoint: KafkaEndpoint,
+  { guaranteed }: { readonly guaranteed: boolean },
+): Promise<RdProducer> {
   const { Producer } = loadRdkafka();
   const config: RdConfig = {
     ...CLIENT_DEFAULTS,
     ...PRODUCER_DEFAULTS,
+    'enable.idempotence': guaranteed,
     ...ofTopics(endpoint, false),
     'bootstrap.servers': endpoint.brokers,
     dr_cb: true,

@@ -1,16 +1,20 @@
 /**
- * Records on their way to a topic: hands them to librdkafka's idempotent producer and counts what
- * the broker acknowledged. Owns backpressure (so many records and bytes may be under way), the
- * first failure, and a flush that ends: every record is acknowledged or the flush throws. What is
- * in a record is sink.ts and line-writer.ts.
+ * Records on their way to a topic through librdkafka's idempotent producer. Owns backpressure (so
+ * many records and bytes may be under way), the first failure, and a flush that ends: every record
+ * is acknowledged or the flush throws. What is in a record is sink.ts and line-writer.ts; the way
+ * without librdkafka is columnar-producer.ts.
  */
 import { systemClock } from '../../base/clock.js';
-import { ConnectorError } from '../../base/errors.js';
+import type { ConnectorError } from '../../base/errors.js';
+import type { SqlMap } from '../../columnar/types.js';
+import { ByteBuffer } from '../../formats/byte-buffer.js';
 import { BrokerWatch } from './broker-watch.js';
 import { closeProducer, deliveryTimeoutMs, openProducer, writablePartitions } from './client.js';
-import type { KafkaEndpoint } from './options.js';
+import type { KafkaWriteTarget } from './options.js';
 import { RD_ERROR, promised } from './rdkafka.js';
-import type { RdError, RdProducer } from './rdkafka.js';
+import type { RdError, RdHeader, RdProducer } from './rdkafka.js';
+import { brokerErrorHint, deliveryError } from './record-delivery.js';
+import type { RecordDelivery } from './record-delivery.js';
 
 const UNDER_WAY_ROWS_MAX = 50_000;
 const UNDER_WAY_BYTES_MAX = 32 << 20;
@@ -21,31 +25,36 @@ const FLUSH_SLICE_MS = 200;
 /** librdkafka gives a record up after 'delivery.timeout.ms'; a flush waits a little longer. */
 const FLUSH_GRACE_MS = 5_000;
 
+const NO_HEADERS: readonly RdHeader[] = [];
+
 interface HeldRecord {
   readonly value: Uint8Array | null;
   readonly key: Uint8Array | null;
+  readonly timestampMs: number;
+  readonly headers: readonly RdHeader[];
 }
 
 /**
  * Connects and looks the topic up (a cluster that creates topics on demand creates it here).
- * Throws as openKafkaSource does.
+ * Throws as openKafkaSink does.
  */
 export async function openDeliveryQueue(
-  endpoint: KafkaEndpoint,
+  target: KafkaWriteTarget,
   notice: (line: string) => void,
 ): Promise<DeliveryQueue> {
-  const producer = await openProducer(endpoint);
+  const producer = await openProducer(target, target);
   try {
-    await writablePartitions(endpoint, producer);
+    const [first] = await writablePartitions(target, producer);
+    const partition = target.onePartition ? (first ?? 0) : null;
+    return new DeliveryQueue(target, { producer, partition }, notice);
   } catch (error) {
     await closeProducer(producer);
     throw error;
   }
-  return new DeliveryQueue(endpoint, producer, notice);
 }
 
-export class DeliveryQueue {
-  /** Records that the broker acknowledged. */
+export class DeliveryQueue implements RecordDelivery {
+  readonly path = 'librdkafka';
   acknowledged = 0;
   private sent = 0;
   private bytesUnderWay = 0;
@@ -54,33 +63,55 @@ export class DeliveryQueue {
   /** Records that librdkafka's queue had no room for, in order. */
   private held: HeldRecord[] = [];
   private relief: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
-  private readonly endpoint: KafkaEndpoint;
+  private readonly target: KafkaWriteTarget;
   private readonly producer: RdProducer;
+  /** Every record's, or null: the key's. */
+  private readonly partition: number | null;
   private readonly watch: BrokerWatch;
   private readonly timer: NodeJS.Timeout;
+  /** The record that was begun. */
+  private readonly value = new ByteBuffer(4096);
+  private key: Uint8Array | null = null;
+  private timestampMs = 0;
 
-  constructor(endpoint: KafkaEndpoint, producer: RdProducer, notice: (line: string) => void) {
-    this.endpoint = endpoint;
+  constructor(
+    target: KafkaWriteTarget,
+    parts: { readonly producer: RdProducer; readonly partition: number | null },
+    notice: (line: string) => void,
+  ) {
+    const { producer, partition } = parts;
+    this.target = target;
     this.producer = producer;
-    this.watch = new BrokerWatch(endpoint, producer, notice);
+    this.partition = partition;
+    this.watch = new BrokerWatch(target, producer, notice);
     producer.on('delivery-report', (error, report) => {
-      this.reported(error, report.size);
+      this.reported(error, report);
     });
     this.timer = setInterval(() => {
       this.poll();
     }, POLL_INTERVAL_MS);
   }
 
-  /** Takes a record; its bytes may be reused afterwards. A null value is a tombstone. */
-  send(value: Uint8Array | null, key: Uint8Array | null): void {
+  begin(key: ByteBuffer | null, timestampMs: number): ByteBuffer {
     if (this.failure !== null) throw this.failure;
-    if (this.held.length > 0 || !this.produce(value, key)) {
-      if (this.held.length >= HELD_ROWS_MAX) throw this.fail('the queue is full', undefined);
-      this.held.push({ value: value?.slice() ?? null, key: key?.slice() ?? null });
-    }
+    this.key = key === null ? null : key.view();
+    this.timestampMs = timestampMs;
+    this.value.clear();
+    return this.value;
   }
 
-  /** null: send on. A promise: enough is under way, wait for it. */
+  end(headers: SqlMap | null): void {
+    this.send(this.value.view(), headers);
+  }
+
+  endWithoutValue(headers: SqlMap | null): void {
+    this.send(null, headers);
+  }
+
+  drop(): void {
+    this.value.clear();
+  }
+
   pressure(): Promise<void> | null {
     if (this.failure !== null) throw this.failure;
     if (!this.crowded()) return null;
@@ -94,13 +125,13 @@ export class DeliveryQueue {
     return this.relief.promise;
   }
 
-  /** Resolves when the broker has acknowledged every record. Throws SINK_WRITE. */
   async flush(): Promise<void> {
-    const timeoutMs = deliveryTimeoutMs(this.endpoint);
+    const timeoutMs = deliveryTimeoutMs(this.target);
     const deadlineNs = systemClock.monotonicNs() + (timeoutMs + FLUSH_GRACE_MS) * 1e6;
     while (this.failure === null && this.underWay() > 0) {
-      if (systemClock.monotonicNs() > deadlineNs)
-        this.fail(`no answer for ${timeoutMs / 1000} s`, undefined);
+      if (systemClock.monotonicNs() > deadlineNs) {
+        this.fail(`no answer for ${timeoutMs / 1000} s`, null, undefined);
+      }
       // A slice that times out is no failure: the loop decides by what was reported.
       await promised((done) => this.producer.flush(FLUSH_SLICE_MS, done)).catch(() => undefined);
       this.poll();
@@ -108,7 +139,6 @@ export class DeliveryQueue {
     if (this.failure !== null) throw this.failure;
   }
 
-  /** Flushes and disconnects. After a failure nothing more is waited for. */
   async close(): Promise<void> {
     try {
       await this.flush();
@@ -116,6 +146,17 @@ export class DeliveryQueue {
       clearInterval(this.timer);
       this.watch.close();
       await closeProducer(this.producer);
+    }
+  }
+
+  /** Takes the record that was begun; its bytes may be reused afterwards. */
+  private send(value: Uint8Array | null, map: SqlMap | null): void {
+    const { key, timestampMs } = this;
+    const headers = map === null ? NO_HEADERS : rdHeaders(map);
+    const record = { value, key, timestampMs, headers };
+    if (this.held.length > 0 || !this.produce(record)) {
+      if (this.held.length >= HELD_ROWS_MAX) throw this.fail('the queue is full', null, undefined);
+      this.held.push({ ...record, value: value?.slice() ?? null, key: key?.slice() ?? null });
     }
   }
 
@@ -131,16 +172,18 @@ export class DeliveryQueue {
     );
   }
 
-  private produce(value: Uint8Array | null, key: Uint8Array | null): boolean {
+  private produce({ value, key, timestampMs, headers }: HeldRecord): boolean {
+    const { topic } = this.target;
     try {
-      this.producer.produce(this.endpoint.topic, null, value, key);
+      this.producer.produce(topic, this.partition, value, key, timestampMs, undefined, headers);
     } catch (error) {
       // Checked boundary: produce() throws librdkafka's errors only.
       const cause = error as RdError;
       if (cause.code === RD_ERROR.QUEUE_FULL) return false;
       this.failed += 1;
       this.sent += 1;
-      throw this.fail(cause.message, cause);
+      const size = `a record of ${(value?.length ?? 0) + (key?.length ?? 0)} bytes`;
+      throw this.fail(`${cause.message} (${size})`, this.partition, cause);
     }
     this.sent += 1;
     this.bytesUnderWay += value?.length ?? 0;
@@ -151,22 +194,24 @@ export class DeliveryQueue {
     this.producer.poll();
     let at = 0;
     while (at < this.held.length && this.failure === null) {
-      const record = this.held[at] as HeldRecord;
-      if (!this.produce(record.value, record.key)) break;
+      if (!this.produce(this.held[at] as HeldRecord)) break;
       at += 1;
     }
     if (at > 0) this.held = this.held.slice(at);
     this.relieve();
   }
 
-  private reported(error: RdError | null | undefined, valueBytes: number): void {
-    this.bytesUnderWay -= valueBytes;
+  private reported(
+    error: RdError | null | undefined,
+    report: { readonly size: number; readonly partition: number },
+  ): void {
+    this.bytesUnderWay -= report.size;
     if (error === null || error === undefined) {
       this.acknowledged += 1;
       this.watch.alive();
     } else {
       this.failed += 1;
-      this.fail(error.message, error);
+      this.fail(error.message, report.partition, error);
     }
     this.relieve();
   }
@@ -177,13 +222,21 @@ export class DeliveryQueue {
     this.relief = null;
   }
 
-  private fail(why: string, cause: RdError | undefined): ConnectorError {
-    this.failure ??= new ConnectorError('SINK_WRITE', {
-      message: `topic "${this.endpoint.topic}" of ${this.endpoint.label} cannot take more rows: ${why}`,
-      detail: `the broker acknowledged ${this.acknowledged} of ${this.sent} records`,
-      hint: `check the broker at ${this.endpoint.brokers} and the topic's limits`,
-      cause,
-    });
+  private fail(
+    reason: string,
+    partition: number | null,
+    cause: RdError | undefined,
+  ): ConnectorError {
+    const { target: endpoint, acknowledged, sent } = this;
+    const hint = cause === undefined ? undefined : brokerErrorHint(cause.code);
+    const place = partition === null || partition < 0 ? null : partition;
+    const failure = { endpoint, partition: place, reason, hint, acknowledged, sent, cause };
+    this.failure ??= deliveryError(failure);
     return this.failure;
   }
+}
+
+/** node-rdkafka knows no header without a value: it gets the empty text. */
+function rdHeaders({ keys, values }: SqlMap): RdHeader[] {
+  return keys.map((key, at) => ({ [String(key)]: String(values[at] ?? '') }));
 }

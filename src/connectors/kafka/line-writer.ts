@@ -1,9 +1,11 @@
 /**
  * Writes bytes that are no rows to a topic: dead letters. Owns nothing but the URI's defaults;
- * delivery is delivery-queue.ts.
+ * delivery is open-delivery.ts.
  */
-import { openDeliveryQueue } from './delivery-queue.js';
+import { systemClock } from '../../base/clock.js';
+import { openRecordDelivery } from './open-delivery.js';
 import { CONNECT_TIMEOUT_MS } from './options.js';
+import type { KafkaWriteTarget } from './options.js';
 
 export interface KafkaLineTarget {
   /** Host and port pairs, separated by commas. */
@@ -24,21 +26,29 @@ export interface KafkaLineWriter {
 }
 
 /** Connects and finds (or, where the cluster does so, creates) the topic. */
-export async function openKafkaLineWriter(target: KafkaLineTarget): Promise<KafkaLineWriter> {
-  const { brokers, topic, notice = (): void => undefined } = target;
-  const label = `"kafka://${brokers}/${topic}"`;
-  const endpoint = { label, topic, brokers, properties: {}, connectTimeoutMs: CONNECT_TIMEOUT_MS };
-  const queue = await openDeliveryQueue(endpoint, notice);
+export async function openKafkaLineWriter(line: KafkaLineTarget): Promise<KafkaLineWriter> {
+  const { brokers, topic, notice = (): void => undefined } = line;
+  const target: KafkaWriteTarget = {
+    label: `"kafka://${brokers}/${topic}"`,
+    topic,
+    brokers,
+    properties: {},
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    produce: 'auto',
+    onePartition: false,
+    guaranteed: true,
+  };
+  const delivery = await openRecordDelivery(target, notice);
   return {
-    write: (line) => {
-      queue.send(withoutLineFeed(line), null);
+    write: (bytes) => {
+      const out = delivery.begin(null, systemClock.nowMs());
+      out.appendBytes(bytes, 0, bytes.length - (bytes[bytes.length - 1] === LINE_FEED ? 1 : 0));
+      delivery.end(null);
     },
-    pressure: () => queue.pressure(),
-    flush: () => queue.flush(),
-    close: () => queue.close(),
+    pressure: () => delivery.pressure(),
+    flush: () => delivery.flush(),
+    close: () => delivery.close(),
   };
 }
 
-function withoutLineFeed(line: Uint8Array): Uint8Array {
-  return line[line.length - 1] === 0x0a ? line.subarray(0, -1) : line;
-}
+const LINE_FEED = 0x0a;

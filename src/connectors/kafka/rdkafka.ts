@@ -137,6 +137,9 @@ export interface RdProducer extends RdClient {
     partition: number | null,
     value: Uint8Array | null,
     key: Uint8Array | null,
+    timestampMs: number,
+    opaque: undefined,
+    headers: readonly RdHeader[],
   ): unknown;
   poll(): unknown;
   flush(timeoutMs: number, done: RdCallback<unknown>): unknown;
@@ -144,7 +147,10 @@ export interface RdProducer extends RdClient {
   on(event: 'event.log', listener: (line: RdLogLine) => void): unknown;
   on(
     event: 'delivery-report',
-    listener: (error: RdError | null | undefined, report: { readonly size: number }) => void,
+    listener: (
+      error: RdError | null | undefined,
+      report: { readonly size: number; readonly partition: number },
+    ) => void,
   ): unknown;
 }
 

@@ -1,0 +1,103 @@
+/**
+ * Opens the way to write to a topic: Produce requests of our own, or librdkafka where those cannot
+ * go. Owns the choice, what the user is told about it, and the producer's identity.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { protocolErrorsCodesById } from '@platformatic/kafka';
+import { systemClock } from '../../base/clock.js';
+import { ConfigError, ConnectorError } from '../../base/errors.js';
+import { clientSettings } from './client-settings.js';
+import { Cluster } from './cluster.js';
+import { ColumnarProducer } from './columnar-producer.js';
+import { openDeliveryQueue } from './delivery-queue.js';
+import type { KafkaWriteTarget } from './options.js';
+import { produceSettings } from './produce-settings.js';
+import type { ProducePlan } from './produce-settings.js';
+import { INIT_PRODUCER_ID, initProducerIdRequest, parseInitProducerId } from './produce-wire.js';
+import type { ProducerIdentity } from './produce-wire.js';
+import { brokerErrorHint } from './record-delivery.js';
+import type { RecordDelivery } from './record-delivery.js';
+
+const IDENTITY_PAUSE_MS = 100;
+/** The coordinator loads, is not there, is elsewhere; another request of the kind is under way. */
+const IDENTITY_PASSING: ReadonlySet<number> = new Set([14, 15, 16, 51]);
+
+/**
+ * Connects and finds (or, where the cluster does so, creates) the topic. Throws ConfigError
+ * SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE, TOPIC_NOT_FOUND or KAFKA.
+ */
+export async function openRecordDelivery(
+  target: KafkaWriteTarget,
+  notice: (line: string) => void,
+): Promise<RecordDelivery> {
+  const { label, produce, properties } = target;
+  if (properties['enable.idempotence'] === 'false') {
+    notice(
+      `${label}: 'properties.enable.idempotence' = 'false': after an error records may be doubled or change places`,
+    );
+  }
+  if (produce === 'librdkafka') return openDeliveryQueue(target, notice);
+  const plan = produceSettings(target, target);
+  const unusable = plan.unusable ?? clientSettings(plan.connection).unusable;
+  if (unusable === null) return openColumnarProducer(target, plan, notice);
+  if (produce === 'auto') {
+    notice(`${label}: librdkafka produces, because columnar producing cannot: ${unusable}`);
+    return openDeliveryQueue(target, notice);
+  }
+  throw new ConfigError('SETTING_INVALID', {
+    message: `option "produce" of ${label} cannot be "columnar": ${unusable}`,
+    hint: "use 'produce' = 'librdkafka'",
+  });
+}
+
+async function openColumnarProducer(
+  endpoint: KafkaWriteTarget,
+  { settings, connection }: ProducePlan,
+  notice: (line: string) => void,
+): Promise<RecordDelivery> {
+  const client = clientSettings(connection);
+  const options = { mayCreateTopic: true };
+  const cluster = await Cluster.connect(connection, client, notice, systemClock, options);
+  try {
+    const identity = await producerIdentity(endpoint, cluster);
+    return new ColumnarProducer({ endpoint, cluster, identity, settings, notice });
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+/** Every run is a producer of its own; its number tells the broker what it has already. */
+async function producerIdentity(
+  endpoint: KafkaWriteTarget,
+  cluster: Cluster,
+): Promise<ProducerIdentity> {
+  const deadlineNs = systemClock.monotonicNs() + endpoint.connectTimeoutMs * 1e6;
+  const leader = cluster.topic().partitions.find((partition) => partition.leader >= 0);
+  const connection = await cluster.fetchConnection(leader?.leader ?? 0);
+  try {
+    for (;;) {
+      const { key, version } = INIT_PRODUCER_ID;
+      const frame = await connection.request(key, version, initProducerIdRequest(), false);
+      const identity = parseInitProducerId(frame.bytes, frame.from, frame.to);
+      frame.release();
+      const { errorCode } = identity;
+      if (errorCode === 0) return identity;
+      if (!IDENTITY_PASSING.has(errorCode) || systemClock.monotonicNs() > deadlineNs) {
+        throw noIdentity(endpoint, errorCode);
+      }
+      await delay(IDENTITY_PAUSE_MS);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+function noIdentity(endpoint: KafkaWriteTarget, errorCode: number): ConnectorError {
+  const name = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`;
+  return new ConnectorError('KAFKA', {
+    message: `the broker gives ${endpoint.label} no number for an idempotent producer: ${name}`,
+    detail: `the brokers are ${endpoint.brokers}`,
+    hint: brokerErrorHint(errorCode) ?? "use 'produce' = 'librdkafka' to see whether it can",
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * The batches of one partition from the first byte to the acknowledgement. Owns their order and
+ * sequence numbers, so that the broker can tell a batch that it has from a new one: batches are
+ * numbered when they are sealed, sent in that order, and sent again under the same numbers.
+ * When to send, and to whom, is columnar-producer.ts.
+ *
+ *   batches | acked? | sent | sent | waiting | waiting |  + the open batch
+ *
+ * After a failure that may pass, nothing is sent until every batch under way was answered; then all
+ * that is not acknowledged goes out again from the front. At most five batches may be under way
+ * (produce-sender.ts sees to that), because a broker remembers the last five of a producer. Until
+ * the first is acknowledged, one: from a producer that it does not know a broker takes any number,
+ * so a second batch would be stored although the first was refused.
+ */
+import type { RecordBatchWriter } from './produce-batch.js';
+import type { ProducedBatch } from './produce-wire.js';
+
+export interface LaneBatch extends ProducedBatch {
+  /** Holds the records as they were before compression. */
+  readonly writer: RecordBatchWriter;
+  /** What the batch counts for in the producer's bound. */
+  readonly recordBytes: number;
+  readonly sequence: number;
+  readonly rows: number;
+  readonly sealedNs: number;
+  state: 'waiting' | 'sent' | 'acknowledged';
+}
+
+const SEQUENCES = 2 ** 31;
+
+export class ProduceLane {
+  readonly partition: number;
+  /** Node id of the broker to send to. */
+  leader = -1;
+  /** The batch that takes records, and since when. */
+  open: RecordBatchWriter | null = null;
+  openedNs = 0;
+  /** Nothing is sent before. */
+  retryAtNs = 0;
+  /** What the last answer complained about. */
+  complaint: string | null = null;
+  private batches: LaneBatch[] = [];
+  private underWay = 0;
+  /** The broker that has what is under way. */
+  private sentTo = -1;
+  private recovering = false;
+  /** The broker has a batch of this producer. */
+  private known = false;
+  private nextSequence = 0;
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get idle(): boolean {
+    return this.batches.length === 0 && this.open === null;
+  }
+
+  /** Since when the oldest record waits to be acknowledged, or about so; null: none does. */
+  get waitsSinceNs(): number | null {
+    const [first] = this.batches;
+    if (first !== undefined) return first.sealedNs;
+    return this.open === null ? null : this.openedNs;
+  }
+
+  /** The number of the first record of the next batch; the one after it follows `rows` later. */
+  takeSequence(rows: number): number {
+    const sequence = this.nextSequence;
+    this.nextSequence = this.sequenceAfter(sequence, rows);
+    return sequence;
+  }
+
+  sequenceAfter(sequence: number, rows: number): number {
+    return (sequence + rows) % SEQUENCES;
+  }
+
+  push(batch: LaneBatch): void {
+    this.batches.push(batch);
+  }
+
+  /** Whether a batch may be sent now, although others are under way. */
+  maySend(nowNs: number): boolean {
+    if (nowNs < this.retryAtNs) return false;
+    if (this.underWay === 0) return true;
+    return this.known && !this.recovering && this.sentTo === this.leader;
+  }
+
+  /** The first batch that waits, or null; it counts as sent from now on. */
+  send(): LaneBatch | null {
+    const batch = this.batches.find(({ state }) => state === 'waiting');
+    if (batch === undefined) return null;
+    this.recovering = false;
+    batch.state = 'sent';
+    this.underWay += 1;
+    this.sentTo = this.leader;
+    return batch;
+  }
+
+  /** The broker has the batch. Gives the batches that are done, oldest first. */
+  acknowledge(batch: LaneBatch): readonly LaneBatch[] {
+    this.answered(batch);
+    batch.state = 'acknowledged';
+    this.known = true;
+    this.complaint = null;
+    const open = this.batches.findIndex(({ state }) => state !== 'acknowledged');
+    return this.batches.splice(0, open < 0 ? this.batches.length : open);
+  }
+
+  /** The batch has to go again, and so everything behind it. */
+  sendAgain(batch: LaneBatch, complaint: string, retryAtNs: number): void {
+    this.answered(batch);
+    batch.state = 'waiting';
+    this.recovering = true;
+    // What followed from another batch's failure explains nothing.
+    if (this.batches[0] === batch || this.complaint === null) this.complaint = complaint;
+    this.retryAtNs = retryAtNs;
+  }
+
+  /** A batch that was too large goes as several. They have its sequence numbers between them. */
+  replace(batch: LaneBatch, parts: readonly LaneBatch[]): void {
+    this.answered(batch);
+    this.recovering = true;
+    this.batches.splice(this.batches.indexOf(batch), 1, ...parts);
+  }
+
+  isFirst(batch: LaneBatch): boolean {
+    return this.batches[0] === batch;
+  }
+
+  private answered(batch: LaneBatch): void {
+    if (batch.state === 'sent') this.underWay -= 1;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The key of each record that a table writes, from its key columns: one column as plain text ('raw')
+ * or as a JSON value, several as a JSON object. Owns the choice and the spelling; which columns make
+ * the key of an upsert is the planner's. @hot
+ */
+import { assert } from '../../base/assert.js';
+import { ConfigError } from '../../base/errors.js';
+import type { Batch } from '../../columnar/batch.js';
+import { ByteBuffer } from '../../formats/byte-buffer.js';
+import { ColumnWriter } from '../../formats/cell-writer.js';
+import type { CellWriter, TextStyle } from '../../formats/cell-writer.js';
+import { createRowEncoder } from '../../formats/encoder.js';
+import type { RowEncoder } from '../../formats/encoder.js';
+import { JSON_STYLE } from '../../formats/json-encoder.js';
+import type { Schema } from '../../plan/schema.js';
+import type { KafkaWriteOptions } from './options.js';
+
+/** Bytes of a record's key, valid until the next call; null for a key that is NULL. */
+export interface KeyEncoder {
+  bind(batch: Batch): void;
+  encode(row: number): ByteBuffer | null;
+}
+
+const PLAIN_STYLE: TextStyle = {
+  text: (out, bytes, start, end) => {
+    out.appendBytes(bytes, start, end);
+  },
+  nested: (out, value, type) => {
+    JSON_STYLE.nested(out, value, type);
+  },
+  timestampAsNumber: true,
+  quotesTimes: false,
+};
+
+/** One column's value, as text ('raw') or as a JSON value. */
+class SingleKey implements KeyEncoder {
+  private readonly column: number;
+  private readonly writers: ColumnWriter;
+  private readonly out = new ByteBuffer(256);
+  private writer: CellWriter | null = null;
+
+  constructor(schema: Schema, column: number, style: TextStyle) {
+    this.column = column;
+    this.writers = new ColumnWriter(columnAt(schema, column).type, style);
+  }
+
+  bind(batch: Batch): void {
+    const column = batch.columns[this.column];
+    assert(column !== undefined, 'a key column is a column of the batch');
+    this.writer = this.writers.bind(column);
+  }
+
+  encode(row: number): ByteBuffer | null {
+    const { writer, out } = this;
+    assert(writer !== null, 'bind comes before encode');
+    if (writer.nulls !== null && writer.nulls[row] === 1) return null;
+    out.clear();
+    writer.write(row, out);
+    return out;
+  }
+}
+
+/** Several columns as one JSON object. */
+class ObjectKey implements KeyEncoder {
+  private readonly columns: readonly number[];
+  private readonly encoder: RowEncoder;
+  private readonly out = new ByteBuffer(256);
+  private projected: Batch | null = null;
+
+  constructor(schema: Schema, columns: readonly number[]) {
+    this.columns = columns;
+    const keySchema = columns.map((column) => columnAt(schema, column));
+    this.encoder = createRowEncoder('json', keySchema, { changelog: false });
+  }
+
+  bind(batch: Batch): void {
+    const columns = this.columns.map((at) => {
+      const column = batch.columns[at];
+      assert(column !== undefined, 'a key column is a column of the batch');
+      return column;
+    });
+    this.projected = { ...batch, columns, ops: null };
+  }
+
+  encode(row: number): ByteBuffer | null {
+    assert(this.projected !== null, 'bind comes before encode');
+    this.out.clear();
+    this.encoder.encodeRow(this.projected, row, this.out);
+    return this.out;
+  }
+}
+
+/**
+ * null: the records have no key. `upsertKey`: what counts unless the table names other columns.
+ * Throws ConfigError SETTING_INVALID.
+ */
+export function keyEncoder(
+  options: KafkaWriteOptions,
+  schema: Schema,
+  upsertKey: readonly number[],
+): KeyEncoder | null {
+  const columns =
+    options.keyFields === null
+      ? upsertKey
+      : options.keyFields.map((name) => keyColumn(schema, name, options.label));
+  const [first] = columns;
+  if (first === undefined) return null;
+  if (columns.length === 1) {
+    const style = (options.keyFormat ?? 'raw') === 'raw' ? PLAIN_STYLE : JSON_STYLE;
+    return new SingleKey(schema, first, style);
+  }
+  if (options.keyFormat === 'raw') {
+    throw new ConfigError('SETTING_INVALID', {
+      message: `option "key.format" of ${options.label} cannot be "raw" with several key columns`,
+      hint: "use 'key.format' = 'json'",
+    });
+  }
+  return new ObjectKey(schema, columns);
+}
+
+function keyColumn(schema: Schema, name: string, label: string): number {
+  const exact = schema.findIndex((column) => column.name === name);
+  const found =
+    exact >= 0
+      ? exact
+      : schema.findIndex((column) => column.name.toLowerCase() === name.toLowerCase());
+  if (found >= 0) return found;
+  throw new ConfigError('SETTING_INVALID', {
+    message: `option "key.fields" of ${label} names the column "${name}", which it does not have`,
+    hint: `its columns are ${schema.map((column) => column.name).join(', ')}`,
+  });
+}
+
+function columnAt(schema: Schema, at: number): Schema[number] {
+  const column = schema[at];
+  assert(column !== undefined, 'a key column is a column of the schema');
+  return column;
+}
