@@ -16,15 +16,22 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** The folder with poms, properties and Java sources. */
 export const JAVA_FOLDER = join(HERE, 'java');
-const CACHE_FOLDER = resolve(HERE, '../../.cache');
+/** Git-ignored; what is downloaded or compiled once is here. */
+export const CACHE_FOLDER = resolve(HERE, '../../.cache');
+
+const TOOLS = [
+  ['Java', 'java', '-version'],
+  ['Maven', 'mvn', '--version'],
+];
+/** What some suites need beside these. */
+const FURTHER_TOOLS = {
+  javac: ['the Java compiler', 'javac', '-version'],
+  openssl: ['OpenSSL', 'openssl', 'version'],
+};
 
 /** Names of the tools that are not on the path: 'Java', 'Maven'. Empty when all are there. */
-export function missingJavaTools() {
-  const tools = [
-    ['Java', 'java', '-version'],
-    ['Maven', 'mvn', '--version'],
-  ];
-  return tools
+export function missingJavaTools(further = []) {
+  return [...TOOLS, ...further.map((name) => FURTHER_TOOLS[name])]
     .filter(([, command, flag]) => spawnSync(command, [flag], { stdio: 'ignore' }).status !== 0)
     .map(([name]) => name);
 }
@@ -33,8 +40,8 @@ export function missingJavaTools() {
  * Whether `suite` can run. Where it cannot, a line on stderr says so; with CI=true this throws,
  * so that a suite is never left out unseen.
  */
-export function javaSuiteRuns(suite) {
-  const missing = missingJavaTools();
+export function javaSuiteRuns(suite, further = []) {
+  const missing = missingJavaTools(further);
   if (missing.length === 0) return true;
   const line = `${suite}: not run, because ${missing.join(' and ')} cannot be found`;
   if (process.env.CI === 'true') throw new Error(line);

@@ -7,20 +7,25 @@
  * Plain JavaScript, so that the tests and compile-free scripts share it; types are in
  * kafka-broker.d.mts. Jars and missing tools are java.mjs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { JAVA_FOLDER, resolveClassPath } from './java.mjs';
 
+/** Folder of the jars in the cache. */
+export const KAFKA_CACHE = 'kafka-4.0.0';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** For short lives: little memory, and no second compiler. Benchmarks pass their own. */
 const QUICK_JVM = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
+const run = promisify(execFile);
 
 /** Process ids to end when this process ends without stopping its brokers. */
 const running = new Set();
@@ -30,13 +35,19 @@ process.on('exit', () => {
 
 /** Starts a broker and waits until it answers. */
 export async function startKafkaBroker(options = {}) {
-  const classPath = await resolveClassPath({
-    pom: join(JAVA_FOLDER, 'kafka-pom.xml'),
-    cacheName: 'kafka-4.0.0',
-  });
-  const broker = new KafkaBroker(classPath, await freePorts(2), options);
+  const broker = new KafkaBroker(await kafkaClassPath(), await freePorts(2), options);
   await broker.start();
   return broker;
+}
+
+/** The jars of Kafka: broker and clients. */
+export function kafkaClassPath() {
+  return resolveClassPath({ pom: join(JAVA_FOLDER, 'kafka-pom.xml'), cacheName: KAFKA_CACHE });
+}
+
+/** A new cluster id. A leading '-' would look like an option of the storage tool. */
+export function newClusterId() {
+  return randomBytes(16).toString('base64url').replace(/^-/, 'A');
 }
 
 export class KafkaBroker {
@@ -46,13 +57,16 @@ export class KafkaBroker {
     this.folder = mkdtempSync(join(tmpdir(), 'velo-kafka-'));
     this.jvmOptions = options.jvmOptions ?? QUICK_JVM;
     this.classPath = classPath;
+    this.clusterId = options.clusterId ?? newClusterId();
+    this.formatArguments = options.formatArguments ?? [];
+    this.formatted = false;
     this.child = null;
     this.propertiesFile = join(this.folder, 'server.properties');
     this.logFile = join(this.folder, 'broker.log');
-    const properties = brokerProperties({ port, controllerPort, folder: this.folder });
+    const { listeners = [] } = options;
+    const properties = brokerProperties({ port, controllerPort, listeners, folder: this.folder });
     const lines = Object.entries({ ...properties, ...options.properties });
     writeFileSync(this.propertiesFile, lines.map(([key, value]) => `${key}=${value}\n`).join(''));
-    this.formatStorage();
   }
 
   /** Process id of the running broker, or null. */
@@ -63,6 +77,7 @@ export class KafkaBroker {
   /** Starts the process (again, on the same ports and data) and waits until it answers. */
   async start() {
     if (this.child !== null) throw new Error('the broker is running already');
+    if (!this.formatted) await this.formatStorage();
     const log = openSync(this.logFile, 'a');
     const args = this.javaArguments('kafka.Kafka', [this.propertiesFile]);
     const child = spawn('java', args, { stdio: ['ignore', log, log] });
@@ -93,9 +108,9 @@ export class KafkaBroker {
     clearTimeout(lastResort);
   }
 
-  /** Ends the process and removes its data. */
+  /** Ends the process and removes its data; nothing is lost that anybody would read again. */
   async stop() {
-    await this.kill('SIGTERM');
+    await this.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -104,12 +119,16 @@ export class KafkaBroker {
     return tail(this.logFile);
   }
 
-  formatStorage() {
-    const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
-    const format = ['format', '-t', clusterId, '-c', this.propertiesFile];
-    const done = spawnSync('java', this.javaArguments('kafka.tools.StorageTool', format));
-    if (done.status === 0) return;
-    throw new Error(`the storage of the Kafka broker cannot be formatted: ${done.stderr}`);
+  async formatStorage() {
+    const format = ['format', '-t', this.clusterId, '-c', this.propertiesFile];
+    const args = [...format, ...this.formatArguments];
+    try {
+      await run('java', this.javaArguments('kafka.tools.StorageTool', args));
+    } catch (cause) {
+      const reason = `${cause.stdout}${cause.stderr}`;
+      throw new Error(`the storage of the Kafka broker cannot be formatted: ${reason}`, { cause });
+    }
+    this.formatted = true;
   }
 
   javaArguments(mainClass, args) {
@@ -163,15 +182,19 @@ export async function freePorts(count) {
   return ports;
 }
 
-function brokerProperties({ port, controllerPort, folder }) {
+function brokerProperties({ port, controllerPort, listeners, folder }) {
+  const clients = [{ protocol: 'PLAINTEXT', port }, ...listeners];
+  const addresses = clients.map((each) => `${each.protocol}://localhost:${each.port}`).join(',');
+  const protocols = clients.map(({ protocol }) => `${protocol}:${protocol}`).join(',');
   return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@localhost:${controllerPort}`,
-    listeners: `PLAINTEXT://localhost:${port},CONTROLLER://localhost:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://localhost:${port}`,
+    listeners: `${addresses},CONTROLLER://localhost:${controllerPort}`,
+    'advertised.listeners': addresses,
+    'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `${protocols},CONTROLLER:PLAINTEXT`,
     'log.dirs': join(folder, 'data'),
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 1,
