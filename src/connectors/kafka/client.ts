@@ -284,21 +284,64 @@ function construct<T>(endpoint: KafkaEndpoint, make: () => T): T {
 async function connect<T extends RdClient>(endpoint: KafkaEndpoint, client: T): Promise<T> {
   const timeout = endpoint.connectTimeoutMs;
   let reason: string | undefined;
+  let refusal: Refusal | undefined;
   // The last failure to connect says why no broker answers.
   const remember = ({ fac, message }: RdLogLine): void => {
     if (fac !== 'FAIL') return;
     reason = message.replace(/^(\[[^\]]*\]: )?([^ ]*: )?/, '').replace(/ \(after .*\)$/, '');
   };
   client.on('event.log', remember);
-  client.on('event.error', () => undefined);
+  client.on('event.error', ({ message }) => {
+    refusal ??= REFUSALS[message];
+  });
   try {
     await promised((done) => client.connect({ timeout }, done));
     return client;
   } catch (cause) {
+    if (refusal !== undefined) throw connectionRefused(endpoint, refusal, reason, cause);
     throw brokerUnreachable(endpoint, reason, cause);
   } finally {
     client.off('event.log', remember);
   }
+}
+
+interface Refusal {
+  readonly key: 'KAFKA_AUTHENTICATION' | 'KAFKA_TLS';
+  readonly what: string;
+  readonly hint: string;
+}
+
+/**
+ * Errors between which only their names tell: node-rdkafka's error events carry no code, their
+ * message is librdkafka's name of the code (_AUTHENTICATION, _SSL).
+ */
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  'authentication failure': {
+    key: 'KAFKA_AUTHENTICATION',
+    what: 'refuses the user',
+    hint: "check 'properties.sasl.mechanism', user and password",
+  },
+  'ssl error': {
+    key: 'KAFKA_TLS',
+    what: 'cannot be trusted, or does not trust the client,',
+    hint:
+      "name the PEM file of the broker's CA with 'properties.ssl.ca.location', and the broker as " +
+      'its certificate does',
+  },
+};
+
+function connectionRefused(
+  endpoint: KafkaEndpoint,
+  { key, what, hint }: Refusal,
+  reason: string | undefined,
+  cause: unknown,
+): ConnectorError {
+  return new ConnectorError(key, {
+    message: `the Kafka broker at "${endpoint.brokers}" ${what} of ${endpoint.label}`,
+    detail: reason,
+    hint,
+    cause,
+  });
 }
 
 function partitionsIn(found: RdMetadata, topic: string): readonly number[] {
