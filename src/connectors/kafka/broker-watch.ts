@@ -1,7 +1,8 @@
 /**
  * Tells the user when the brokers go away and when they are back. librdkafka reconnects by itself
  * and reports every closed connection, most of which mean nothing; so an error only raises a
- * suspicion here, and a look at the metadata decides. Owns the two lines and nothing else.
+ * suspicion here, and a look at the metadata decides. Owns the two lines, for columnar fetch too,
+ * which knows by itself who answers.
  */
 import { metadata } from './client.js';
 import type { KafkaEndpoint } from './options.js';
@@ -10,12 +11,35 @@ import type { RdClient } from './rdkafka.js';
 const PROBE_TIMEOUT_MS = 1_000;
 const PROBE_PAUSE_MS = 300;
 
-export class BrokerWatch {
+/** The lines that say that the brokers went away, and that they are back, each once. */
+export class AwayLines {
   /** The brokers do not answer. */
   away = false;
   private readonly endpoint: KafkaEndpoint;
-  private readonly client: RdClient;
   private readonly notice: (line: string) => void;
+
+  constructor(endpoint: KafkaEndpoint, notice: (line: string) => void) {
+    this.endpoint = endpoint;
+    this.notice = notice;
+  }
+
+  missed(): void {
+    if (this.away) return;
+    this.away = true;
+    this.notice(`broker ${this.endpoint.brokers} went away, retrying …`);
+  }
+
+  alive(): void {
+    if (!this.away) return;
+    this.away = false;
+    this.notice(`broker ${this.endpoint.brokers} is back`);
+  }
+}
+
+export class BrokerWatch {
+  private readonly endpoint: KafkaEndpoint;
+  private readonly client: RdClient;
+  private readonly lines: AwayLines;
   private probing = false;
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
@@ -23,10 +47,15 @@ export class BrokerWatch {
   constructor(endpoint: KafkaEndpoint, client: RdClient, notice: (line: string) => void) {
     this.endpoint = endpoint;
     this.client = client;
-    this.notice = notice;
+    this.lines = new AwayLines(endpoint, notice);
     client.on('event.error', () => {
       this.suspect();
     });
+  }
+
+  /** The brokers do not answer. */
+  get away(): boolean {
+    return this.lines.away;
   }
 
   /** Something failed that a missing broker would explain. */
@@ -38,9 +67,7 @@ export class BrokerWatch {
 
   /** The brokers answered in some other way: a message came. */
   alive(): void {
-    if (!this.away) return;
-    this.away = false;
-    this.notice(`broker ${this.endpoint.brokers} is back`);
+    this.lines.alive();
   }
 
   close(): void {
@@ -62,10 +89,7 @@ export class BrokerWatch {
 
   private missed(): void {
     if (this.closed) return;
-    if (!this.away) {
-      this.away = true;
-      this.notice(`broker ${this.endpoint.brokers} went away, retrying …`);
-    }
+    this.lines.missed();
     this.timer = setTimeout(() => {
       this.probe();
     }, PROBE_PAUSE_MS);

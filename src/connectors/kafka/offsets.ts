@@ -84,6 +84,15 @@ export function resetPosition(
   return offset;
 }
 
+/** What is said when a commit failed: the read goes on. */
+export function notCommitted(groupId: string, error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (
+    `offsets of group "${groupId}" could not be committed (${text}): ` +
+    'a restart would read these records again'
+  );
+}
+
 class OffsetResolver {
   private readonly options: KafkaReadOptions;
   private readonly queries: OffsetQueries;

@@ -14,7 +14,7 @@ import type { PartitionRange } from '../source.js';
 import type { BlocksRequest, RecordFetcher } from './blocks.js';
 import { BrokerWatch } from './broker-watch.js';
 import { closeConsumer, isPassing, kafkaError, openConsumer, topicPartitions } from './client.js';
-import { resetPosition, resolveRanges } from './offsets.js';
+import { notCommitted, resetPosition, resolveRanges } from './offsets.js';
 import type { KafkaReadOptions } from './options.js';
 import { FetchBudget, PartitionQueue } from './partition-queue.js';
 import { RdkafkaOffsets, queryWatermarks } from './rdkafka-offsets.js';
@@ -137,11 +137,7 @@ export class TopicReader implements RecordFetcher {
       await this.sendCommit(moved);
       for (const { partition, offset } of moved) this.committed.set(partition, offset);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.request.notice(
-        `offsets of group "${this.options.groupId}" could not be committed (${text}): ` +
-          'a restart would read these records again',
-      );
+      this.request.notice(notCommitted(this.options.groupId, error));
       this.watch.suspect();
     }
   }
