@@ -4,13 +4,27 @@
  */
 import { assertNever } from '../base/assert.js';
 import { ConfigError } from '../base/errors.js';
+import { createAvroDecoder } from './avro.js';
 import { createCsvDecoder } from './csv.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
 import { createJsonDecoder } from './json.js';
+import { createProtobufDecoder } from './protobuf.js';
 import { createRawDecoder } from './raw.js';
+import type { SchemaSettings } from './wire-schema.js';
 
 export type InputFormat = 'json' | 'csv' | 'raw';
 export const INPUT_FORMATS: readonly InputFormat[] = ['json', 'csv', 'raw'];
+
+/** Formats of messages: those of lines and the binary ones, which have schemas. */
+export type MessageFormat =
+  InputFormat | 'avro' | 'avro-confluent' | 'protobuf' | 'protobuf-confluent';
+export const MESSAGE_FORMATS: readonly MessageFormat[] = [
+  ...INPUT_FORMATS,
+  'avro',
+  'avro-confluent',
+  'protobuf',
+  'protobuf-confluent',
+];
 
 export interface DecoderOptions {
   /**
@@ -20,11 +34,13 @@ export interface DecoderOptions {
   readonly fields?: readonly string[];
   /** Between the fields of CSV: one ASCII character. Default ','. */
   readonly delimiter?: string;
+  /** Of a binary format; it needs them. */
+  readonly schema?: SchemaSettings | null;
 }
 
 /** A decoder for the columns that the query needs; throws ConfigError for types a format lacks. */
 export function createDecoder(
-  format: InputFormat,
+  format: MessageFormat,
   columns: readonly DecoderColumn[],
   options: DecoderOptions = {},
 ): RecordDecoder {
@@ -45,9 +61,21 @@ export function createDecoder(
         });
       }
       return createRawDecoder(columns);
+    case 'avro':
+      return createAvroDecoder(columns, settingsOf(options).definition);
+    case 'avro-confluent':
+      return createAvroDecoder(columns, null);
+    case 'protobuf':
+      return createProtobufDecoder(columns, settingsOf(options));
+    case 'protobuf-confluent':
+      return createProtobufDecoder(columns, { ...settingsOf(options), definition: null });
     default:
       return assertNever(format);
   }
+}
+
+function settingsOf({ schema }: DecoderOptions): SchemaSettings {
+  return schema ?? { definition: null, message: null, readDefaults: false };
 }
 
 function refuseNested(column: DecoderColumn): void {

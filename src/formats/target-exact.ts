@@ -7,7 +7,14 @@ import type { F64Column, I128Column, I64Column } from '../columnar/column.js';
 import { NARROW_MAX } from '../columnar/column.js';
 import { BIGINT_MAX, BIGINT_MIN } from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
-import { fitsPrecision, partsToBigint, partsToDecimal } from '../functions/decimal.js';
+import {
+  fitsBigint,
+  fitsPrecision,
+  partsToBigint,
+  partsToDecimal,
+  powerOfTen,
+  rescale,
+} from '../functions/decimal.js';
 import { NumberText, POWERS_OF_TEN, SAFE_DIGITS } from './number-text.js';
 import { NullMask } from './target.js';
 import type { TargetColumn } from './target.js';
@@ -62,6 +69,34 @@ export class ExactTarget implements TargetColumn {
 
   boolean(): boolean {
     return false;
+  }
+
+  /** A whole number that is no text: a safe integer, or a bigint of any size. */
+  whole(value: number | bigint, row: number): boolean {
+    if (typeof value === 'number' && this.scale === 0) {
+      const { precision } = this;
+      if (precision !== 0 && precision <= SAFE_DIGITS) {
+        if (Math.abs(value) >= POWERS_OF_TEN[precision]!) return false;
+      }
+      this.putSafe(row, value);
+      return true;
+    }
+    return this.scaled(BigInt(value), 0, row);
+  }
+
+  /** `unscaled / 10^scale`: rounded to a DECIMAL's scale, as it is for a BIGINT. */
+  scaled(unscaled: bigint, scale: number, row: number): boolean {
+    let value: bigint;
+    if (this.precision === 0) {
+      const divisor = powerOfTen(scale);
+      value = unscaled / divisor;
+      if (value * divisor !== unscaled || !fitsBigint(value)) return false;
+    } else {
+      value = rescale(unscaled, scale, this.scale);
+      if (!fitsPrecision(value, this.precision)) return false;
+    }
+    this.putBig(row, value);
+    return true;
   }
 
   /** At most 15 digits: doubles are exact, the division included. */

@@ -31,6 +31,16 @@ export interface WriterSchema {
   readonly fault: string;
 }
 
+/** What a table says of the schemas of its records. */
+export interface SchemaSettings {
+  /** The schema of all records; null: they are framed and name theirs. */
+  readonly definition: SchemaDefinition | null;
+  /** Protobuf: full name of the records' message; null: the schema's first, or the frame's. */
+  readonly message: string | null;
+  /** Protobuf: a field that a record lacks has its default value instead of NULL. */
+  readonly readDefaults: boolean;
+}
+
 /** Bytes in front of a framed record's value. */
 export const FRAME_BYTES = 5;
 /** framedSchemaId() of a record without such a frame. */
@@ -42,8 +52,8 @@ const MAGIC = 0;
 export function framedSchemaId(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < FRAME_BYTES || bytes[start] !== MAGIC) return NO_FRAME;
   return (
-    (bytes[start + 1]! * 0x100_0000 +
-      ((bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!))
+    bytes[start + 1]! * 0x100_0000 +
+    ((bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!)
   );
 }
 

@@ -1,0 +1,115 @@
+/**
+ * The Avro decoder: records of one given schema, or, framed, of schemas that they name by id. Owns
+ * what is made per schema: avsc's types and the field of each column. Schemas are avro-schema.ts,
+ * reading values is avsc's business, columns are record-writer.ts. @hot
+ *
+ * The reader's schema is the writer's without the fields that no column needs, so that avsc's
+ * resolver skips those; how a schema's types convert to the columns' is decided per schema too.
+ * So writers may add, drop, reorder and promote fields as Avro allows, and more: a column takes
+ * what JSON would give it, whatever the field's type. A column without a field is NULL.
+ */
+import type { Type } from 'avsc';
+import avsc from 'avsc';
+import type { RecordFailure } from '../runtime/operator.js';
+import { AvroCheck } from './avro-check.js';
+import { WIDE_LONG } from './avro-long.js';
+import { avroPair, fieldShapes, hasBlocks, parseAvroSchema } from './avro-schema.js';
+import type { AvroJson, AvroPair } from './avro-schema.js';
+import { DECODED, REFUSED } from './decoder.js';
+import type { DecoderColumn, RecordDecoder } from './decoder.js';
+import { MessageDecoder } from './message-decoder.js';
+import type { SchemaPlan } from './message-decoder.js';
+import { RecordWriter, WRITTEN } from './record-writer.js';
+import type { RecordParts } from './record-writer.js';
+import type { SchemaDefinition } from './wire-schema.js';
+
+/** `definition`: the schema of all records; null: they are framed and name theirs. */
+export function createAvroDecoder(
+  columns: readonly DecoderColumn[],
+  definition: SchemaDefinition | null,
+): RecordDecoder {
+  return new MessageDecoder(columns, {
+    language: 'avro',
+    definition,
+    plan: (schema, parts) => new AvroPlan(schema, parts),
+  });
+}
+
+/** What avsc reads with. */
+interface AvroReader {
+  readonly type: Type;
+  /** null: records are read whole, as written. */
+  readonly resolver: ReturnType<Type['createResolver']> | undefined;
+}
+
+class AvroPlan implements SchemaPlan {
+  private readonly pair: AvroPair;
+  private readonly writer: RecordWriter;
+  private readonly check: AvroCheck;
+  /** Every record is checked first: its schema has lists or maps. */
+  private readonly checksAll: boolean;
+  private reader: AvroReader;
+  /** Whole numbers of 64 bits are read as bigints: slower, and only once one needed it. */
+  private wide = false;
+  private failed: RecordFailure = { key: 'DECODE', message: '' };
+
+  /** Throws ShapeFault, or avsc's Error for schemas that it refuses. */
+  constructor({ text, references }: SchemaDefinition, parts: RecordParts) {
+    const record = parseAvroSchema(
+      text,
+      references.map((reference) => reference.text),
+    );
+    const names = new Set(parts.columns.map((column) => column.name));
+    this.pair = avroPair(record, names);
+    this.writer = new RecordWriter(fieldShapes(record), parts);
+    this.check = new AvroCheck(record);
+    this.checksAll = hasBlocks(record);
+    this.reader = newReader(this.pair, this.wide);
+  }
+
+  decode(bytes: Buffer, start: number, end: number, row: number): number {
+    if (this.checksAll && !this.check.passes(bytes, start, end)) return this.damaged();
+    let record: unknown;
+    try {
+      const { type, resolver } = this.reader;
+      const result = type.decode(bytes, start, resolver);
+      if (result.offset !== end) return this.damaged();
+      record = result.value;
+    } catch {
+      // A number of more than 53 bits, or a damaged record.
+      if (this.wide || !this.check.passes(bytes, start, end)) return this.damaged();
+      this.wide = true;
+      this.reader = newReader(this.pair, this.wide);
+      return this.decode(bytes, start, end, row);
+    }
+    const column = this.writer.write(record, row);
+    if (column === WRITTEN) return DECODED;
+    this.failed = { key: 'CONVERT', message: this.writer.describe(record, column) };
+    return REFUSED;
+  }
+
+  failure(): RecordFailure {
+    return this.failed;
+  }
+
+  private damaged(): number {
+    const message = 'record does not follow its Avro schema: it is damaged or of another schema';
+    this.failed = { key: 'DECODE', message };
+    return REFUSED;
+  }
+}
+
+function newReader({ written, needed }: AvroPair, wide: boolean): AvroReader {
+  const writer = newType(written, wide);
+  if (needed === null) return { type: writer, resolver: undefined };
+  const type = newType(needed, wide);
+  return { type, resolver: type.createResolver(writer) };
+}
+
+function newType(json: AvroJson, wide: boolean): Type {
+  // Checked boundary: avsc checks schemas itself and throws.
+  return avsc.Type.forSchema(json as Parameters<typeof avsc.Type.forSchema>[0], {
+    omitRecordMethods: true,
+    typeHook: (schema) => (wide && schema === 'long' ? WIDE_LONG : undefined),
+  });
+}
