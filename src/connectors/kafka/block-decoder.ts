@@ -34,10 +34,10 @@ export interface DecoderParts {
 
 /** Throws ConfigError SETTING_INVALID for bad options; connects to nothing. */
 export function decoderParts(request: SourceRequest): DecoderParts {
-  const { format, csvDelimiter, topic } = readOptions(request.table);
+  const { format, schema = null, csvDelimiter, topic } = readOptions(request.table);
   const columns = request.physical.map((at) => request.table.physical[at]!);
   const fields = request.table.physical.map((column) => column.name);
-  const decoder = createDecoder(format, columns, { fields, delimiter: csvDelimiter });
+  const decoder = createDecoder(format, columns, { fields, delimiter: csvDelimiter, schema });
   const system = new RecordColumns(request.system, topic, request.batchRowsMax);
   return { request, topic, decoder, system };
 }

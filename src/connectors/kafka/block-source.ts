@@ -18,6 +18,7 @@ import type {
 import type { MessageBlock } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import { readOptions } from './options.js';
+import { withSchemas } from './schema-blocks.js';
 import { openTopicReader } from './topic-reader.js';
 
 /**
@@ -36,9 +37,11 @@ export async function openRdkafkaBlocks(request: BlocksRequest): Promise<KafkaBl
   });
 }
 
-/** The same for a source. */
-export function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlockReader> {
-  return openRdkafkaBlocks(blocksRequest(request));
+/** The same for a source; blocks of formats with a registry come with their records' schemas. */
+export async function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlocks> {
+  const blocks = blocksRequest(request);
+  const registry = blocks.options.schema?.registry ?? null;
+  return withSchemas(await openRdkafkaBlocks(blocks), registry, request);
 }
 
 /** Throws ConfigError SETTING_INVALID for bad options. */

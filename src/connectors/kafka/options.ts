@@ -10,11 +10,13 @@
  */
 import { ConfigError } from '../../base/errors.js';
 import { didYouMean } from '../../plan/faults.js';
-import { INPUT_FORMATS } from '../../formats/decoder-registry.js';
-import type { InputFormat } from '../../formats/decoder-registry.js';
+import { INPUT_FORMATS, MESSAGE_FORMATS } from '../../formats/decoder-registry.js';
+import type { InputFormat, MessageFormat } from '../../formats/decoder-registry.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import { parseDurationMs } from '../../sql/durations.js';
 import { keyFieldNames, keyFields } from '../key-fields.js';
+import { schemaOptionNames, schemaOptions } from './schema-options.js';
+import type { SchemaOptions } from './schema-options.js';
 
 export type StartPosition =
   | { readonly kind: 'earliest' }
@@ -61,7 +63,9 @@ export interface KafkaReadOptions extends KafkaEndpoint {
   /** How often to look for partitions that were added; 0 = never. */
   readonly discoveryIntervalMs: number;
   readonly fetch: FetchPath;
-  readonly format: InputFormat;
+  readonly format: MessageFormat;
+  /** Of the formats with schemas; null or absent for others. */
+  readonly schema?: SchemaOptions | null;
   /** Between the fields of CSV. */
   readonly csvDelimiter: string;
 }
@@ -154,11 +158,13 @@ const OWN_PROPERTIES = new Set([
 /** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
 export function readOptions(table: TableDefinition): KafkaReadOptions {
   const options = new TableOptions(table);
+  const format = options.messageFormat();
   const groupId = options.text('properties.group.id');
   keyFields(table);
   return {
     ...options.endpoint(),
-    format: options.format(),
+    format,
+    schema: schemaOptions(table, format),
     csvDelimiter: options.csvDelimiter(),
     groupId,
     start: startPosition(options, groupId),
@@ -292,9 +298,13 @@ class TableOptions {
   }
 
   format(): InputFormat {
-    const name = this.text('value.format') === null ? 'format' : 'value.format';
     // Checked by choice(): the value is one of the list.
-    return (this.choice(name, INPUT_FORMATS) ?? 'json') as InputFormat;
+    return (this.choice(this.formatOption(), INPUT_FORMATS) ?? 'json') as InputFormat;
+  }
+
+  messageFormat(): MessageFormat {
+    // Checked by choice(): the value is one of the list.
+    return (this.choice(this.formatOption(), MESSAGE_FORMATS) ?? 'json') as MessageFormat;
   }
 
   csvDelimiter(): string {
@@ -354,12 +364,20 @@ class TableOptions {
     });
   }
 
+  private formatOption(): string {
+    return this.text('value.format') === null ? 'format' : 'value.format';
+  }
+
   private requireKnown(name: string): void {
     if (name.startsWith(PREFIX) || KNOWN_OPTIONS.includes(name)) return;
+    const format = MESSAGE_FORMATS.find((each) => each === this.values[this.formatOption()]);
+    const ofFormat = format === undefined ? [] : schemaOptionNames(format);
+    if (ofFormat.includes(name)) return;
     if (FLINK_JSON_DEFAULTS[name] === this.values[name]) return;
     throw new ConfigError('SETTING_INVALID', {
       message: `unknown option "${name}" of connector "kafka" in ${this.label}`,
-      hint: didYouMean(name, KNOWN_OPTIONS) ?? 'docs/connectors.md lists the options',
+      hint:
+        didYouMean(name, [...KNOWN_OPTIONS, ...ofFormat]) ?? 'docs/connectors.md lists the options',
     });
   }
 

@@ -9,13 +9,13 @@
 import type { NextBatch, Source, SourceRequest, SplitReader } from '../source.js';
 import { decoderParts, SplitDecoder } from './block-decoder.js';
 import type { DecoderParts } from './block-decoder.js';
-import { openKafkaBlocks } from './block-source.js';
-import type { KafkaBlockSplit } from './block-source.js';
+import type { KafkaSplitBlocks } from './blocks.js';
+import { openBlocks } from './open-blocks.js';
 
-/** Throws as openKafkaBlocks does. */
+/** Throws as openBlocks does. */
 export async function openKafkaSource(request: SourceRequest): Promise<Source> {
   const parts = decoderParts(request);
-  const blocks = await openKafkaBlocks(request);
+  const blocks = await openBlocks(request);
   return {
     bounded: blocks.bounded,
     splits: blocks.splits.map((split) => new KafkaSplit(split, parts)),
@@ -27,10 +27,10 @@ export async function openKafkaSource(request: SourceRequest): Promise<Source> {
 
 class KafkaSplit implements SplitReader {
   readonly split: number;
-  private readonly blocks: KafkaBlockSplit;
+  private readonly blocks: KafkaSplitBlocks;
   private readonly decoder: SplitDecoder;
 
-  constructor(blocks: KafkaBlockSplit, parts: DecoderParts) {
+  constructor(blocks: KafkaSplitBlocks, parts: DecoderParts) {
     this.split = blocks.split;
     this.blocks = blocks;
     this.decoder = new SplitDecoder(parts, blocks.split);

@@ -7,7 +7,7 @@ import { BlockArena } from '../../columnar/arena.js';
 import type { Clock } from '../../base/clock.js';
 import { systemClock } from '../../base/clock.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
-import type { KafkaBlockReader } from '../../connectors/kafka/block-source.js';
+import type { KafkaBlocks } from '../../connectors/kafka/blocks.js';
 import { openSource } from '../../connectors/registry.js';
 import { mergeDigests } from '../../connectors/row-digest.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
@@ -54,7 +54,7 @@ interface OpenedSource extends SourceSplits {
   /** To place a restored position in the lane's cells; empty where one worker reads alone. */
   readonly shared: readonly SharedSplit[];
   /** Read by main; null where workers read. */
-  readonly blocks: KafkaBlockReader | null;
+  readonly blocks: KafkaBlocks | null;
 }
 
 export class CoordinatedQuery implements QueryShape {

@@ -6,7 +6,7 @@
  */
 import type { BlockArena } from '../../columnar/arena.js';
 import { ConnectorError } from '../../base/errors.js';
-import type { KafkaBlockReader, KafkaBlockSplit } from '../../connectors/kafka/block-source.js';
+import type { KafkaBlocks, KafkaSplitBlocks } from '../../connectors/kafka/blocks.js';
 import { messageBlockBytes, writeMessageBlock } from '../../connectors/kafka/message-wire.js';
 import type { MessageBlockView } from '../../connectors/kafka/message-wire.js';
 import type { JobControl } from './control.js';
@@ -18,18 +18,18 @@ import type { Ring } from './ring.js';
 export interface FedLane {
   /** Number of the lane in its query. */
   readonly lane: number;
-  readonly split: KafkaBlockSplit;
+  readonly split: KafkaSplitBlocks;
   readonly ring: Ring;
 }
 
 export class MainFeeder {
   readonly lanes: readonly FedLane[];
-  private readonly reader: KafkaBlockReader;
+  private readonly reader: KafkaBlocks;
   private readonly feeds: readonly LaneFeed[];
   private readonly control: JobControl;
 
   constructor(parts: {
-    readonly reader: KafkaBlockReader;
+    readonly reader: KafkaBlocks;
     readonly lanes: readonly FedLane[];
     readonly arena: BlockArena;
     readonly control: JobControl;
