@@ -35,6 +35,12 @@ export function newTopic(what: string): string {
 
 export const ID: readonly PhysicalColumn[] = [{ name: 'id', type: BIGINT }];
 
+/** How the tables of kafkaTable() are fetched from now on; null: as velo chooses. */
+let fetchPath: 'columnar' | 'librdkafka' | null = null;
+export function fetchBy(path: 'columnar' | 'librdkafka' | null): void {
+  fetchPath = path;
+}
+
 export function kafkaTable(
   brokers: string,
   topic: string,
@@ -44,7 +50,12 @@ export function kafkaTable(
   return {
     name: 't',
     connector: 'kafka',
-    options: { topic, 'properties.bootstrap.servers': brokers, ...options },
+    options: {
+      topic,
+      'properties.bootstrap.servers': brokers,
+      ...(fetchPath === null ? {} : { fetch: fetchPath }),
+      ...options,
+    },
     physical,
     columns: physical.map((column, index) => ({ kind: 'physical', ...column, index })),
     watermark: null,

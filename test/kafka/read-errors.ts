@@ -39,7 +39,9 @@ export function testErrors({ topicWith, brokers: address }: kafka.ReadFixture): 
   it('which property librdkafka refuses', async () => {
     const topic = await topicWith(ids(1));
     const open = (name: string, value: string): Promise<unknown> =>
-      openSource(kafkaTable(address(), topic, { ...ALL, [`properties.${name}`]: value }));
+      openSource(
+        kafkaTable(address(), topic, { ...ALL, fetch: 'auto', [`properties.${name}`]: value }),
+      );
     const unknown = await kafka.failureOf(() => open('fetch.maximum', '1'));
     expect(unknown.error).toMatchObject({
       code: 'VELO_SETTING_INVALID',

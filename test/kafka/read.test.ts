@@ -16,11 +16,15 @@ import { testPositions } from './read-positions.js';
 
 const { ALL, ids, kafkaTable, newTopic, openSource, produce, range, readRows } = kafka;
 
-describe.runIf(javaSuiteRuns('reading from Kafka'))('reading from Kafka', () => {
+const javaRuns = javaSuiteRuns('reading from Kafka');
+const PATHS = ['columnar', 'librdkafka'] as const;
+
+describe.runIf(javaRuns).each(PATHS)('reading from Kafka by %s', (path) => {
   let broker: KafkaBroker;
   let brokers = '';
 
   beforeAll(async () => {
+    kafka.fetchBy(path);
     // Retention looks often, so that a test can outlive records.
     broker = await startKafkaBroker({
       properties: { 'log.retention.check.interval.ms': 200, 'log.initial.task.delay.ms': 100 },

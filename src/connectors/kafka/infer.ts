@@ -7,11 +7,11 @@ import { systemClock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import type { PhysicalColumn } from '../../plan/schema.js';
 import { JsonInference } from '../infer-json.js';
+import type { KafkaBlocks } from './blocks.js';
 import type { MessageBlock } from './message-block.js';
 import { CONNECT_TIMEOUT_MS } from './options.js';
 import type { KafkaReadOptions } from './options.js';
-import { openTopicReader } from './topic-reader.js';
-import type { TopicReader } from './topic-reader.js';
+import { openTopicBlocks } from './open-blocks.js';
 
 const SAMPLE_RECORDS_MAX = 1_000;
 /** How long a topic that holds records may take to give them. */
@@ -42,7 +42,7 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
     format: 'json',
     csvDelimiter: ',',
   };
-  const reader = await openTopicReader({
+  const blocks = await openTopicBlocks({
     options,
     parts: { keys: false, headers: false },
     rowsMax: SAMPLE_RECORDS_MAX,
@@ -53,7 +53,7 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
   });
   try {
     const inference = new JsonInference();
-    const seen = await sample(reader, inference, uri);
+    const seen = await sample(blocks, inference, uri);
     const columns = inference.columns();
     if (columns.length > 0) return columns;
     throw notInferred(
@@ -63,12 +63,12 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
         : `none of its first ${seen} records is a JSON object with keys`,
     );
   } finally {
-    await reader.close();
+    await blocks.close();
   }
 }
 
 /** Takes up to SAMPLE_RECORDS_MAX records in, partition by partition as they come. */
-async function sample(reader: TopicReader, inference: JsonInference, uri: string): Promise<number> {
+async function sample(blocks: KafkaBlocks, inference: JsonInference, uri: string): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -76,32 +76,27 @@ async function sample(reader: TopicReader, inference: JsonInference, uri: string
     }, SAMPLE_TIMEOUT_MS);
   });
   try {
-    return await Promise.race([takeRecords(reader, inference), timeout]);
+    return await Promise.race([takeRecords(blocks, inference), timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function takeRecords(reader: TopicReader, inference: JsonInference): Promise<number> {
+async function takeRecords(blocks: KafkaBlocks, inference: JsonInference): Promise<number> {
   let seen = 0;
-  reader.start();
-  while (seen < SAMPLE_RECORDS_MAX) {
-    if (reader.failure !== null) throw reader.failure;
-    for (const block of takenBlocks(reader)) {
-      seen += addBlock(inference, block, SAMPLE_RECORDS_MAX - seen);
+  let open = [...blocks.splits];
+  while (seen < SAMPLE_RECORDS_MAX && open.length > 0) {
+    let progressed = false;
+    for (const split of open) {
+      const next = split.next();
+      if (next === 'wait') continue;
+      progressed = true;
+      if (next === 'end') open = open.filter((other) => other !== split);
+      else seen += addBlock(inference, next.block, SAMPLE_RECORDS_MAX - seen);
     }
-    reader.drained();
-    const open = reader.queues.filter((queue) => !queue.complete);
-    if (open.length === 0) break;
-    await Promise.race(open.map((queue) => queue.ready()));
+    if (!progressed) await Promise.race(open.map((split) => split.ready()));
   }
   return seen;
-}
-
-function* takenBlocks(reader: TopicReader): Generator<MessageBlock> {
-  for (const queue of reader.queues) {
-    for (let block = queue.take(); block !== null; block = queue.take()) yield block;
-  }
 }
 
 /** Takes at most `rowsMax` records in; how many they were. */
