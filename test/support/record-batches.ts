@@ -33,6 +33,9 @@ export interface TestBatch {
   readonly magic?: number;
 }
 
+const text = new TextDecoder();
+const exactText = new TextDecoder('utf-8', { ignoreBOM: true });
+
 const NUMBERS = { none: 0, gzip: 1, snappy: 2, 'snappy-framed': 2, lz4: 3, zstd: 4 } as const;
 
 export function encodeBatch(batch: TestBatch): Buffer {
@@ -252,7 +255,7 @@ function readRecords(batch: Buffer, request: PlainRequest, read: PlainRead, stop
     read.records.push({
       offset,
       timeMs: appendTime ? baseTime : baseTime + timeDelta,
-      key: key === null ? null : new TextDecoder('utf-8', { ignoreBOM: isUtf8(key) }).decode(key),
+      key: key === null ? null : (isUtf8(key) ? exactText : text).decode(key),
       value: value.toString('latin1'),
       headers,
     });
@@ -265,8 +268,8 @@ function readHeaders(fields: Fields): [string, string][] {
   if (count < 0) throw new Error('headers');
   const headers = new Map<string, string>();
   for (let header = 0; header < count; header += 1) {
-    const name = new TextDecoder().decode(fields.take(fields.varint()));
-    headers.set(name, new TextDecoder().decode(fields.optional() ?? new Uint8Array(0)));
+    const name = text.decode(fields.take(fields.varint()));
+    headers.set(name, text.decode(fields.optional() ?? new Uint8Array(0)));
   }
   return [...headers];
 }
@@ -291,20 +294,25 @@ class Fields {
   }
 
   varint(): number {
-    return Number(this.zigzag(32));
+    return this.short() ?? Number(this.zigzag(32));
   }
 
   varlong(): number {
-    return Number(this.zigzag(64));
+    return this.short() ?? Number(this.zigzag(64));
+  }
+
+  /** Most numbers have one byte or two. */
+  private short(): number | null {
+    const { bytes, at } = this;
+    const first = bytes[at] ?? 255;
+    const second = first < 128 ? 0 : (bytes[at + 1] ?? 255);
+    if (second > 127) return null;
+    this.at += first < 128 ? 1 : 2;
+    const raw = (first & 127) | (second << 7);
+    return (raw >>> 1) ^ -(raw & 1);
   }
 
   private zigzag(bits: number): bigint {
-    // Most numbers have one byte.
-    const first = this.bytes[this.at] ?? 255;
-    if (first < 128) {
-      this.at += 1;
-      return BigInt((first >>> 1) ^ -(first & 1));
-    }
     let raw = 0n;
     for (let shift = 0; shift < bits; shift += 7) {
       const byte = this.take(1).readUInt8(0);

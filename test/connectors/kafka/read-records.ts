@@ -7,6 +7,15 @@ import type { PlainRead, PlainRecord, PlainRequest } from '../../support/record-
 const FOLDER = new URL('batches/', import.meta.url);
 const keyText = new TextDecoder('utf-8', { ignoreBOM: true });
 
+const blocks = new Map<number, MessageBlock>();
+
+/** Blocks are reused, as the reader's are. */
+function blockOf(rowsMax: number): MessageBlock {
+  const block = blocks.get(rowsMax) ?? new MessageBlock(rowsMax, { keys: true, headers: true });
+  blocks.set(rowsMax, block);
+  return block;
+}
+
 export interface ReadRequest extends PlainRequest {
   readonly rowsMax?: number;
   /** Bytes around the set that must not matter. */
@@ -25,7 +34,7 @@ export function readRecordSet(set: Buffer, request: ReadRequest = {}): PlainRead
   const frame = new Uint8Array(set.length + 2 * margin).fill(0xee);
   frame.set(set, margin);
   reader.begin(frame, margin, margin + set.length, { firstOffset, stop, aborted });
-  const block = new MessageBlock(rowsMax, { keys: true, headers: true });
+  const block = blockOf(rowsMax);
   const records: PlainRecord[] = [];
   for (let more = true; more;) {
     block.clear();
