@@ -64,9 +64,15 @@ interface Evidence {
 
 export function connectionFailure(at: FailedConnection, error: unknown): ConnectionFailure {
   if (error instanceof ConnectorError && error.key === 'KAFKA_TLS') return final(error);
+  if (error instanceof ConnectorError && error.key === 'KAFKA') {
+    return suspected(error, `${nameOf(at.address)}: ${error.message}`);
+  }
   const evidence = evidenceOf(error);
   const found =
-    loginFailure(at, evidence, error) ?? tlsFailure(at, evidence, error) ?? tokenFailure(at, error);
+    loginFailure(at, evidence, error) ??
+    tlsFailure(at, evidence, error) ??
+    tokenFailure(at, error) ??
+    hungUpAtLogin(at, evidence, error);
   if (found !== null) return found;
   const reason = `${nameOf(at.address)}: ${reasonOf(evidence)}`;
   return { error: brokerUnreachable(at.endpoint, reason, error), kind: 'passing', reason };
@@ -142,6 +148,26 @@ function tokenFailure(at: FailedConnection, cause: unknown): ConnectionFailure |
   const lacking = evidence.find(({ code }) => code === 'ENOENT' || code === 'EACCES');
   if (told === undefined && lacking === undefined) return null;
   return refusedLogin(at, (told ?? lacking)?.message ?? '', cause);
+}
+
+/** The broker closed the connection instead of an answer to the login, as it may for nonsense. */
+function hungUpAtLogin(
+  at: FailedConnection,
+  evidence: readonly Evidence[],
+  cause: unknown,
+): ConnectionFailure | null {
+  const { sasl } = at.settings;
+  const closed = evidence.some(({ message }) => message.startsWith('Connection closed'));
+  if (sasl === null || !closed) return null;
+  const where = nameOf(at.address);
+  const error = new ConnectorError('KAFKA_AUTHENTICATION', {
+    message: `the Kafka broker at ${where} closes the connection while ${sasl.who} of ${
+      at.endpoint.label
+    } logs in (${sasl.options.mechanism})`,
+    hint: `check ${sasl.from}, and look into the broker's log`,
+    cause,
+  });
+  return suspected(error, `${where}: the broker closed the connection`);
 }
 
 function isLoginError(error: unknown): boolean {

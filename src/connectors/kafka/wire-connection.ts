@@ -67,6 +67,8 @@ export class WireConnection {
   private readonly clientId: Buffer;
   private readonly asked: Asked[] = [];
   private ended = false;
+  /** Why it ended. */
+  private reason: Error = new Error('it was closed');
   private end: (reason: Error | null) => void = () => undefined;
   private silence: NodeJS.Timeout | null = null;
   private chunks = 0;
@@ -111,7 +113,7 @@ export class WireConnection {
    * (ConnectorError) when the connection ends before.
    */
   request(apiKey: number, version: number, body: Uint8Array, flexible: boolean): Promise<Frame> {
-    if (this.ended) return Promise.reject(this.lost(null));
+    if (this.ended) return Promise.reject(this.reason);
     const { socket } = this;
     const correlationId = this.correlationId;
     this.correlationId = (correlationId + 1) & 0x7fffffff;
@@ -233,8 +235,8 @@ export class WireConnection {
     this.socket.destroy();
     if (this.frame !== null) this.parts.pool.give(this.frame);
     this.frame = null;
-    const error = reason ?? this.lost(new Error('it was closed'));
-    for (const { reject } of this.asked.splice(0)) reject(error);
+    this.reason = reason ?? this.lost(this.reason);
+    for (const { reject } of this.asked.splice(0)) reject(this.reason);
     this.parts.ended();
     this.end(reason);
   }
