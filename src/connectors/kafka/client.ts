@@ -271,7 +271,12 @@ function construct<T>(endpoint: KafkaEndpoint, make: () => T): T {
     return make();
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
-    const property = Object.keys(endpoint.properties).find((name) => text.includes(`"${name}"`));
+    const given = Object.entries(endpoint.properties);
+    // A property may be named by its other name: then its value tells.
+    const [property] =
+      given.find(([name]) => text.includes(`"${name}"`)) ??
+      given.find(([, value]) => text.includes(`value "${value}"`)) ??
+      [];
     const option = property === undefined ? 'properties' : `properties.${property}`;
     throw new ConfigError('SETTING_INVALID', {
       message: `option "${option}" of ${endpoint.label} is refused: ${lowerFirst(text)}`,

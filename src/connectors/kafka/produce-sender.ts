@@ -23,6 +23,8 @@ import type { WireConnection } from './wire-connection.js';
 
 /** What one request carries at most, beside a single batch that is larger. */
 const REQUEST_BYTES_MAX = 4 << 20;
+const BUFFER_STEP_BYTES = 256 * 1024;
+const NO_BUFFER = Buffer.alloc(0);
 const REFRESH_PAUSE_MS = 100;
 const RECONNECT_PAUSE_MS = 100;
 
@@ -78,6 +80,8 @@ export class ProduceSender {
   private readonly events: ProduceEvents;
   private readonly laneOf: ReadonlyMap<number, ProduceLane>;
   private readonly leaders = new Map<number, Leader>();
+  /** Of requests that were answered: at most as many as were ever under way. */
+  private readonly spare: Buffer[] = [];
   private refreshing = false;
   private refreshWanted = false;
   private refreshedNs = Number.NEGATIVE_INFINITY;
@@ -168,10 +172,16 @@ export class ProduceSender {
   private request(leader: Leader, connection: WireConnection, batches: LaneBatch[]): void {
     const { endpoint, settings } = this.parts;
     leader.asked += 1;
-    const body = produceRequest(endpoint.topic, batches, settings.requestTimeoutMs);
+    const head = { topic: endpoint.topic, timeoutMs: settings.requestTimeoutMs };
+    let buffer: Buffer = NO_BUFFER;
+    const body = produceRequest(head, batches, (byteLength) => {
+      buffer = this.takeBuffer(byteLength);
+      return buffer;
+    });
     connection.request(PRODUCE.key, PRODUCE.version, body, false).then(
       (frame) => {
         leader.asked -= 1;
+        this.spare.push(buffer);
         try {
           const { answers } = parseProduceResponse(frame.bytes, frame.from, frame.to);
           this.answered(batches, answers);
@@ -182,11 +192,19 @@ export class ProduceSender {
       },
       (error: unknown) => {
         leader.asked -= 1;
+        this.spare.push(buffer);
         this.lost(leader, connection);
         for (const batch of batches) this.again(batch, textOf(error));
         this.pump();
       },
     );
+  }
+
+  /** Requests are of like size: a buffer whose answer came serves the next. */
+  private takeBuffer(byteLength: number): Buffer {
+    const found = this.spare.pop();
+    if (found !== undefined && found.length >= byteLength) return found;
+    return Buffer.allocUnsafeSlow(Math.ceil(byteLength / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES);
   }
 
   private answered(batches: readonly LaneBatch[], answers: readonly ProduceAnswer[]): void {

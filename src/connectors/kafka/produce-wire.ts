@@ -37,17 +37,20 @@ export interface ProduceResponse {
   readonly throttleMs: number;
 }
 
-/** The bytes of a Produce request without its header; the batches are copied into them. */
+/**
+ * The bytes of a Produce request without its header; the batches are copied into them. `take` gives
+ * a buffer of at least so many bytes, of which the request is the first part.
+ */
 export function produceRequest(
-  topic: string,
+  request: { readonly topic: string; readonly timeoutMs: number },
   batches: readonly ProducedBatch[],
-  timeoutMs: number,
-): Uint8Array {
-  const name = encoder.encode(topic);
+  take: (byteLength: number) => Buffer,
+): Buffer {
+  const { timeoutMs } = request;
+  const name = encoder.encode(request.topic);
   let length = 2 + 2 + 4 + 4 + 2 + name.length + 4;
   for (const { bytes } of batches) length += 8 + bytes.length;
-  // Every byte of it is written below.
-  const body = Buffer.allocUnsafeSlow(length);
+  const body = take(length);
   let at = body.writeInt16BE(-1, 0);
   at = body.writeInt16BE(ACKS_ALL, at);
   at = body.writeInt32BE(timeoutMs, at);
@@ -61,7 +64,7 @@ export function produceRequest(
     body.set(bytes, at);
     at += bytes.length;
   }
-  return body;
+  return body.subarray(0, at);
 }
 
 /** The response body `bytes[from, to)`. Throws RangeError where it ends too early. */
