@@ -176,29 +176,33 @@ describe('what a record says', () => {
     }
   });
 
-  it('may have 8 MB; beyond the limit it is a row without a value', () => {
-    const large = Buffer.alloc(8 << 20, 'x');
-    for (const codec of CODECS) {
-      const records = [rec(0, 'a'), { delta: 1, key: null, value: large }, rec(2, 'b')];
-      const read = readRecordSet(encodeBatch({ baseOffset: 0, codec, records }));
-      expect(read.records.map(({ value }) => value.length)).toEqual([1, 8 << 20, 1]);
-    }
-    const value = Buffer.alloc((16 << 20) + 1);
-    const set = encodeBatch({
-      baseOffset: 0,
-      records: [{ delta: 0, key: null, value }, rec(1, 'b')],
-    });
-    const block = new MessageBlock(8, { keys: false, headers: false });
-    const reader = readerOf();
-    reader.begin(set, 0, set.length, { firstOffset: 0, stop: Infinity, aborted: [] });
-    reader.fill(block);
-    expect([block.rowCount, block.ends[0], block.tooLargeBytes]).toEqual([
-      2,
-      TOO_LARGE,
-      value.length,
-    ]);
-    expect(Buffer.from(block.rawRecord(1)).toString()).toBe('b');
-  });
+  it(
+    'may have 8 MB; beyond the limit it is a row without a value',
+    { timeout: TIME_LIMIT_MS },
+    () => {
+      const large = Buffer.alloc(8 << 20, 'x');
+      for (const codec of CODECS) {
+        const records = [rec(0, 'a'), { delta: 1, key: null, value: large }, rec(2, 'b')];
+        const read = readRecordSet(encodeBatch({ baseOffset: 0, codec, records }));
+        expect(read.records.map(({ value }) => value.length)).toEqual([1, 8 << 20, 1]);
+      }
+      const value = Buffer.alloc((16 << 20) + 1);
+      const set = encodeBatch({
+        baseOffset: 0,
+        records: [{ delta: 0, key: null, value }, rec(1, 'b')],
+      });
+      const block = new MessageBlock(8, { keys: false, headers: false });
+      const reader = readerOf();
+      reader.begin(set, 0, set.length, { firstOffset: 0, stop: Infinity, aborted: [] });
+      reader.fill(block);
+      expect([block.rowCount, block.ends[0], block.tooLargeBytes]).toEqual([
+        2,
+        TOO_LARGE,
+        value.length,
+      ]);
+      expect(Buffer.from(block.rawRecord(1)).toString()).toBe('b');
+    },
+  );
 });
 
 function readerOf(checkCrcs = true): RecordSetReader {
@@ -283,7 +287,7 @@ describe('what is refused', () => {
     expect(faultOf(set)).toMatch(/KAFKA_CODEC: .*at offset 5 .* unknown number 5/);
   });
 
-  it('is a batch that unpacks to more than memory should hold', () => {
+  it('is a batch that unpacks to more than memory should hold', { timeout: TIME_LIMIT_MS }, () => {
     const head = encodeBatch({ baseOffset: 5, codec: 'gzip', records: recs(1) }).subarray(0, 61);
     const set = Buffer.concat([head, gzipSync(Buffer.alloc(129 << 20), { level: 1 })]);
     set.writeInt32BE(set.length - 12, 8);
