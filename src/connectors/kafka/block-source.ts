@@ -54,6 +54,7 @@ export function blocksRequest(request: SourceRequest): BlocksRequest {
     notice: request.notice,
     partitions: request.partitions ?? null,
     ranges: request.ranges ?? null,
+    group: request.group ?? null,
   };
 }
 

@@ -22,6 +22,8 @@ export interface BlocksRequest {
   readonly partitions: readonly number[] | null;
   /** Where they start and stop, resolved before; null: at opening, as the options say. */
   readonly ranges: readonly PartitionRange[] | null;
+  /** Whether a group's members may share the topic (SourceRequest.group); null: no membership. */
+  readonly group: 'shared' | 'whole' | null;
 }
 
 export interface KafkaBlocks {
@@ -32,6 +34,8 @@ export interface KafkaBlocks {
   readonly splits: readonly KafkaSplitBlocks[];
   /** With a group id: commits what is finished; resolves when the broker agreed. */
   commit(): Promise<void>;
+  /** In a group: how whatever was handed out gets finished, before a partition goes. */
+  settleWith?(settle: () => Promise<void>): void;
   close(): Promise<void>;
 }
 

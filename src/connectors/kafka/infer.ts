@@ -50,6 +50,7 @@ export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalCo
     notice: () => undefined,
     partitions: null,
     ranges: null,
+    group: null,
   });
   try {
     const inference = new JsonInference();

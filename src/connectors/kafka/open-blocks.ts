@@ -1,21 +1,28 @@
 /**
- * Opens a topic for reading, by columnar fetch or through librdkafka. Owns the choice: what the
- * table says ('fetch'), and for 'auto' columnar fetch where it can go, with a line that says why
- * where it cannot.
+ * Opens a topic for reading, by columnar fetch or through librdkafka, with all its partitions or
+ * those that a group gives. Owns the choices: what the table says ('fetch'), for 'auto' columnar
+ * fetch where it can go, with a line that says why where it cannot; and who joins a group: a read
+ * without end that starts where its group stopped.
  */
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import type { SourceRequest } from '../source.js';
 import { blocksRequest, openRdkafkaBlocks } from './block-source.js';
-import type { KafkaBlockReader } from './block-source.js';
-import type { BlocksRequest } from './blocks.js';
+import type { BlocksRequest, KafkaBlocks } from './blocks.js';
 import { clientSettings } from './client-settings.js';
 import type { ClientSettings } from './client-settings.js';
 import { openColumnarBlocks } from './columnar-blocks.js';
+import { openGroupBlocks } from './group-blocks.js';
 import type { KafkaReadOptions } from './options.js';
+import { withSchemas } from './schema-blocks.js';
 
-/** Throws as openColumnarBlocks and openRdkafkaBlocks do, and ConfigError SETTING_INVALID. */
-export function openBlocks(request: SourceRequest): Promise<KafkaBlockReader> {
-  return openTopicBlocks(blocksRequest(request));
+/**
+ * Blocks of formats with a registry come with their records' schemas. Throws as openColumnarBlocks
+ * and openRdkafkaBlocks do, and ConfigError SETTING_INVALID.
+ */
+export async function openBlocks(request: SourceRequest): Promise<KafkaBlocks> {
+  const blocks = blocksRequest(request);
+  const registry = blocks.options.schema?.registry ?? null;
+  return withSchemas(await openTopicBlocks(blocks), registry, request);
 }
 
 /** Which way a table is read; connects to nothing. Throws ConfigError SETTING_INVALID. */
@@ -23,7 +30,34 @@ export function fetchPath(options: KafkaReadOptions): 'columnar' | 'librdkafka' 
   return choose(options).path;
 }
 
-export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlockReader> {
+export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {
+  return (await joinedBlocks(request)) ?? openPartitions(request);
+}
+
+/** Blocks of a group's member; null where nobody joins. */
+async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null> {
+  const { options, group, notice } = request;
+  const { groupId, start, stop } = options;
+  if (group === null || groupId === null) return null;
+  if (start.kind !== 'group' || stop.kind !== 'unbounded') return null;
+  try {
+    return await openGroupBlocks({
+      options: { ...options, groupId },
+      policy: group,
+      open: (partitions, ranges) => openPartitions({ ...request, partitions, ranges }),
+      notice,
+    });
+  } catch (error) {
+    if (!(error instanceof ConnectorError) || error.key !== 'KAFKA_UNAVAILABLE') throw error;
+    notice(
+      `group "${groupId}" is not joined: membership needs the package "node-rdkafka"; ` +
+        `all partitions of topic "${options.topic}" are read here`,
+    );
+    return null;
+  }
+}
+
+async function openPartitions(request: BlocksRequest): Promise<KafkaBlocks> {
   const { options, notice } = request;
   const choice = choose(options);
   if (choice.path === 'librdkafka') {

@@ -21,6 +21,7 @@ export async function openKafkaSource(request: SourceRequest): Promise<Source> {
     splits: blocks.splits.map((split) => new KafkaSplit(split, parts)),
     rowsTotal: null,
     commit: () => blocks.commit(),
+    settleWith: (settle) => blocks.settleWith?.(settle),
     close: () => blocks.close(),
   };
 }
