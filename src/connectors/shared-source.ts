@@ -62,7 +62,8 @@ export interface SharedSource {
 /**
  * Who reads a table. 'shared': all workers in turn; 'home': one worker alone through the table's
  * SplitReader, because what it reads is not seekable (pipes), still growing, or cannot be cut
- * without being decoded (CSV); 'main': the main thread, which hands message bytes on.
+ * without being decoded (CSV); 'main': the main thread opens it, and hands message bytes on where
+ * workers cannot fetch the splits that it deals out to them (owned-source.ts).
  */
 export type Sharing = 'shared' | 'home' | 'main';
 

@@ -6,6 +6,20 @@
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { ProcessingMode } from './settings.js';
 
+/**
+ * Rows of a block of a topic, at most: batches adapt where blocks become batches of any size, and
+ * here a block is what has arrived. `own`: the query's own size, which --batch-size overrides.
+ */
+export function blockRowsOf(
+  mode: ProcessingMode,
+  sizes: { readonly batchRows: number | null; readonly own: number | null },
+): number {
+  const { batchRows, own } = sizes;
+  const ofMode = mode.kind === 'adaptive' ? BATCH_ROWS_MAX : firstRows(mode, batchRows);
+  const ofQuery = batchRows === null ? (own ?? BATCH_ROWS_MAX) : BATCH_ROWS_MAX;
+  return Math.min(ofMode, ofQuery, BATCH_ROWS_MAX);
+}
+
 /** Sizes that adaptive batches take; it starts with the first. */
 const STEPS = [500, 1000, 2000, BATCH_ROWS_MAX] as const;
 /** Turns at one size before it may change. */

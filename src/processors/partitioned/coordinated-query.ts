@@ -1,13 +1,12 @@
 /**
  * One query as main sees it: its fragments, lanes, shared memory, sink and counters. Owns what has
  * to be known before workers start (how many splits, whether the sources can be opened at all);
- * reads no record, but of topics it hands blocks of messages on (main-feeder.ts).
+ * reads no record, but of topics that workers cannot fetch it hands blocks on (main-feeder.ts).
  */
 import { BlockArena } from '../../columnar/arena.js';
 import type { Clock } from '../../base/clock.js';
 import { systemClock } from '../../base/clock.js';
-import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
-import type { KafkaBlocks } from '../../connectors/kafka/blocks.js';
+import type { KafkaBlocks, KafkaSplitBlocks } from '../../connectors/kafka/blocks.js';
 import { openSource } from '../../connectors/registry.js';
 import { mergeDigests } from '../../connectors/row-digest.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
@@ -20,15 +19,13 @@ import type { FragmentPlan, SourceFragment } from '../../plan/fragment-plan.js';
 import { planFragments } from '../../plan/fragments.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { QueryMetrics, SplitMetrics } from '../job-processor.js';
-import { BatchRows } from './batch-rows.js';
+import { blockRowsOf } from './batch-rows.js';
 import type { JobControl } from './control.js';
-import { FEED_POSITION } from './feeds.js';
 import { queryMemory } from './job-memory.js';
 import type { QueryShape } from './job-memory.js';
-import { lanesOf } from './lanes.js';
+import { lanesOf, LANE_POSITION } from './lanes.js';
 import type { Lane, SourceSplits } from './lanes.js';
 import { MainFeeder } from './main-feeder.js';
-import type { FedLane } from './main-feeder.js';
 import type { QueryMemory, QuerySnapshot, QueryTask, SinkPlace } from './messages.js';
 import { OffsetCommits } from './offset-commits.js';
 import { ResultReader } from './result-reader.js';
@@ -53,7 +50,7 @@ interface OpenedSource extends SourceSplits {
   readonly rowsTotal: number | null;
   /** To place a restored position in the lane's cells; empty where one worker reads alone. */
   readonly shared: readonly SharedSplit[];
-  /** Read by main; null where workers read. */
+  /** A topic: main reads it, or else commits what workers read of it. */
   readonly blocks: KafkaBlocks | null;
 }
 
@@ -104,7 +101,7 @@ export class CoordinatedQuery implements QueryShape {
     this.fragments = fragments;
     this.restored = restore;
     this.sink = options.sinkPlace(plan);
-    this.lanes = lanesOf(fragments, sources);
+    this.lanes = lanesOf(fragments, sources, options.settings.workers);
     this.rowsTotal = totalOf(sources);
     this.memory = queryMemory(options.settings, this);
     const { workers, partitions } = options.settings;
@@ -133,28 +130,33 @@ export class CoordinatedQuery implements QueryShape {
     lanes.forEach(({ source, at }, index) => {
       const split = sources[source]?.blocks?.splits[at];
       if (split === undefined) return;
-      turns.positionCells(index)[FEED_POSITION] = Number(split.position());
+      turns.positionCells(index)[LANE_POSITION] = Number(split.position());
     });
   }
 
-  /** Before the job runs: gets ready to hand blocks on. */
+  /** Before the job runs: gets ready to hand blocks on, and to commit. */
   openFeeds(control: JobControl): void {
+    const { turns } = this;
+    const topics = this.sources.flatMap(({ blocks }, source) =>
+      blocks === null ? [] : [{ blocks, lanes: this.lanesOfSource(source) }],
+    );
+    this.commits = new OffsetCommits({ topics, turns, clock: this.options.clock });
     const { feedArena, feedRings } = this.memory;
     if (feedArena === null) return;
     const arena = new BlockArena(feedArena);
-    this.feeders = this.sources.flatMap(({ blocks }, source) => {
-      if (blocks === null) return [];
-      const lanes: FedLane[] = [];
-      for (const [lane, ring] of feedRings.entries()) {
-        const { source: of, at } = this.lanes[lane] as Lane;
-        const split = blocks.splits[at];
-        if (of !== source || ring === null || split === undefined) continue;
-        lanes.push({ lane, split, ring: new Ring(ring) });
-      }
-      return [new MainFeeder({ reader: blocks, lanes, arena, control })];
+    this.feeders = this.sources.flatMap(({ blocks, reading }, source) => {
+      if (blocks === null || reading !== 'fed') return [];
+      const lanes = this.lanesOfSource(source).map((lane, at) => ({
+        split: blocks.splits[at] as KafkaSplitBlocks,
+        ring: new Ring(feedRings[lane] as SharedArrayBuffer),
+      }));
+      return [new MainFeeder({ lanes, arena, control })];
     });
-    const { feeders, turns } = this;
-    this.commits = new OffsetCommits({ feeders, turns, clock: this.options.clock });
+  }
+
+  /** Numbers of its lanes, in the order of its splits. */
+  private lanesOfSource(source: number): number[] {
+    return [...this.lanes.keys()].filter((lane) => this.lanes[lane]?.source === source);
   }
 
   /** Hands on what topics have; true: something had. */
@@ -169,6 +171,9 @@ export class CoordinatedQuery implements QueryShape {
       plan: this.plan,
       fragments: this.fragments,
       lanes: this.lanes,
+      ranges: this.sources.map(({ blocks, reading }) =>
+        blocks === null || reading !== 'owned' ? null : blocks.splits.map(({ range }) => range),
+      ),
       sink: this.sink,
       encoding: this.results?.sink.encoding ?? null,
       memory: this.memory,
@@ -287,8 +292,8 @@ export class CoordinatedQuery implements QueryShape {
 }
 
 /**
- * Opens a source to learn its splits, and that it can be opened, then lets it go; one that main
- * reads stays open.
+ * Opens a source to learn its splits, and that it can be opened, then lets it go; a topic stays
+ * open, to be read or committed here.
  */
 async function openForMain(
   plan: QueryPlan,
@@ -299,7 +304,10 @@ async function openForMain(
     table: scan.table,
     physical: scan.physical,
     system: scan.system,
-    batchRowsMax: batchRowsOf(plan, options),
+    batchRowsMax: blockRowsOf(options.settings.mode, {
+      batchRows: options.batchRows,
+      own: plan.settings.batchSize,
+    }),
     errors: {
       recordFailed: () => undefined,
     },
@@ -307,20 +315,21 @@ async function openForMain(
     notice: options.notice,
     ...(options.rate === null ? {} : { rate: options.rate }),
   };
-  const alone = { rowsTotal: null, shared: [], blocks: null, fed: false };
+  const alone = { rowsTotal: null, shared: [], blocks: null, reading: 'home' } as const;
   const sharing = sharingOf(scan.table);
   if (sharing === 'shared') {
     const source = openSharedSource(request);
     source.close();
     const { splits, rowsTotal } = source;
-    return { ...alone, splits, rowsTotal, shared: splits };
+    return { ...alone, splits, rowsTotal, shared: splits, reading: 'shared' };
   }
   if (sharing === 'main') {
     const { openKafkaBlocks } = await import('../../connectors/kafka/block-source.js');
     const blocks = await openKafkaBlocks(request);
     const sourceName = blocks.topic;
     const splits = blocks.splits.map(({ split }) => ({ split, sourceName }));
-    return { ...alone, splits, blocks, fed: true };
+    const reading = blocks.path === 'columnar' ? 'owned' : 'fed';
+    return { ...alone, splits, blocks, reading };
   }
   // A pipe can be opened once only, and only by the worker that reads it: it has one split.
   const path = scan.table.options['path'];
@@ -331,14 +340,6 @@ async function openForMain(
   await source.close();
   const splits = source.splits.map(({ split }) => ({ split, sourceName: scan.table.name }));
   return { ...alone, splits, rowsTotal: source.rowsTotal };
-}
-
-/** Rows of a block that main reads. Adaptive batches are the workers': here, what has arrived. */
-function batchRowsOf(plan: QueryPlan, { settings, batchRows }: CoordinatedQueryOptions): number {
-  const { mode } = settings;
-  const ofMode = mode.kind === 'adaptive' ? BATCH_ROWS_MAX : new BatchRows(mode, batchRows).rows;
-  const own = batchRows === null ? plan.settings.batchSize : null;
-  return Math.min(ofMode, own ?? BATCH_ROWS_MAX);
 }
 
 function totalOf(sources: readonly OpenedSource[]): number | null {

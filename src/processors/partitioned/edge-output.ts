@@ -75,6 +75,10 @@ export class EdgeOutput implements Output, RowsRoute {
     return new PartialAggregate(node, { errors, late, counters }, partitionOf, partitions);
   }
 
+  get index(): number {
+    return this.parts.edge.index;
+  }
+
   begin(turn: TurnFacts, split: number): void {
     this.turn = turn;
     this.part = 0;
@@ -105,6 +109,11 @@ export class EdgeOutput implements Output, RowsRoute {
 
   watermark(): void {
     // Receivers reckon the watermark of the edge in sequence, from the lanes' own.
+  }
+
+  /** Whether receivers wait for this edge to ship what a watermark makes due. */
+  owes(watermarkMs: number): boolean {
+    return this.partial !== null && watermarkMs > this.flushedMs;
   }
 
   /**

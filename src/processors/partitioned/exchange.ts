@@ -7,8 +7,9 @@
  *   header     0 seq · 1 kind · 2 edge · 3 lane · 4 part · 5 number a (watermark, round kind) ·
  *              6 number b (flushed up to) · 7 sent at, ns · 8 read at, ns · 9/10 due first/last, ns ·
  *              11 rows read · 12 payload bytes · 13 partition · 14 ingest time, ms
- *   kinds      rows: one batch, routed · partials: groups of one partition · turn-end: last of its
- *              seq · lane-end, lane-idle, round, failure: alone in their seq
+ *   kinds      rows: one batch, routed · partials: groups of one partition · turn-end, failure: last
+ *              of its seq · flushed: last behind partials of its seq, without rows · lane-end,
+ *              lane-idle, round: alone in their seq
  *
  * A block goes to all receivers and is counted down by them; each has one ring from each sender,
  * and takes the block whose seq is the next one. A sender in its turn never waits for a receiver
@@ -47,6 +48,8 @@ export const KIND_LANE_END = 3;
 export const KIND_LANE_IDLE = 4;
 export const KIND_ROUND = 5;
 export const KIND_FAILURE = 6;
+/** Number a: the edge; number b: up to which watermark its partial groups were shipped. */
+export const KIND_FLUSHED = 7;
 
 /** What is said of a turn when its rows are sent. */
 export interface TurnFacts {
@@ -142,7 +145,7 @@ export class ExchangeSender {
     this.publish(at, EXCHANGE_HEADER_BYTES);
   }
 
-  /** lane-end, lane-idle, round: alone in their seq. */
+  /** lane-end, lane-idle, round, flushed. */
   notice(turn: TurnFacts, kind: number, a: number, b: number): void {
     const at = this.begin(EXCHANGE_HEADER_BYTES, turn, kind);
     this.parts.arena.memory.f64[(at >> 3) + NUMBER_A] = a;

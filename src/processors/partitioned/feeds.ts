@@ -13,12 +13,13 @@
 import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';
 import type { LaneReader } from './lane-readers.js';
+import { LANE_POSITION } from './lanes.js';
 import type { Ring } from './ring.js';
 
 export const FEED_HEADER_BYTES = 64;
 /** In a ring: the lane has ended. No block lies there. */
 export const FEED_END = 0;
-/** In a block's header and in a lane's cells. */
+/** In a block's header. */
 export const FEED_POSITION = 0;
 
 /** Turns the bytes of a block into a batch that needs them no more. */
@@ -56,7 +57,7 @@ export class FeedLaneReader implements LaneReader {
     if (block < 0) return 'wait';
     if (block === FEED_END) return 'end';
     this.block = block;
-    cells[FEED_POSITION] = this.arena.memory.f64[(block >> 3) + FEED_POSITION]!;
+    cells[LANE_POSITION] = this.arena.memory.f64[(block >> 3) + FEED_POSITION]!;
     return 'block';
   }
 
@@ -86,7 +87,7 @@ export class FeedLaneReader implements LaneReader {
   }
 
   position(cells: Float64Array): string {
-    return String(cells[FEED_POSITION]);
+    return String(cells[LANE_POSITION]);
   }
 
   ready(): null {

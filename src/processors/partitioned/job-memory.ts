@@ -69,10 +69,10 @@ export function queryMemory(settings: PartitionedSettings, query: QueryShape): Q
     exchangeRings: rings(exchanges, ringSlots),
     stageRings: rings(level === 2 ? workers : 0, ringSlots * STREAM_SLOTS),
     outputRings: rings(query.sink === 'main' ? workers : 0, ringSlots * STREAM_SLOTS),
-    feedRings: query.lanes.map(({ fed }) =>
-      fed ? new SharedArrayBuffer(Ring.bytesFor(FEED_SLOTS * workers)) : null,
+    feedRings: query.lanes.map(({ reading }) =>
+      reading === 'fed' ? new SharedArrayBuffer(Ring.bytesFor(FEED_SLOTS * workers)) : null,
     ),
-    feedArena: query.lanes.some(({ fed }) => fed)
+    feedArena: query.lanes.some(({ reading }) => reading === 'fed')
       ? new SharedArrayBuffer(BlockArena.bytesFor(FEED_BYTES))
       : null,
     accounts: new SharedArrayBuffer(accountBytes(workers)),

@@ -1,13 +1,18 @@
 /**
- * One worker's way to read each lane: a shared split, or, where one worker must read alone, the
- * split's V1 reader. Owns what differs between them; blocks that main reads come in over feeds.ts.
+ * One worker's way to read each lane: a shared split; a split of its own, found and decoded in two
+ * steps; or, where one worker must read alone, the split's V1 reader. Owns what differs between
+ * them; blocks that main reads come in over feeds.ts.
  */
 import type { Batch } from '../../columnar/batch.js';
+import type { OwnedSplit } from '../../connectors/owned-source.js';
 import type { SharedSplit } from '../../connectors/shared-source.js';
 import type { DueTimes, SplitReader } from '../../connectors/source.js';
+import { LANE_POSITION } from './lanes.js';
 import type { LaneClaims } from './turns.js';
 
 export interface LaneReader extends LaneClaims {
+  /** Before a claim, outside the token: looks for the next block, where that takes time. */
+  prepare?(): void;
   /** The batch of the claimed block, valid until the next claim. */
   read(): Batch;
   /** Records of the claimed blocks so far, failed ones included. */
@@ -102,6 +107,91 @@ export class HomeLaneReader implements LaneReader {
   }
 }
 
+/**
+ * A split that this worker alone reads: what it finds before its turn is claimed in it. It says
+ * itself when there may be something again.
+ */
+export class OwnedLaneReader implements LaneReader {
+  readonly idleTimeoutMs: number;
+  private readonly split: OwnedSplit;
+  private readonly wake: () => void;
+  private found: 'block' | 'wait' | 'end' = 'wait';
+  private waiting = false;
+  /** What looking for a block failed with: the error of the turn that would have had it. */
+  private failure: { readonly error: unknown } | null = null;
+  /** Where the lane stands while nothing is found; NaN: its cells say so. */
+  private restsAt = Number.NaN;
+  private rows = 0;
+
+  constructor(
+    split: OwnedSplit,
+    parts: { readonly idleTimeoutMs: number; readonly wake: () => void },
+  ) {
+    this.split = split;
+    this.idleTimeoutMs = parts.idleTimeoutMs;
+    this.wake = parts.wake;
+  }
+
+  prepare(): void {
+    if (this.found !== 'wait' || this.waiting) return;
+    try {
+      this.found = this.split.find();
+    } catch (error) {
+      this.failure = { error };
+      this.found = 'block';
+      return;
+    }
+    if (this.found === 'block') return;
+    this.restsAt = Number(this.split.position());
+    if (this.found === 'end') return;
+    this.waiting = true;
+    void this.split.ready().then(() => {
+      this.waiting = false;
+      this.wake();
+    });
+  }
+
+  claim(cells: Float64Array): 'block' | 'wait' | 'end' {
+    const { found } = this;
+    if (found === 'block') {
+      this.found = 'wait';
+      if (this.failure === null) cells[LANE_POSITION] = this.split.nextPosition;
+    } else if (!Number.isNaN(this.restsAt)) {
+      // Behind offsets that hold no record, too.
+      cells[LANE_POSITION] = this.restsAt;
+      this.restsAt = Number.NaN;
+    }
+    return found;
+  }
+
+  dueInMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  read(): Batch {
+    if (this.failure !== null) throw this.failure.error;
+    const batch = this.split.read();
+    this.rows += batch.rowCount;
+    return batch;
+  }
+
+  rowsRead(): number {
+    return this.rows;
+  }
+
+  dueNs(): null {
+    return null;
+  }
+
+  position(cells: Float64Array): string {
+    return String(cells[LANE_POSITION]);
+  }
+
+  ready(): null {
+    return null;
+  }
+}
+
 /** A lane that another worker reads. */
 export class ForeignLaneReader implements LaneReader {
   readonly idleTimeoutMs = 0;
@@ -126,8 +216,9 @@ export class ForeignLaneReader implements LaneReader {
     return null;
   }
 
-  position(): string {
-    return '';
+  /** Of an owned lane; the others' positions are asked of worker 0, which reads them. */
+  position(cells: Float64Array): string {
+    return String(cells[LANE_POSITION]);
   }
 
   ready(): null {

@@ -1,8 +1,17 @@
 /**
- * Lanes: all source splits of a query in one list, the same in every thread. Owns their numbering
- * and what every worker must know of one; reading them is the sources' business.
+ * Lanes: all source splits of a query in one list, the same in every thread. Owns their numbering,
+ * who may read each, and what every worker must know of one; reading them is the sources' business.
  */
 import type { FragmentPlan } from '../../plan/fragment-plan.js';
+
+/**
+ * Who reads a source. 'shared': all workers in turn; 'home': worker 0, alone; 'fed': main, which
+ * hands blocks of messages on (feeds.ts); 'owned': each split is one worker's own.
+ */
+export type Reading = 'shared' | 'home' | 'fed' | 'owned';
+
+/** In the cells of a lane of a topic: the offset behind the last claimed block. Main places it. */
+export const LANE_POSITION = 0;
 
 export interface Lane {
   /** Index into the fragment plan's sources. */
@@ -14,20 +23,37 @@ export interface Lane {
   /** The edge that takes the source's rows; null: they go to the sink. */
   readonly edge: number | null;
   readonly idleTimeoutMs: number;
-  /** The main thread reads it and hands its blocks on: feeds.ts. */
-  readonly fed: boolean;
+  readonly reading: Reading;
+  /** The only worker that takes its blocks; null: any may. */
+  readonly owner: number | null;
 }
 
 /** The splits of one source as main found them when it opened it. */
 export interface SourceSplits {
   readonly splits: readonly { readonly split: number; readonly sourceName: string }[];
-  readonly fed: boolean;
+  readonly reading: Reading;
 }
 
-export function lanesOf(fragments: FragmentPlan, sources: readonly SourceSplits[]): Lane[] {
+/**
+ * Splits that workers own are dealt out one by one, over all sources. Where worker 0 must read one
+ * source alone, it alone takes turns: the others' splits are its own, too.
+ */
+export function lanesOf(
+  fragments: FragmentPlan,
+  sources: readonly SourceSplits[],
+  workers: number,
+): Lane[] {
+  const dealtTo = sources.some(({ reading }) => reading === 'home') ? 1 : workers;
+  let owned = 0;
+  const ownerOf = (reading: Reading): number | null => {
+    if (reading === 'home') return 0;
+    if (reading !== 'owned') return null;
+    owned += 1;
+    return (owned - 1) % dealtTo;
+  };
   return fragments.sources.flatMap(({ edge }, source) => {
     const watermark = edge === null ? null : (fragments.edges[edge]?.watermark ?? null);
-    const { splits = [], fed = false } = sources[source] ?? {};
+    const { splits = [], reading = 'shared' } = sources[source] ?? {};
     return splits.map(({ split, sourceName }, at) => ({
       source,
       at,
@@ -35,7 +61,8 @@ export function lanesOf(fragments: FragmentPlan, sources: readonly SourceSplits[
       sourceName,
       edge,
       idleTimeoutMs: watermark?.idleTimeoutMs ?? 0,
-      fed,
+      reading,
+      owner: ownerOf(reading),
     }));
   });
 }

@@ -1,12 +1,12 @@
 /**
  * Main's end of the lanes that it reads (feeds.ts): takes blocks of messages as they come, copies
  * them into the query's feed arena and hands them to the workers. Owns one source of one query:
- * its pace (a full ring or arena leaves the blocks with the source, which stops fetching), its end
- * and its commits. Never waits: whoever makes room, or the source itself, wakes main.
+ * its pace (a full ring or arena leaves the blocks with the source, which stops fetching) and its
+ * end. Never waits: whoever makes room, or the source itself, wakes main.
  */
 import type { BlockArena } from '../../columnar/arena.js';
 import { ConnectorError } from '../../base/errors.js';
-import type { KafkaBlocks, KafkaSplitBlocks } from '../../connectors/kafka/blocks.js';
+import type { KafkaSplitBlocks } from '../../connectors/kafka/blocks.js';
 import { messageBlockBytes, writeMessageBlock } from '../../connectors/kafka/message-wire.js';
 import type { MessageBlockView } from '../../connectors/kafka/message-wire.js';
 import type { JobControl } from './control.js';
@@ -16,26 +16,19 @@ import type { Ring } from './ring.js';
 
 /** A lane that this source feeds. */
 export interface FedLane {
-  /** Number of the lane in its query. */
-  readonly lane: number;
   readonly split: KafkaSplitBlocks;
   readonly ring: Ring;
 }
 
 export class MainFeeder {
-  readonly lanes: readonly FedLane[];
-  private readonly reader: KafkaBlocks;
   private readonly feeds: readonly LaneFeed[];
   private readonly control: JobControl;
 
   constructor(parts: {
-    readonly reader: KafkaBlocks;
     readonly lanes: readonly FedLane[];
     readonly arena: BlockArena;
     readonly control: JobControl;
   }) {
-    this.reader = parts.reader;
-    this.lanes = parts.lanes;
     this.control = parts.control;
     this.feeds = parts.lanes.map((lane) => new LaneFeed(lane, parts.arena, parts.control));
   }
@@ -50,18 +43,6 @@ export class MainFeeder {
     for (const feed of this.feeds) if (feed.step()) progressed = true;
     if (progressed) this.control.wakeAll();
     return progressed;
-  }
-
-  /** Every record of these lanes before `nextOffsets`, by lane of the query, is done with. */
-  async commitThrough(nextOffsets: readonly number[]): Promise<void> {
-    for (const { lane, split } of this.lanes) {
-      split.finishedThrough(nextOffsets[lane] as number);
-    }
-    await this.reader.commit();
-  }
-
-  close(): Promise<void> {
-    return this.reader.close();
   }
 }
 

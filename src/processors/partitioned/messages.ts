@@ -7,6 +7,7 @@ import type { ErrorKey } from '../../base/error-codes.js';
 import { ConfigError, ConnectorError, DataError, SqlError, VeloError } from '../../base/errors.js';
 import type { ErrorFields } from '../../base/errors.js';
 import type { DigestSummary } from '../../connectors/row-digest.js';
+import type { PartitionRange } from '../../connectors/source.js';
 import type { RowEncoding } from '../../formats/encoder.js';
 import type { FragmentPlan } from '../../plan/fragment-plan.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
@@ -38,6 +39,8 @@ export interface QueryTask {
   readonly plan: QueryPlan;
   readonly fragments: FragmentPlan;
   readonly lanes: readonly Lane[];
+  /** By source: what is read of the splits that workers own, resolved once for all; null: none. */
+  readonly ranges: readonly (readonly PartitionRange[] | null)[];
   readonly sink: SinkPlace;
   /** How workers encode result rows for that sink; null: main does. */
   readonly encoding: RowEncoding | null;

@@ -12,12 +12,19 @@
  * positions is done with.
  */
 import type { Clock } from '../../base/clock.js';
+import type { KafkaBlocks } from '../../connectors/kafka/blocks.js';
 import type { Sink } from '../../connectors/sink.js';
-import { FEED_POSITION } from './feeds.js';
-import type { MainFeeder } from './main-feeder.js';
+import { LANE_POSITION } from './lanes.js';
 import type { TurnTable } from './turns.js';
 
 const INTERVAL_MS = 5000;
+
+/** A topic as main has it: fetched here or by workers, it is main that commits. */
+export interface CommittedTopic {
+  readonly blocks: KafkaBlocks;
+  /** Numbers in the query of the lanes that its splits are, in their order. */
+  readonly lanes: readonly number[];
+}
 
 interface Mark {
   readonly seq: number;
@@ -26,7 +33,7 @@ interface Mark {
 }
 
 export class OffsetCommits {
-  private readonly feeders: readonly MainFeeder[];
+  private readonly topics: readonly CommittedTopic[];
   private readonly turns: TurnTable;
   private readonly clock: Clock;
   private mark: Mark | null = null;
@@ -35,11 +42,11 @@ export class OffsetCommits {
   private failure: Error | null = null;
 
   constructor(parts: {
-    readonly feeders: readonly MainFeeder[];
+    readonly topics: readonly CommittedTopic[];
     readonly turns: TurnTable;
     readonly clock: Clock;
   }) {
-    this.feeders = parts.feeders;
+    this.topics = parts.topics;
     this.turns = parts.turns;
     this.clock = parts.clock;
     this.lastNs = parts.clock.monotonicNs();
@@ -73,9 +80,9 @@ export class OffsetCommits {
 
   private nextOffsets(): number[] {
     const offsets: number[] = [];
-    for (const { lanes } of this.feeders) {
-      for (const { lane } of lanes) {
-        offsets[lane] = this.turns.positionCells(lane)[FEED_POSITION] as number;
+    for (const { lanes } of this.topics) {
+      for (const lane of lanes) {
+        offsets[lane] = this.turns.positionCells(lane)[LANE_POSITION] as number;
       }
     }
     return offsets;
@@ -93,7 +100,13 @@ export class OffsetCommits {
     }
   }
 
+  /** Every record of the lanes before `nextOffsets` is done with. */
   private async commitThrough(nextOffsets: readonly number[]): Promise<void> {
-    for (const feeder of this.feeders) await feeder.commitThrough(nextOffsets);
+    for (const { blocks, lanes } of this.topics) {
+      blocks.splits.forEach((split, at) => {
+        split.finishedThrough(nextOffsets[lanes[at] as number] as number);
+      });
+      await blocks.commit();
+    }
   }
 }

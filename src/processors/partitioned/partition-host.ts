@@ -199,6 +199,12 @@ export class PartitionHost {
     state.openLanes = lanes.length;
     state.watermark?.setSplits(lanes.map(({ split }) => split));
     if (lanes.length === 0) state.end(true);
+    if (lanes.some(({ owner }) => owner === null)) return;
+    // Who reads none of the lanes has no partial groups, and will not say so.
+    for (let worker = 0; worker < this.parts.workers; worker += 1) {
+      if (lanes.every(({ owner }) => owner !== worker))
+        state.flushed(worker, Number.POSITIVE_INFINITY);
+    }
   }
 
   private edge(index: number): EdgeState {
@@ -302,6 +308,14 @@ export class PartitionHost {
     const lane = this.parts.lanes[laneIndex] as Lane;
     const state = this.edge(lane.edge as number);
     state.watermark?.setIdle(lane.split, true);
+    state.advance();
+    this.endOfTurn();
+  }
+
+  /** A sender that reads nothing at the moment has shipped its partial groups so far. */
+  flushed(edge: number, sender: number, flushedMs: number): void {
+    const state = this.edge(edge);
+    state.flushed(sender, flushedMs);
     state.advance();
     this.endOfTurn();
   }

@@ -103,6 +103,9 @@ export class QueryArrivals {
       case exchange.KIND_LANE_IDLE:
         host.laneIdle(lane);
         return true;
+      case exchange.KIND_FLUSHED:
+        host.flushed(a, sender, b);
+        return true;
       case exchange.KIND_ROUND:
         host.round(a, sender, b);
         return true;

@@ -18,7 +18,7 @@ import { StreamMerge } from './stream-merge.js';
 import type { StreamConsumer } from './stream-merge.js';
 import { StreamSender } from './stream.js';
 import { ownerOf, resultShape, stageShape } from './topology.js';
-import type { TurnTable } from './turns.js';
+import type { Dealing, TurnTable } from './turns.js';
 import { BatchReader } from './wire.js';
 import type { WorkerTime } from './worker-time.js';
 
@@ -30,6 +30,7 @@ export interface QueryWorkerParts {
   readonly partitions: number;
   readonly control: JobControl;
   readonly turns: TurnTable;
+  readonly dealing: Dealing;
   readonly readers: readonly LaneReader[];
   readonly accounts: QueryAccounts;
   readonly deadLetters: boolean;

@@ -189,13 +189,14 @@ export class QueryWorker {
   }
 
   private newTaker(): TurnTaker {
-    const { task, worker, accounts, turns, readers, clock } = this.parts;
+    const { task, worker, accounts, turns, dealing, readers, clock } = this.parts;
     const { fragments, lanes } = task;
     const edges: (EdgeOutput | null)[] = [];
     const ports: ScanPort[] = [];
     const taker = new TurnTaker({
       worker,
       turns,
+      dealing,
       lanes,
       readers,
       ports,

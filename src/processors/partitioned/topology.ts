@@ -5,6 +5,7 @@
 import type { ExchangeEdge, FragmentPlan, StatefulFragment } from '../../plan/fragment-plan.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { SqlType } from '../../columnar/types.js';
+import type { Lane } from './lanes.js';
 import type { ProcessingMode } from './settings.js';
 import type { Dealing } from './turns.js';
 
@@ -107,14 +108,15 @@ export function firstStreamOf(
 
 /**
  * Partial groups are merged in the order of turns, so who takes a turn must not depend on time. It
- * does so anyway where a turn takes what has arrived: there a worker that is interrupted must not
- * hold up the others.
+ * does so anyway where a turn takes what has arrived (there a worker that is interrupted must not
+ * hold up the others) and where workers read splits of their own: sums of DOUBLE may differ in
+ * their last digits from run to run, as they do with the order in which a topic's partitions arrive.
  */
 export function dealingOf(
   fragments: FragmentPlan,
-  { someHome, mode }: { readonly someHome: boolean; readonly mode: ProcessingMode },
+  { lanes, mode }: { readonly lanes: readonly Lane[]; readonly mode: ProcessingMode },
 ): Dealing {
-  if (someHome) return 'first';
-  if (mode.kind !== 'batch') return 'any';
+  if (lanes.some(({ reading }) => reading === 'home')) return 'first';
+  if (mode.kind !== 'batch' || lanes.some(({ owner }) => owner !== null)) return 'any';
   return fragments.edges.some((edge) => edge.partial !== null) ? 'in-turn' : 'any';
 }

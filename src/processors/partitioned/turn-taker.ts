@@ -12,22 +12,26 @@ import type { EventTimePrefix } from '../../runtime/operators/watermark.js';
 import type { ScanPort } from '../../runtime/pipeline.js';
 import type { QueryAccounts } from '../query-accounts.js';
 import type { EdgeOutput } from './edge-output.js';
-import { KIND_LANE_END, KIND_LANE_IDLE, KIND_ROUND } from './exchange.js';
+import { KIND_FLUSHED, KIND_LANE_END, KIND_LANE_IDLE, KIND_ROUND } from './exchange.js';
 import type { ExchangeSender, TurnFacts } from './exchange.js';
-import { JobAborted } from './control.js';
+import { COMMAND_RUN, JobAborted } from './control.js';
 import type { LaneReader } from './lane-readers.js';
 import type { Lane } from './lanes.js';
 import { errorText } from './messages.js';
 import type { PartitionHost } from './partition-host.js';
-import type { ClaimKind, TurnTable } from './turns.js';
+import type { ClaimKind, Dealing, TurnTable } from './turns.js';
 import { ROUND_END } from './turns.js';
 import type { QueryTime } from './worker-time.js';
 
 const encoder = new TextEncoder();
 
+/** A worker without a block says so often, at most, how far it has shipped its partial groups. */
+const TELL_EVERY_MS = 10;
+
 export interface TurnTakerParts {
   readonly worker: number;
   readonly turns: TurnTable;
+  readonly dealing: Dealing;
   readonly lanes: readonly Lane[];
   readonly readers: readonly LaneReader[];
   /** Scan ports and edges by source. */
@@ -67,6 +71,11 @@ export class TurnTaker implements EventTimePrefix {
   dueInMs = Number.POSITIVE_INFINITY;
   private readonly parts: TurnTakerParts;
   private readonly rowsSeen: Float64Array;
+  private readonly preparing: readonly LaneReader[];
+  /** Sources whose partial groups here others must hear of though no turn comes. */
+  private readonly telling: readonly number[];
+  private told = 0;
+  private toldNs = Number.NEGATIVE_INFINITY;
   private waitFor: (condition: () => boolean) => void = () => undefined;
   private block = 0;
   private highestMs = Number.NaN;
@@ -74,6 +83,8 @@ export class TurnTaker implements EventTimePrefix {
   constructor(parts: TurnTakerParts) {
     this.parts = parts;
     this.rowsSeen = new Float64Array(parts.lanes.length);
+    this.preparing = parts.readers.filter((reader) => reader.prepare !== undefined);
+    this.telling = tellingSources(parts);
   }
 
   /** How to wait for another worker; set before the first turn. */
@@ -85,10 +96,13 @@ export class TurnTaker implements EventTimePrefix {
   take(now: { readonly command: number; readonly barrier: number; readonly ms: number }): boolean {
     if (this.done) return false;
     const { turns } = this.parts;
+    if (now.command === COMMAND_RUN) {
+      for (let at = 0; at < this.preparing.length; at += 1) this.preparing[at]!.prepare!();
+    }
     const kind = turns.claim(this.parts.readers, now);
     if (kind === 'wait') {
       this.dueInMs = turns.dueInMs;
-      return false;
+      return this.telling.length > 0 && this.tellFlushed(now.command);
     }
     if (kind === 'busy') return true;
     if (kind === 'done') {
@@ -101,6 +115,11 @@ export class TurnTaker implements EventTimePrefix {
       this.parts.roundTaken();
       return true;
     }
+    this.runTurn(kind);
+    return true;
+  }
+
+  private runTurn(kind: ClaimKind | 'flushed'): void {
     this.begin();
     try {
       this.run(kind);
@@ -108,7 +127,35 @@ export class TurnTaker implements EventTimePrefix {
       if (error instanceof JobAborted) throw error;
       this.fail(error);
     }
+  }
+
+  /**
+   * Where turns are not dealt out, a worker may get none, because its lanes are silent or others
+   * are faster; they wait for its partial groups all the same when a watermark makes them due.
+   */
+  private tellFlushed(command: number): boolean {
+    const { turns, edges, clock } = this.parts;
+    const source = this.telling.find((each) => {
+      const reachedMs = this.watermarkOf(each);
+      return reachedMs < Number.POSITIVE_INFINITY && edges[each]!.owes(reachedMs);
+    });
+    if (source === undefined) return false;
+    const restMs = TELL_EVERY_MS - (clock.monotonicNs() - this.toldNs) / 1e6;
+    if (restMs > 0) {
+      this.dueInMs = Math.min(this.dueInMs, restMs);
+      return false;
+    }
+    if (!turns.claimNotice(command)) return false;
+    this.toldNs = clock.monotonicNs();
+    this.told = source;
+    this.runTurn('flushed');
     return true;
+  }
+
+  private runFlushed(): void {
+    const edge = this.parts.edges[this.told]!;
+    edge.begin(this.turn, 0);
+    this.notice(KIND_FLUSHED, edge.index, edge.flush(this.watermarkOf(this.told), false));
   }
 
   private begin(): void {
@@ -124,7 +171,7 @@ export class TurnTaker implements EventTimePrefix {
     this.highestMs = Number.NaN;
   }
 
-  private run(kind: ClaimKind): void {
+  private run(kind: ClaimKind | 'flushed'): void {
     switch (kind) {
       case 'block':
         this.runBlock();
@@ -134,6 +181,9 @@ export class TurnTaker implements EventTimePrefix {
         return;
       case 'lane-idle':
         this.notice(KIND_LANE_IDLE, 0, 0);
+        return;
+      case 'flushed':
+        this.runFlushed();
         return;
       case 'round':
         this.runRound();
@@ -192,20 +242,25 @@ export class TurnTaker implements EventTimePrefix {
 
   /** What the lanes of the turn's source have published: never more than what is so in sequence. */
   private sourceWatermark(): number {
-    const { lanes, turns, boundsMs } = this.parts;
+    const { lanes, boundsMs } = this.parts;
     const { source } = lanes[this.turn.lane]!;
-    const boundMs = boundsMs[source];
-    if (boundMs === null || boundMs === undefined) return Number.NEGATIVE_INFINITY;
+    if ((boundsMs[source] ?? null) === null) return Number.NEGATIVE_INFINITY;
     // One split: what it reached with this turn, whatever others have read meanwhile, so that groups
     // are shipped at the same turns in every run.
-    if (this.parts.lanes.length === 1) return this.turn.watermarkMs;
+    if (lanes.length === 1) return this.turn.watermarkMs;
+    const reachedMs = this.watermarkOf(source);
+    return reachedMs === Number.POSITIVE_INFINITY ? this.turn.watermarkMs : reachedMs;
+  }
+
+  /** What the open lanes of a source with a watermark have published; Infinity: none is open. */
+  private watermarkOf(source: number): number {
+    const { lanes, turns, boundsMs } = this.parts;
     let least = Number.POSITIVE_INFINITY;
     for (let lane = 0; lane < lanes.length; lane += 1) {
       if (lanes[lane]!.source !== source || turns.laneEnded(lane)) continue;
       least = Math.min(least, turns.highestOf(lane));
     }
-    if (least === Number.POSITIVE_INFINITY) return this.turn.watermarkMs;
-    return least - boundMs;
+    return least - boundsMs[source]!;
   }
 
   private notice(kind: number, a: number, b: number): void {
@@ -266,4 +321,19 @@ export class TurnTaker implements EventTimePrefix {
     if (Number.isNaN(this.highestMs) || !turns.highestReady(lane, this.block)) return;
     turns.publishHighest(lane, this.block, this.highestMs);
   }
+}
+
+/**
+ * None where turns come to every worker by themselves, or where this one reads no lane of a source: receivers
+ * know that. When all lanes have ended the last round follows.
+ */
+function tellingSources(parts: TurnTakerParts): number[] {
+  const { lanes, boundsMs, sender, worker, dealing } = parts;
+  if (sender === null || dealing !== 'any') return [];
+  return boundsMs.flatMap((boundMs, source) => {
+    const isRead = lanes.some(
+      ({ source: of, owner }) => of === source && (owner === null || owner === worker),
+    );
+    return isRead && boundMs !== null ? [source] : [];
+  });
 }

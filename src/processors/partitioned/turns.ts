@@ -25,6 +25,7 @@ import {
   COMMAND_DRAIN,
   COMMAND_HOLD,
   COMMAND_PAUSE,
+  COMMAND_RUN,
   COMMAND_STOP,
 } from './control.js';
 
@@ -78,8 +79,9 @@ export interface LaneClaims {
 }
 
 /**
- * Who may take a turn: any worker that is free; the workers one after the other, where the order
- * of partial results must not depend on timing; or worker 0 alone, where a source needs one reader.
+ * Who may take a turn: any worker that is free, or that owns the lane; the workers one after the
+ * other, where the order of partial results must not depend on timing; or worker 0 alone, where a
+ * source needs one reader.
  */
 export type Dealing = 'any' | 'in-turn' | 'first';
 
@@ -221,6 +223,22 @@ export class TurnTable {
     if (now.command === COMMAND_PAUSE) return 'wait';
     if (!this.mayTake()) return 'wait';
     return this.claimLane(lanes, now.ms);
+  }
+
+  /**
+   * Takes a turn without a block, to say something in sequence. False: not now, because somebody
+   * else has the token, or nothing is read at the moment.
+   */
+  claimNotice(command: number): boolean {
+    if (Atomics.compareExchange(this.words, TOKEN, 0, 1) !== 0) return false;
+    const reads =
+      command === COMMAND_RUN &&
+      this.cells[FINISHED] !== 1 &&
+      this.cells[ROUND] === ROUND_NONE &&
+      Atomics.load(this.words, LIMITED) === 0;
+    if (reads) this.takeSeq();
+    Atomics.store(this.words, TOKEN, 0);
+    return reads;
   }
 
   private mayTake(): boolean {

@@ -1,8 +1,9 @@
 /**
  * A worker thread: gets a job, works on all of its queries until they are done, reports, and waits
- * for the next job. Owns the loop, sleeping, waiting without blocking others, and what a worker
- * opens for itself; one query's work is query-worker.ts. The loop is synchronous: a worker looks
- * at its event loop only between jobs and while a lane waits for the world.
+ * for the next job. Owns the loop, sleeping, and waiting without blocking others; one query's work
+ * is query-worker.ts, what it reads worker-lanes.ts. The loop is synchronous: a worker looks at its
+ * event loop only between jobs, while a lane waits for the world and, where lanes are read through
+ * sockets of its own, now and then.
  *
  * A worker that cannot go on (a full ring, a time that another must publish) drains its own inputs
  * and tries again; it sleeps only when there is nothing to drain, and never in a wait that another
@@ -13,26 +14,17 @@ import { parentPort, threadId } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.js';
 import { BlockArena } from '../../columnar/arena.js';
-import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
-import { openSource } from '../../connectors/registry.js';
-import { openSharedSource, sharingOf } from '../../connectors/shared-source.js';
-import type { SharedSource, Sharing } from '../../connectors/shared-source.js';
-import type { Source, SourceRequest } from '../../connectors/source.js';
 import { WorkerCounter } from '../../metrics/partition-metrics.js';
 import { QueryAccounts } from '../query-accounts.js';
 import { BatchRows } from './batch-rows.js';
 import { COMMAND_ABORT, COMMAND_HOLD, JobAborted, JobControl } from './control.js';
-import { FeedLaneReader } from './feeds.js';
-import type { FeedDecoder } from './feeds.js';
-import { ForeignLaneReader, HomeLaneReader, SharedLaneReader } from './lane-readers.js';
 import type { LaneReader } from './lane-readers.js';
-import type { Lane } from './lanes.js';
 import { errorText } from './messages.js';
 import type { FromWorker, QueryTask, ToWorker, WorkerTask } from './messages.js';
 import { QueryWorker } from './query-worker.js';
-import { Ring } from './ring.js';
 import { dealingOf } from './topology.js';
 import { TurnTable } from './turns.js';
+import { WorkerLanes } from './worker-lanes.js';
 import { WorkerTime } from './worker-time.js';
 
 /** A wait begins without sleep for so long: falling asleep and waking up take about as long. */
@@ -41,9 +33,8 @@ const AWAKE_MS = 0.05;
 const WAIT_SLEEP_MS = 0.05;
 /** An idle worker looks up so often even if nobody wakes it. */
 const IDLE_MS_MAX = 100;
-
-/** What a worker opened for the lanes of one source. */
-type OpenedSource = Source | SharedSource | FeedDecoder;
+/** How long sockets may wait for a worker that is busy. A look at them takes some microseconds. */
+const SOCKETS_EVERY_NS = 0.5e6;
 
 class WorkerJob {
   readonly queries: QueryWorker[] = [];
@@ -51,11 +42,12 @@ class WorkerJob {
   private readonly port: MessagePort;
   private readonly control: JobControl;
   private readonly readers: LaneReader[] = [];
-  private readonly sources: { close(): unknown }[] = [];
+  private readonly lanes: WorkerLanes;
   private readonly batchRows: BatchRows;
   /** Individual rows: taken when they are due, and passed on at once. */
   private readonly precise: boolean;
   private idleSinceNs = Number.NaN;
+  private socketsSeenNs = 0;
   private readonly time = new WorkerTime(systemClock);
   private readonly arenas: {
     readonly exchange: readonly BlockArena[];
@@ -70,6 +62,12 @@ class WorkerJob {
     this.control = new JobControl(task.control, settings.workers);
     this.precise = settings.mode.kind === 'individual';
     this.batchRows = new BatchRows(settings.mode, task.batchRows);
+    this.lanes = new WorkerLanes({
+      task,
+      control: this.control,
+      batchRows: this.batchRows,
+      notice: (line) => this.post({ kind: 'notice', line }),
+    });
     const arena = (buffer: SharedArrayBuffer): BlockArena => new BlockArena(buffer);
     this.arenas = {
       exchange: task.exchangeArenas.map(arena),
@@ -91,15 +89,15 @@ class WorkerJob {
       task.onError,
       task.deadLetters ? { write: (letter) => this.post({ kind: 'letter', letter }) } : null,
     );
-    const readers = await this.openReaders(query, accounts);
-    this.readers.push(...readers);
-    const someHome = query.fragments.sources.some(({ scan }) => sharingOf(scan.table) === 'home');
+    const dealing = dealingOf(query.fragments, { lanes: query.lanes, mode: task.settings.mode });
     const turns = new TurnTable(query.memory.turns, {
       lanes: query.lanes.length,
       workers,
       worker: task.worker,
-      dealing: dealingOf(query.fragments, { someHome, mode: task.settings.mode }),
+      dealing,
     });
+    const readers = await this.lanes.open({ query, turns, errors: accounts });
+    this.readers.push(...readers);
     this.queries.push(
       new QueryWorker({
         index,
@@ -109,6 +107,7 @@ class WorkerJob {
         partitions,
         control,
         turns,
+        dealing,
         readers,
         accounts,
         deadLetters: task.deadLetters,
@@ -132,67 +131,6 @@ class WorkerJob {
     this.queries.at(-1)?.taker.useWait((condition) => this.waitUntil(condition));
   }
 
-  private async openReaders(query: QueryTask, accounts: QueryAccounts): Promise<LaneReader[]> {
-    const { batchRows, task } = this;
-    const own = task.batchRows === null ? query.plan.settings.batchSize : null;
-    const rowsMax = Math.min(own ?? BATCH_ROWS_MAX, BATCH_ROWS_MAX);
-    const opened = new Map<number, OpenedSource>();
-    const readers: LaneReader[] = [];
-    for (const [index, lane] of query.lanes.entries()) {
-      const { scan } = query.fragments.sources[lane.source] as (typeof query.fragments.sources)[0];
-      const request: SourceRequest = {
-        table: scan.table,
-        physical: scan.physical,
-        system: scan.system,
-        get batchRowsMax(): number {
-          return Math.min(batchRows.rows, rowsMax);
-        },
-        errors: accounts,
-        clock: systemClock,
-        notice: (line) => this.post({ kind: 'notice', line }),
-        ...(task.rate === null ? {} : { rate: task.rate }),
-      };
-      readers.push(await this.openReader({ query, lane, index, request, opened }));
-    }
-    return readers;
-  }
-
-  private async openReader(parts: {
-    readonly query: QueryTask;
-    readonly lane: Lane;
-    readonly index: number;
-    readonly request: SourceRequest;
-    readonly opened: Map<number, OpenedSource>;
-  }): Promise<LaneReader> {
-    const { query, lane, index, request, opened } = parts;
-    const sharing = sharingOf(request.table);
-    if (sharing === 'home' && this.task.worker !== 0) return new ForeignLaneReader();
-    let source = opened.get(lane.source);
-    if (source === undefined) {
-      source = await openForWorker(request, sharing);
-      opened.set(lane.source, source);
-      if ('close' in source) this.sources.push(source);
-    }
-    if ('decode' in source) return this.feedReader(query, index, source);
-    const split = source.splits[lane.at];
-    if (split === undefined) throw new Error(`split ${lane.at} of a source has gone`);
-    if ('claim' in split) return new SharedLaneReader(split, lane.idleTimeoutMs);
-    const position = query.restore?.lanes[index]?.position;
-    if (position !== undefined) split.seek(position);
-    return new HomeLaneReader(split, lane.idleTimeoutMs);
-  }
-
-  private feedReader(query: QueryTask, index: number, decoder: FeedDecoder): FeedLaneReader {
-    const { feedArena, feedRings } = query.memory;
-    return new FeedLaneReader({
-      ring: new Ring(feedRings[index] as SharedArrayBuffer),
-      arena: new BlockArena(feedArena as SharedArrayBuffer),
-      decoder,
-      idleTimeoutMs: (query.lanes[index] as Lane).idleTimeoutMs,
-      wakeFeeder: () => this.control.wakeMain(),
-    });
-  }
-
   /** Works until every query is done. Throws JobAborted when main says so. */
   async run(): Promise<void> {
     const cell = this.control.wakeCell(this.task.worker);
@@ -213,6 +151,7 @@ class WorkerJob {
       if (open.size === 0) return;
       if (progressed) {
         this.idleSinceNs = Number.NaN;
+        if (this.socketsWait()) await this.lookAtSockets();
         continue;
       }
       if (this.staysAwake()) continue;
@@ -221,9 +160,25 @@ class WorkerJob {
     }
   }
 
+  private socketsWait(): boolean {
+    if (!this.lanes.hasSockets) return false;
+    return systemClock.monotonicNs() - this.socketsSeenNs > SOCKETS_EVERY_NS;
+  }
+
+  /** The event loop turns once: what has come is taken in, and the next is asked for. */
+  private async lookAtSockets(): Promise<void> {
+    this.time.whole();
+    const before = this.time.enter(0, WorkerCounter.sourceUs);
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    this.time.back(before);
+    this.socketsSeenNs = systemClock.monotonicNs();
+  }
+
   /** Waking up takes longer than what is waited for, or may take longer. */
   private staysAwake(): boolean {
-    if (!this.precise) return false;
+    if (!this.precise || this.lanes.hasSockets) return false;
     const nowNs = systemClock.monotonicNs();
     if (Number.isNaN(this.idleSinceNs)) this.idleSinceNs = nowNs;
     return nowNs - this.idleSinceNs < AWAKE_MS * 1e6 || this.dueInMs() < AWAKE_MS;
@@ -268,6 +223,7 @@ class WorkerJob {
     const dueMs = Math.min(IDLE_MS_MAX, this.dueInMs() - earlyMs);
     const ready = this.readers.flatMap((reader) => reader.ready() ?? []);
     if (ready.length > 0) await Promise.race([...ready, cell.sleepAsync(ticket, dueMs)]);
+    else if (this.lanes.hasSockets) await cell.sleepAsync(ticket, Math.max(0, dueMs));
     else if (dueMs > 0) cell.sleep(ticket, dueMs);
     this.time.back(before);
   }
@@ -316,7 +272,7 @@ class WorkerJob {
   }
 
   async close(): Promise<void> {
-    for (const source of this.sources) await source.close();
+    await this.lanes.close();
   }
 
   /** Nothing more to say than that the failed job is left. */
@@ -330,14 +286,6 @@ class WorkerJob {
   private post(message: FromWorker): void {
     this.port.postMessage(message);
   }
-}
-
-/** For lanes that main reads: what decodes their blocks, which may have any number of rows. */
-async function openForWorker(request: SourceRequest, sharing: Sharing): Promise<OpenedSource> {
-  if (sharing === 'home') return openSource(request);
-  if (sharing === 'shared') return openSharedSource(request);
-  const { KafkaBlockDecoder } = await import('../../connectors/kafka/block-decoder.js');
-  return new KafkaBlockDecoder({ ...request, batchRowsMax: BATCH_ROWS_MAX });
 }
 
 /** The kernel's number of this thread, for taskset and /proc; null where there is none. */

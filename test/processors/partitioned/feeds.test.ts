@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import { BlockArena } from '../../../src/columnar/arena.js';
 import { newBatch, emptyHeader } from '../../../src/columnar/batch.js';
 import type { Batch } from '../../../src/columnar/batch.js';
-import type { KafkaBlockReader } from '../../../src/connectors/kafka/block-source.js';
 import { MessageBlock } from '../../../src/connectors/kafka/message-block.js';
 import type { MessageBlockView } from '../../../src/connectors/kafka/message-wire.js';
 import { readMessageBlock } from '../../../src/connectors/kafka/message-wire.js';
@@ -67,8 +66,7 @@ function feeds(
   const arenaMemory = new SharedArrayBuffer(BlockArena.bytesFor(options.arenaBytes));
   const split = fakeSplit(values, options.after) as never;
   const feeder = new MainFeeder({
-    reader: { commit: () => Promise.resolve() } as unknown as KafkaBlockReader,
-    lanes: [{ lane: 0, split, ring: new Ring(ringMemory) }],
+    lanes: [{ split, ring: new Ring(ringMemory) }],
     arena: new BlockArena(arenaMemory),
     control,
   });
