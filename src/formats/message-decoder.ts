@@ -27,7 +27,7 @@ export interface SchemaPlan {
   failure(): RecordFailure;
 }
 
-export interface MessageFormat {
+export interface MessageDecoding {
   readonly language: SchemaLanguage;
   /** The schema of all records; null: they are framed and name theirs. */
   readonly definition: SchemaDefinition | null;
@@ -53,7 +53,7 @@ const NO_ID = -1;
 
 export class MessageDecoder implements RecordDecoder {
   readonly columns: Column[];
-  private readonly format: MessageFormat;
+  private readonly format: MessageDecoding;
   private readonly targets: TargetColumn[];
   private readonly parts: RecordParts;
   /** Plan of all records; null: by id. */
@@ -68,7 +68,7 @@ export class MessageDecoder implements RecordDecoder {
   private failing: (() => RecordFailure) | null = null;
 
   /** Throws ConfigError SETTING_INVALID for a given schema that does not fit the columns. */
-  constructor(columns: readonly DecoderColumn[], format: MessageFormat) {
+  constructor(columns: readonly DecoderColumn[], format: MessageDecoding) {
     this.format = format;
     this.targets = columns.map((column) => createTarget(column.type, BATCH_ROWS_MAX));
     this.columns = this.targets.map((target) => target.column);
