@@ -11,7 +11,7 @@ import type { TlsFiles } from '../support/tls-files.mjs';
 import * as kafka from './harness.js';
 
 /** Both ways to Kafka, by the value of the option 'fetch'. */
-export const FETCH_PATHS = ['librdkafka'] as const;
+export const FETCH_PATHS = ['columnar', 'librdkafka'] as const;
 export type FetchPath = (typeof FETCH_PATHS)[number];
 
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;

@@ -20,7 +20,8 @@ import { JAVA_FOLDER, resolveClassPath } from './java.mjs';
 
 /** Folder of the jars in the cache. */
 export const KAFKA_CACHE = 'kafka-4.0.0';
-const START_TIMEOUT_MS = 60_000;
+/** Several nodes that start at once on a busy machine take their time. */
+const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** For short lives: little memory, and no second compiler. Benchmarks pass their own. */
 const QUICK_JVM = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
