@@ -10,6 +10,7 @@ import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
 import * as kafka from './harness.js';
+import { testColumnar } from './read-columnar.js';
 import { testErrors } from './read-errors.js';
 import { testPartitioned } from './read-partitioned.js';
 import { testPositions } from './read-positions.js';
@@ -267,6 +268,10 @@ describe.runIf(javaRuns).each(PATHS)('reading from Kafka by %s', (path) => {
 
   describe('on V2', () => {
     testPartitioned(fixture);
+  });
+
+  describe.runIf(path === 'columnar')('of our own', () => {
+    testColumnar(fixture, () => broker);
   });
 
   it('keeps columns in the order that the query asks for', async () => {

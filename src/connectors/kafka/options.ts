@@ -377,7 +377,8 @@ class TableOptions {
     throw new ConfigError('SETTING_INVALID', {
       message: `unknown option "${name}" of connector "kafka" in ${this.label}`,
       hint:
-        didYouMean(name, [...KNOWN_OPTIONS, ...ofFormat]) ?? 'docs/kafka-source.md and docs/kafka-sink.md list the options',
+        didYouMean(name, [...KNOWN_OPTIONS, ...ofFormat]) ??
+        'docs/kafka-source.md and docs/kafka-sink.md list the options',
     });
   }
 
