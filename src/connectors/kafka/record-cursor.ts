@@ -53,6 +53,13 @@ export class RecordCursor {
     return this.longLong(bytes, end);
   }
 
+  /** Moves over `byte` if it is next, before `end`: the usual numbers cost one comparison. */
+  passes(byte: number, bytes: Uint8Array, end: number): boolean {
+    if (this.at >= end || bytes[this.at] !== byte) return false;
+    this.at += 1;
+    return true;
+  }
+
   /** Moves over `length` bytes, all before `end`. */
   skip(length: number, end: number): void {
     if (length < 0) throw new RecordFault(`a length is ${length}`);

@@ -50,6 +50,9 @@ export interface RecordSetStart {
 /** What the scratch holds: nothing, a set that was copied for its keys, or unpacked batches. */
 type ScratchUse = 'nothing' | 'set' | 'batches';
 
+/** Zigzag numbers as bytes. */
+const ZERO = 0;
+const MINUS_ONE = 1;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 export class RecordSetReader {
@@ -282,13 +285,13 @@ export class RecordSetReader {
         throw new RecordFault(`offset ${offset} does not ascend`);
       }
       previous = offset;
-      const keyLength = cursor.int(bytes, end);
+      const keyLength = cursor.passes(MINUS_ONE, bytes, end) ? -1 : cursor.int(bytes, end);
       const keyAt = cursor.at;
       if (keyLength !== -1) cursor.skip(keyLength, end);
       const valueLength = cursor.int(bytes, end);
       const valueAt = cursor.at;
       if (valueLength !== -1) cursor.skip(valueLength, end);
-      const headerCount = cursor.int(bytes, end);
+      const headerCount = cursor.passes(ZERO, bytes, end) ? 0 : cursor.int(bytes, end);
       const headersAt = cursor.at;
       if (headerCount !== 0) cursor.skipHeaders(bytes, headerCount, end);
       if (cursor.at !== end) throw new RecordFault('a record is longer than its fields');
