@@ -71,6 +71,7 @@ interface SinkParts {
 class KafkaSink implements Sink {
   private readonly parts: SinkParts;
   private rows = 0;
+  private bytes = 0;
 
   constructor(parts: SinkParts) {
     this.parts = parts;
@@ -106,10 +107,18 @@ class KafkaSink implements Sink {
     return this.rows;
   }
 
+  /** Of values; keys and headers are not counted. */
+  bytesWritten(): number {
+    return this.bytes;
+  }
+
   private writeRow(values: Batch, row: number): void {
     const { encoder, key, metadata, delivery } = this.parts;
     const keyBytes = key === null ? null : key.encode(row);
-    encoder.encodeRow(values, row, delivery.begin(keyBytes, metadata.timestampMs(row)));
+    const out = delivery.begin(keyBytes, metadata.timestampMs(row));
+    const before = out.length;
+    encoder.encodeRow(values, row, out);
+    this.bytes += out.length - before;
     delivery.end(metadata.headers(row));
     this.rows += 1;
   }
