@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
-import { closest } from '../../sql/suggest.js';
+import { brokerUnreachable, topicNotFound } from './cluster-errors.js';
 import type { KafkaEndpoint } from './options.js';
 import { DELIVERY_TIMEOUT_MS } from './produce-settings.js';
 import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
@@ -22,8 +22,6 @@ import type {
   RdRebalance,
 } from './rdkafka.js';
 
-/** How many names of other topics an error shows at most. */
-const TOPICS_SHOWN_MAX = 5;
 /** How long one look at metadata may take once connected. */
 const METADATA_TIMEOUT_MS = 5_000;
 
@@ -181,7 +179,7 @@ export async function topicPartitions(
   );
   if (found.length > 0) return found;
   const all = await metadata(client, { timeout: METADATA_TIMEOUT_MS });
-  throw topicNotFound(endpoint, all);
+  throw topicNotFound(endpoint, topicNames(all));
 }
 
 /**
@@ -204,7 +202,8 @@ export async function writablePartitions(
     if (systemClock.monotonicNs() > deadlineNs) break;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw topicNotFound(endpoint, await metadata(client, { timeout: METADATA_TIMEOUT_MS }));
+  const all = await metadata(client, { timeout: METADATA_TIMEOUT_MS });
+  throw topicNotFound(endpoint, topicNames(all));
 }
 
 export function metadata(
@@ -217,30 +216,6 @@ export function metadata(
 /** Errors that pass when the broker is reachable again or has chosen a leader. */
 export function isPassing(error: RdError): boolean {
   return PASSING.has(error.code);
-}
-
-/** The error that ends a job, from one of librdkafka. */
-export function kafkaError(endpoint: KafkaEndpoint, doing: string, cause: unknown): ConnectorError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new ConnectorError('KAFKA', {
-    message: `${doing} topic "${endpoint.topic}" of ${endpoint.label} failed: ${text}`,
-    detail: `the brokers are ${endpoint.brokers}`,
-    cause,
-  });
-}
-
-export function brokerUnreachable(
-  endpoint: KafkaEndpoint,
-  detail: string | undefined,
-  cause: unknown,
-): ConnectorError {
-  const seconds = endpoint.connectTimeoutMs / 1000;
-  return new ConnectorError('BROKER_UNREACHABLE', {
-    message: `no Kafka broker answers at "${endpoint.brokers}" for ${endpoint.label}`,
-    detail: `tried for ${seconds} s${detail === undefined ? '' : `: ${detail}`}`,
-    hint: "check 'properties.bootstrap.servers' and that the broker runs",
-    cause,
-  });
 }
 
 const PASSING: ReadonlySet<number> = new Set([
@@ -354,25 +329,11 @@ function partitionsIn(found: RdMetadata, topic: string): readonly number[] {
   return (entry?.partitions ?? []).map(({ id }) => id).sort((a, b) => a - b);
 }
 
-function topicNotFound(endpoint: KafkaEndpoint, all: RdMetadata): ConnectorError {
-  const names = all.topics
+/** Names of the topics that there are, without internal ones. */
+function topicNames({ topics }: RdMetadata): readonly string[] {
+  return topics
     .filter(({ name, partitions }) => partitions.length > 0 && !name.startsWith('__'))
-    .map(({ name }) => name)
-    .sort();
-  const nearest = closest(endpoint.topic, names);
-  return new ConnectorError('TOPIC_NOT_FOUND', {
-    message: `topic "${endpoint.topic}" of ${endpoint.label} does not exist`,
-    detail: `the broker at ${endpoint.brokers} has ${topicList(names)}`,
-    hint:
-      nearest === undefined ? 'create the topic, or name another' : `did you mean "${nearest}"?`,
-  });
-}
-
-function topicList(names: readonly string[]): string {
-  if (names.length === 0) return 'no topics';
-  const shown = names.slice(0, TOPICS_SHOWN_MAX).map((name) => `"${name}"`);
-  const more = names.length - shown.length;
-  return `the topics ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    .map(({ name }) => name);
 }
 
 function lowerFirst(text: string): string {

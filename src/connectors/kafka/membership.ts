@@ -13,7 +13,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectorError } from '../../base/errors.js';
-import { closeConsumer, isPassing, kafkaError, openMember } from './client.js';
+import { closeConsumer, isPassing, openMember } from './client.js';
+import { kafkaError } from './cluster-errors.js';
 import type { KafkaReadOptions } from './options.js';
 import { RD_ERROR, promised } from './rdkafka.js';
 import type { RdError, RdMember, TopicPartition } from './rdkafka.js';

@@ -2,7 +2,8 @@
  * What librdkafka tells about a topic's offsets, for offsets.ts. Owns the calls and what their
  * errors mean at opening; which offsets are read is decided there.
  */
-import { brokerUnreachable, isPassing, kafkaError } from './client.js';
+import { isPassing } from './client.js';
+import { brokerUnreachable, kafkaError } from './cluster-errors.js';
 import type { HeldOffsets, OffsetQueries, Offsets } from './offsets.js';
 import type { KafkaEndpoint } from './options.js';
 import { promised } from './rdkafka.js';
