@@ -18,7 +18,6 @@ import type {
 import type { MessageBlock } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import { readOptions } from './options.js';
-import { withSchemas } from './schema-blocks.js';
 import { openTopicReader } from './topic-reader.js';
 
 /**
@@ -35,13 +34,6 @@ export async function openRdkafkaBlocks(request: BlocksRequest): Promise<KafkaBl
     topic: options.topic,
     notice,
   });
-}
-
-/** The same for a source; blocks of formats with a registry come with their records' schemas. */
-export async function openKafkaBlocks(request: SourceRequest): Promise<KafkaBlocks> {
-  const blocks = blocksRequest(request);
-  const registry = blocks.options.schema?.registry ?? null;
-  return withSchemas(await openRdkafkaBlocks(blocks), registry, request);
 }
 
 /** Throws ConfigError SETTING_INVALID for bad options. */
@@ -185,10 +177,13 @@ export class KafkaBlockSplit implements KafkaSplitBlocks {
 
   /**
    * Where a restart would go on. When everything handed out is finished, that is also behind
-   * offsets that hold no record: control records, tombstones, what compaction left out.
+   * offsets that hold no record: control records, tombstones, what compaction left out. Where others
+   * fetch the records, nothing is handed out here.
    */
   finishedTo(): number {
     const { queue } = this;
-    return this.through >= queue.handedTo ? queue.position : this.through;
+    return this.through >= queue.handedTo
+      ? Math.max(this.through, queue.position)
+      : this.through;
   }
 }

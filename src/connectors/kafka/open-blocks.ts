@@ -25,11 +25,6 @@ export async function openBlocks(request: SourceRequest): Promise<KafkaBlocks> {
   return withSchemas(await openTopicBlocks(blocks), registry, request);
 }
 
-/** Which way a table is read; connects to nothing. Throws ConfigError SETTING_INVALID. */
-export function fetchPath(options: KafkaReadOptions): 'columnar' | 'librdkafka' {
-  return choose(options).path;
-}
-
 export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {
   return (await joinedBlocks(request)) ?? openPartitions(request);
 }

@@ -7,14 +7,15 @@ import type { OwnedSource, OwnedSplit } from '../owned-source.js';
 import type { SourceRequest } from '../source.js';
 import { decoderParts, SplitDecoder } from './block-decoder.js';
 import type { DecoderParts } from './block-decoder.js';
-import { openKafkaBlocks } from './block-source.js';
+
 import type { KafkaSplitBlocks } from './blocks.js';
 import type { MessageBlockView } from './message-wire.js';
+import { openBlocks } from './open-blocks.js';
 
-/** Throws as openKafkaBlocks does. */
+/** Throws as openBlocks does. */
 export async function openOwnedKafkaSource(request: SourceRequest): Promise<OwnedSource> {
   const parts = decoderParts(request);
-  const blocks = await openKafkaBlocks(request);
+  const blocks = await openBlocks(request);
   return {
     splits: blocks.splits.map((split) => new OwnedKafkaSplit(split, parts)),
     close: () => blocks.close(),

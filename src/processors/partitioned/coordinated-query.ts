@@ -324,8 +324,8 @@ async function openForMain(
     return { ...alone, splits, rowsTotal, shared: splits, reading: 'shared' };
   }
   if (sharing === 'main') {
-    const { openKafkaBlocks } = await import('../../connectors/kafka/block-source.js');
-    const blocks = await openKafkaBlocks(request);
+    const { openBlocks } = await import('../../connectors/kafka/open-blocks.js');
+    const blocks = await openBlocks(request);
     const sourceName = blocks.topic;
     const splits = blocks.splits.map(({ split }) => ({ split, sourceName }));
     const reading = blocks.path === 'columnar' ? 'owned' : 'fed';

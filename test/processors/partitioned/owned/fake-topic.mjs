@@ -17,7 +17,7 @@ const BLOCKS_AT_ONCE = 3;
 /** What was committed, by partition; on the main thread. */
 export const committed = [];
 
-export async function openKafkaBlocks(request) {
+export async function openBlocks(request) {
   const { options } = request.table;
   const records = options['properties.fake.records'].split(',').map(Number);
   const unbounded = options['properties.fake.end'] === 'wait';

@@ -4,7 +4,7 @@ import { register } from 'node:module';
 const FAKE = new URL('./fake-topic.mjs', import.meta.url).href;
 const loader = `
   export async function resolve(specifier, context, next) {
-    if (specifier.endsWith('/block-source.js')) return { url: '${FAKE}', shortCircuit: true };
+    if (specifier.endsWith('/open-blocks.js')) return { url: '${FAKE}', shortCircuit: true };
     return next(specifier, context);
   }`;
 register(`data:text/javascript,${encodeURIComponent(loader)}`);
