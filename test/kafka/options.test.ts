@@ -42,6 +42,7 @@ describe('options of a Kafka table', () => {
       start: { kind: 'earliest' },
       stop: { kind: 'unbounded' },
       offsetReset: 'earliest',
+      schema: null,
       outOfRange: 'error',
       discoveryIntervalMs: 300_000,
       fetch: 'auto',
@@ -121,7 +122,7 @@ describe('options of a Kafka table', () => {
     expect(writeOptions(table(options))).toMatchObject({
       keyFields: ['a', 'b'],
       keyFormat: null,
-      properties: { 'enable.idempotence': 'false' },
+      guaranteed: false,
     });
   });
 
@@ -144,7 +145,7 @@ describe('options of a Kafka table', () => {
       },
       'option "scan.startup.specific-offsets"',
     ],
-    [{ ...BASE, format: 'avro' }, 'option "format" of table "orders" cannot be "avro"'],
+    [{ ...BASE, format: 'arvo' }, 'option "format" of table "orders" cannot be "arvo"'],
     [{ ...BASE, 'csv.field-delimiter': '"' }, 'option "csv.field-delimiter"'],
     [{ ...BASE, 'connect.timeout': 'soon' }, 'option "connect.timeout"'],
     [{ ...BASE, 'json.ignore-parse-errors': 'true' }, 'unknown option "json.ignore-parse-errors"'],
