@@ -31,7 +31,13 @@ async function connect(
   await new Promise<void>((resolve) => socket.once('connect', resolve));
   const fixed = { requestTimeoutMs: 10_000, frameBytesMax: 1 << 20, clientId: 'velo' };
   const address = { host: '127.0.0.1', port };
-  const parts = { socket, address, pool: new FramePool(1 << 20), ended: () => undefined };
+  const parts = {
+    socket,
+    inlet: null,
+    address,
+    pool: new FramePool(1 << 20),
+    ended: () => undefined,
+  };
   return new WireConnection({ ...fixed, ...limits, ...parts });
 }
 

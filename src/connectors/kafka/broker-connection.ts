@@ -3,19 +3,25 @@
  * is handed over to a WireConnection. Owns that hand-over and nothing else; what a failure means to
  * the user is connection-failure.ts.
  *
+ * Without TLS and a login there is nothing for Connection to do: the socket is our own then, and
+ * reads into one buffer, where Node would make one of 64 KiB for every read.
+ *
  * The session of a login may end: Connection would log in again on the same socket when four fifths
  * of its time are over. Here that moment marks the connection as expiring, and its owner goes on
  * with a new one, which is simpler than a login between frames that others wait for.
  */
-import { isIP } from 'node:net';
+import { createConnection, isIP } from 'node:net';
 import { Connection } from '@platformatic/kafka';
 import type { SASLOptions } from '@platformatic/kafka';
 import type { BrokerAddress, ClientSettings } from './client-settings.js';
 import type { FramePool } from './frame-pool.js';
 import { WireConnection, spokeTls } from './wire-connection.js';
+import type { SocketInlet } from './wire-connection.js';
 
 /** First two bytes of a TLS alert: what a TLS port answers to plain text. */
 const TLS_ALERT = [0x15, 0x03];
+/** Read at a time: a few of a broker's writes, well within a core's cache. */
+const READ_BYTES = 256 * 1024;
 
 class Login extends Connection {
   /** Called when the session has a fifth of its time left. */
@@ -33,6 +39,9 @@ export async function connectBroker(
   timeoutMs: number,
   pool: FramePool,
 ): Promise<WireConnection> {
+  if (settings.tls === null && settings.sasl === null) {
+    return connectPlain(address, settings, timeoutMs, pool);
+  }
   const { host, port } = address;
   const login = new Login(settings.clientId, {
     connectTimeout: timeoutMs,
@@ -66,12 +75,56 @@ export async function connectBroker(
     // Ends the session's timer too, which would keep the process.
     void login.close();
   };
-  const parts = { socket, address, clientId, requestTimeoutMs, frameBytesMax, pool, ended };
+  const parts = {
+    socket,
+    inlet: null,
+    address,
+    clientId,
+    requestTimeoutMs,
+    frameBytesMax,
+    pool,
+    ended,
+  };
   const connection = new WireConnection(parts);
   login.expiring = () => {
     connection.expiring = true;
   };
   return connection;
+}
+
+async function connectPlain(
+  address: BrokerAddress,
+  { clientId, requestTimeoutMs, frameBytesMax, keepAlive }: ClientSettings,
+  timeoutMs: number,
+  pool: FramePool,
+): Promise<WireConnection> {
+  const inlet: SocketInlet = { take: () => undefined };
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    callback: (length: number, bytes: Uint8Array): boolean => {
+      inlet.take(bytes as Buffer, length);
+      return true;
+    },
+  };
+  const { host, port } = address;
+  const socket = createConnection({ host, port, keepAlive, noDelay: true, onread });
+  await new Promise<void>((resolve, reject) => {
+    socket.setTimeout(timeoutMs, () => {
+      socket.destroy(connectTimedOut(address));
+    });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.removeListener('error', reject);
+      resolve();
+    });
+  });
+  const parts = { socket, inlet, address, clientId, requestTimeoutMs, frameBytesMax, pool };
+  return new WireConnection({ ...parts, ended: () => undefined });
+}
+
+function connectTimedOut({ host, port }: BrokerAddress): Error {
+  return Object.assign(new Error(`connection to ${host}:${port} timed out`), { code: 'ETIMEDOUT' });
 }
 
 function sasl(options: SASLOptions): SASLOptions {

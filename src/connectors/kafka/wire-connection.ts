@@ -27,9 +27,17 @@ export interface Frame {
   release(): void;
 }
 
+/** Where the bytes of a socket go that reads into one buffer, again and again. */
+export interface SocketInlet {
+  /** bytes[0, length) came; they are read before it returns. */
+  take: (bytes: Buffer, length: number) => void;
+}
+
 export interface WireParts {
   /** Connected, its 'data' unheard. */
   readonly socket: Socket;
+  /** What the socket reads into, when it was made with one; else its 'data' is listened to. */
+  readonly inlet: SocketInlet | null;
   readonly address: BrokerAddress;
   readonly clientId: string;
   readonly requestTimeoutMs: number;
@@ -90,9 +98,15 @@ export class WireConnection {
     this.closed = new Promise((resolve) => {
       this.end = resolve;
     });
-    socket.on('data', (chunk: Buffer) => {
-      this.take(chunk);
-    });
+    if (parts.inlet === null) {
+      socket.on('data', (chunk: Buffer) => {
+        this.take(chunk, chunk.length);
+      });
+    } else {
+      parts.inlet.take = (bytes, length) => {
+        this.take(bytes, length);
+      };
+    }
     socket.on('error', (error) => {
       this.finish(this.lost(error));
     });
@@ -156,14 +170,13 @@ export class WireConnection {
   }
 
   /** Copies a chunk to where it belongs; it may hold parts of several responses. */
-  private take(chunk: Buffer): void {
+  private take(chunk: Buffer, end: number): void {
     this.chunks += 1;
     this.silence?.refresh();
-    const end = chunk.length;
     let at = 0;
     while (at < end && !this.ended) {
       if (this.frame === null) {
-        at = this.takeSize(chunk, at);
+        at = this.takeSize(chunk, at, end);
         continue;
       }
       const stop = Math.min(end, at + this.size - this.filled);
@@ -174,9 +187,9 @@ export class WireConnection {
     }
   }
 
-  private takeSize(chunk: Buffer, from: number): number {
+  private takeSize(chunk: Buffer, from: number, end: number): number {
     let at = from;
-    while (at < chunk.length && this.sizeFilled < SIZE_BYTES) {
+    while (at < end && this.sizeFilled < SIZE_BYTES) {
       this.sizeBytes[this.sizeFilled] = chunk[at]!;
       this.sizeFilled += 1;
       at += 1;
