@@ -1,14 +1,13 @@
 /**
- * Unpacks lz4 frames. Owns the grammar of frames and blocks; checksums are not looked at, because
- * the batch has its own. What lies outside the compressed bytes, or before the frame (before the
- * block, where blocks are independent), is a fault. @hot
+ * Unpacks lz4 frames. Owns the grammar of frames; blocks are lz4-block.ts. Checksums are not looked
+ * at, because the batch has its own. What lies outside the compressed bytes, or before the frame
+ * (before the block, where blocks are independent), is a fault. @hot
  *
  *   frame     u32 magic · flags · block size · [u64 size] · [u32 dictionary] · header checksum ·
  *             (u32 size, top bit: stored · block · [u32 checksum])* · u32 0 · [u32 checksum]
- *   block     (token · [literals' length] · literals · u16 distance · [match length])* · the last
- *             sequence ends behind its literals; lengths of 15 go on in bytes of 255 until one is less
  */
-import { CodecFault, copyBack, copyIn } from './record-bytes.js';
+import { LZ4_DISTANCE_MAX, unpackLz4Block } from './lz4-block.js';
+import { CodecFault } from './record-bytes.js';
 import type { GrowingBytes } from './record-bytes.js';
 
 const MAGIC = 0x184d2204;
@@ -20,7 +19,6 @@ const HAS_SIZE = 0x08;
 const CHECKSUM = 0x04;
 const DICTIONARY = 0x01;
 const STORED = 0x80000000;
-const MATCH_LEAST = 4;
 /** A byte of a length stands for so many bytes at most. */
 const EXPANSION_MAX = 255;
 
@@ -81,67 +79,23 @@ function unpackFrame(
       target.append(source, at, at + bytes);
     } else {
       const reach = (flags & INDEPENDENT) !== 0 ? target.length : base;
-      const most = Math.min(blockBytesMax, EXPANSION_MAX * bytes);
-      target.reserve(most);
-      const room = target.length + most;
-      target.length = unpackBlock(source, view, at, at + bytes, target, reach, room);
+      const unpacked = unpackLz4Block(
+        { bytes: source, from: at, to: at + bytes },
+        {
+          bytes: target.bytes,
+          from: Math.max(reach, target.length - LZ4_DISTANCE_MAX),
+          to: target.length,
+        },
+        Math.min(blockBytesMax, EXPANSION_MAX * bytes),
+      );
+      if (unpacked === null) throw corrupt();
+      target.append(unpacked, 0, unpacked.length);
     }
     at += bytes + ((flags & BLOCK_CHECKSUMS) !== 0 ? 4 : 0);
   }
   if ((flags & CHECKSUM) !== 0) at += 4;
   if (at > to || (size !== -1 && size !== target.length - base)) throw corrupt();
   return at;
-}
-
-/** Unpacks a block behind target.length; matches reach back to `reach`, output ends by `room`. */
-function unpackBlock(
-  source: Uint8Array,
-  view: DataView,
-  from: number,
-  end: number,
-  target: GrowingBytes,
-  reach: number,
-  room: number,
-): number {
-  let at = from;
-  let to = target.length;
-  while (at < end) {
-    const token = source[at]!;
-    at += 1;
-    let literals = token >> 4;
-    if (literals === 15) {
-      let more = 255;
-      while (more === 255) {
-        if (at >= end) throw corrupt();
-        more = source[at]!;
-        at += 1;
-        literals += more;
-      }
-    }
-    if (literals > end - at || literals > room - to) throw corrupt();
-    copyIn(target, to, source, view, at, literals);
-    at += literals;
-    to += literals;
-    if (at === end) return to;
-    if (end - at < 2) throw corrupt();
-    const distance = source[at]! | (source[at + 1]! << 8);
-    at += 2;
-    let length = (token & 15) + MATCH_LEAST;
-    if (length === 15 + MATCH_LEAST) {
-      let more = 255;
-      while (more === 255) {
-        if (at >= end) throw corrupt();
-        more = source[at]!;
-        at += 1;
-        length += more;
-      }
-    }
-    if (distance === 0 || distance > to - reach || length > room - to) throw corrupt();
-    copyBack(target, to, distance, length);
-    to += length;
-  }
-  // A block ends with literals, at least none behind a token.
-  throw corrupt();
 }
 
 function corrupt(): CodecFault {
