@@ -3,8 +3,7 @@
  * parent, and the metrics endpoint if it was told to have one. Owns the timer and the server; what
  * becomes of the snapshots is the parent's business.
  */
-import { MetricsServer } from '../metrics/prometheus.js';
-import type { JobMetricsForExport } from '../metrics/prometheus.js';
+import type { JobMetricsForExport, MetricsServer } from '../metrics/prometheus.js';
 import type { JobProcessor, JobResult } from '../processors/job-processor.js';
 
 const EVERY_MS = 1000;
@@ -22,7 +21,7 @@ export async function runWatched(
   { show, metricsPort }: TrialWatchOptions,
 ): Promise<JobResult> {
   const observed = (): JobMetricsForExport => processor.observed();
-  const server = metricsPort === null ? null : await MetricsServer.start(metricsPort, observed);
+  const server = metricsPort === null ? null : await startMetrics(metricsPort, observed);
   const timer = show === null ? undefined : setInterval(() => show(observed()), EVERY_MS);
   try {
     const result = await processor.start();
@@ -32,4 +31,12 @@ export async function runWatched(
     clearInterval(timer);
     await server?.close();
   }
+}
+
+async function startMetrics(
+  port: number,
+  observed: () => JobMetricsForExport,
+): Promise<MetricsServer> {
+  const { MetricsServer } = await import('../metrics/prometheus.js');
+  return MetricsServer.start(port, observed);
 }

@@ -1,11 +1,11 @@
 /**
- * velo.yaml → a layer of settings. Every fault names the key, its line and what to write. Owns the
- * shape of the document (levels, unknown keys); what a value may be is configuration-schema.ts.
+ * The text of velo.yaml → a layer of settings. Every fault names the key, its line and what to
+ * write. Owns the shape of the document (levels, unknown keys); what a value may be is
+ * configuration-schema.ts, finding the file configuration.ts.
  */
-import { readFile } from 'node:fs/promises';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
 import type { Document, YAMLMap } from 'yaml';
-import { ConfigError } from '../base/errors.js';
+import type { ConfigError } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
 import { lineColumnAt } from '../base/span.js';
 import type { Span } from '../base/span.js';
@@ -15,25 +15,7 @@ import type { Entry, Layer, Place } from './configuration-layers.js';
 import { isSettingKey, keysBelow, SETTING_KEYS } from './configuration-schema.js';
 import type { SettingKey } from './configuration-schema.js';
 
-const DEFAULT_FILE = 'velo.yaml';
-
-/** Reads --config FILE, or velo.yaml of the working directory where there is one. */
-export async function readYamlLayer(file: string | undefined): Promise<Layer> {
-  const name = file ?? DEFAULT_FILE;
-  try {
-    return yamlLayer({ name, text: await readFile(name, 'utf8') });
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (file === undefined && code === 'ENOENT') return new Map();
-    throw new ConfigError('CONFIG_INVALID', {
-      message: `configuration file "${name}" cannot be read (${code ?? 'unknown reason'})`,
-      hint: code === 'ENOENT' ? 'check the path given to --config' : undefined,
-      cause: error,
-    });
-  }
-}
-
+/** Throws ConfigError CONFIG_INVALID. */
 export function yamlLayer(source: SourceText): Layer {
   const document = parseDocument(source.text, { prettyErrors: false });
   const [fault] = document.errors;

@@ -1,10 +1,13 @@
 /**
  * The settings of a job: flag > annotation or SET of the file > environment > velo.yaml > default.
  * Owns what follows from several settings together: architecture, partitions and workers, what
- * contradicts what. The order of the layers is configuration-choice.ts, processing mode and batch
- * size are configuration-mode.ts, the layers configuration-layers.ts and configuration-yaml.ts.
+ * contradicts what; and which velo.yaml is read. The order of the layers is configuration-choice.ts,
+ * processing mode and batch size are configuration-mode.ts, the layers configuration-layers.ts and
+ * configuration-yaml.ts.
  */
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { ConfigError } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
 import type { CompiledJob } from '../job.js';
 import { defaultLatenessMs } from '../plan/settings.js';
@@ -18,7 +21,6 @@ import { resolveMode } from './configuration-mode.js';
 import type { ResolvedMode } from './configuration-mode.js';
 import { SETTING_KEYS } from './configuration-schema.js';
 import type { SettingKey, SettingValues } from './configuration-schema.js';
-import { readYamlLayer } from './configuration-yaml.js';
 import type { SettingFlags } from './engine-flags.js';
 
 export interface Configuration {
@@ -211,6 +213,8 @@ function originOf({ place, contradicted }: Chosen<SettingKey>): string {
   return `${place.origin}, then ${String(value)} from ${other.origin}`;
 }
 
+const DEFAULT_FILE = 'velo.yaml';
+
 /** What is known before a file is compiled, and what the planner needs of it. */
 export interface OuterLayers {
   readonly flags: Layer;
@@ -230,6 +234,25 @@ export async function readOuterLayers(flags: SettingFlags, sqlText: string): Pro
     yaml,
     defaults: planDefaults(environment, yaml),
   };
+}
+
+/** Reads --config FILE, or velo.yaml of the working directory where there is one. */
+async function readYamlLayer(file: string | undefined): Promise<Layer> {
+  const name = file ?? DEFAULT_FILE;
+  try {
+    const text = await readFile(name, 'utf8');
+    const { yamlLayer } = await import('./configuration-yaml.js');
+    return yamlLayer({ name, text });
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (file === undefined && code === 'ENOENT') return new Map();
+    throw new ConfigError('CONFIG_INVALID', {
+      message: `configuration file "${name}" cannot be read (${code ?? 'unknown reason'})`,
+      hint: code === 'ENOENT' ? 'check the path given to --config' : undefined,
+      cause: error,
+    });
+  }
 }
 
 /** The configuration of a compiled job. */

@@ -10,8 +10,7 @@ import type { CompiledJob } from '../job.js';
 import { describeEmission, describeWatermark } from '../plan/describe.js';
 import { planFragments } from '../plan/fragments.js';
 import type { QueryPlan } from '../plan/pipeline-plan.js';
-import { MetricsServer } from '../metrics/prometheus.js';
-import type { QueryMetricsForExport } from '../metrics/prometheus.js';
+import type { MetricsServer, QueryMetricsForExport } from '../metrics/prometheus.js';
 import type { JobProcessor, JobResult } from '../processors/job-processor.js';
 import { jobConfiguration, readOuterLayers } from './configuration.js';
 import type { Configuration } from './configuration.js';
@@ -179,6 +178,7 @@ async function startMetrics(
   terminal: Terminal,
 ): Promise<MetricsServer | null> {
   if (port === null) return null;
+  const { MetricsServer } = await import('../metrics/prometheus.js');
   const server = await MetricsServer.start(port, () => processor.observed());
   terminal.note(`metrics at http://127.0.0.1:${server.port}/metrics`);
   return server;

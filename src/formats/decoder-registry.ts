@@ -4,11 +4,9 @@
  */
 import { assertNever } from '../base/assert.js';
 import { ConfigError } from '../base/errors.js';
-import { createAvroDecoder } from './avro.js';
 import { createCsvDecoder } from './csv.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
 import { createJsonDecoder } from './json.js';
-import { createProtobufDecoder } from './protobuf.js';
 import { createRawDecoder } from './raw.js';
 import type { SchemaSettings } from './wire-schema.js';
 
@@ -34,13 +32,47 @@ export interface DecoderOptions {
   readonly fields?: readonly string[];
   /** Between the fields of CSV: one ASCII character. Default ','. */
   readonly delimiter?: string;
+}
+
+export interface MessageDecoderOptions extends DecoderOptions {
   /** Of a binary format; it needs them. */
   readonly schema?: SchemaSettings | null;
 }
 
-/** A decoder for the columns that the query needs; throws ConfigError for types a format lacks. */
-export function createDecoder(
+/**
+ * A decoder for the columns that the query needs; throws ConfigError for types a format lacks. What
+ * reads a binary format is loaded first: it takes longer to load than most of velo.
+ */
+export async function openMessageDecoder(
   format: MessageFormat,
+  columns: readonly DecoderColumn[],
+  options: MessageDecoderOptions = {},
+): Promise<RecordDecoder> {
+  const settings = options.schema ?? { definition: null, message: null, readDefaults: false };
+  switch (format) {
+    case 'json':
+    case 'csv':
+    case 'raw':
+      return createDecoder(format, columns, options);
+    case 'avro':
+    case 'avro-confluent': {
+      const { createAvroDecoder } = await import('./avro.js');
+      return createAvroDecoder(columns, format === 'avro' ? settings.definition : null);
+    }
+    case 'protobuf':
+    case 'protobuf-confluent': {
+      const { createProtobufDecoder } = await import('./protobuf.js');
+      const definition = format === 'protobuf' ? settings.definition : null;
+      return createProtobufDecoder(columns, { ...settings, definition });
+    }
+    default:
+      return assertNever(format);
+  }
+}
+
+/** The same for lines, at once. */
+export function createDecoder(
+  format: InputFormat,
   columns: readonly DecoderColumn[],
   options: DecoderOptions = {},
 ): RecordDecoder {
@@ -61,21 +93,9 @@ export function createDecoder(
         });
       }
       return createRawDecoder(columns);
-    case 'avro':
-      return createAvroDecoder(columns, settingsOf(options).definition);
-    case 'avro-confluent':
-      return createAvroDecoder(columns, null);
-    case 'protobuf':
-      return createProtobufDecoder(columns, settingsOf(options));
-    case 'protobuf-confluent':
-      return createProtobufDecoder(columns, { ...settingsOf(options), definition: null });
     default:
       return assertNever(format);
   }
-}
-
-function settingsOf({ schema }: DecoderOptions): SchemaSettings {
-  return schema ?? { definition: null, message: null, readDefaults: false };
 }
 
 function refuseNested(column: DecoderColumn): void {

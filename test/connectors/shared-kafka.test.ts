@@ -86,19 +86,19 @@ const message = fc.record({
 describe('a block of messages as bytes', () => {
   test(
     'decodes to the batch that the block itself gives',
-    () => {
+    async () => {
       const shared = new SharedArrayBuffer(64 * 1024);
-      fc.assert(
-        fc.property(
+      await fc.assert(
+        fc.asyncProperty(
           fc.array(fc.array(message, { minLength: 1, maxLength: 16 }), { maxLength: 5 }),
           fc.constantFrom([], ALL_SYSTEM, ['_key'] as const, ['_headers', '_offset'] as const),
           fc.nat(50),
-          (blocks, system, place) => {
+          async (blocks, system, place) => {
             const u8 = new Uint8Array(shared, 64);
             const [here, there]: Failure[][] = [[], []];
             const request = kafkaRequest(system, here ?? []);
-            const worker = new KafkaBlockDecoder(kafkaRequest(system, there ?? []));
-            const parts = decoderParts(request);
+            const worker = await KafkaBlockDecoder.open(kafkaRequest(system, there ?? []));
+            const parts = await decoderParts(request);
             const splits = [0, 1].map((split) => new SplitDecoder(parts, split));
             for (const [sequence, messages] of blocks.entries()) {
               const split = sequence % 2;
@@ -122,7 +122,7 @@ describe('a block of messages as bytes', () => {
     TIME_LIMIT_MS,
   );
 
-  test('a record that was too large stays a record that failed', () => {
+  test('a record that was too large stays a record that failed', async () => {
     const failures: Failure[] = [];
     const request = kafkaRequest([], failures);
     const block = new MessageBlock(16, partsOf(request));
@@ -133,7 +133,7 @@ describe('a block of messages as bytes', () => {
     const view = { split: 3, sequence: 0, block, nextOffset: 3 };
     const u8 = new Uint8Array(messageBlockBytes(view));
     writeMessageBlock(view, u8, 0);
-    const batch = new KafkaBlockDecoder(request).decode(u8, 0);
+    const batch = (await KafkaBlockDecoder.open(request)).decode(u8, 0);
     expect([...(batch.failed ?? [])].slice(0, 3)).toEqual([0, 1, 0]);
     expect(failures).toMatchObject([{ offset: 1, key: 'RECORD_TOO_LARGE' }]);
     expect(failures[0]?.message).toContain(String(RECORD_BYTES_MAX + 1));

@@ -8,7 +8,7 @@ import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader, newBatch } from '../../columnar/batch.js';
 import { REFUSED } from '../../formats/decoder.js';
 import type { RecordDecoder } from '../../formats/decoder.js';
-import { createDecoder } from '../../formats/decoder-registry.js';
+import { openMessageDecoder } from '../../formats/decoder-registry.js';
 import type { SourceRequest } from '../source.js';
 import { MessageBlock, RECORD_BYTES_MAX, TOO_LARGE } from './message-block.js';
 import type { MessageParts } from './message-block.js';
@@ -33,11 +33,12 @@ export interface DecoderParts {
 }
 
 /** Throws ConfigError SETTING_INVALID for bad options; connects to nothing. */
-export function decoderParts(request: SourceRequest): DecoderParts {
+export async function decoderParts(request: SourceRequest): Promise<DecoderParts> {
   const { format, schema = null, csvDelimiter, topic } = readOptions(request.table);
   const columns = request.physical.map((at) => request.table.physical[at]!);
   const fields = request.table.physical.map((column) => column.name);
-  const decoder = createDecoder(format, columns, { fields, delimiter: csvDelimiter, schema });
+  const options = { fields, delimiter: csvDelimiter, schema };
+  const decoder = await openMessageDecoder(format, columns, options);
   const system = new RecordColumns(request.system, topic, request.batchRowsMax);
   return { request, topic, decoder, system };
 }
@@ -48,8 +49,13 @@ export class KafkaBlockDecoder {
   private readonly block: MessageBlock;
   private readonly splits = new Map<number, SplitDecoder>();
 
-  constructor(request: SourceRequest) {
-    this.parts = decoderParts(request);
+  /** Throws as decoderParts does. */
+  static async open(request: SourceRequest): Promise<KafkaBlockDecoder> {
+    return new KafkaBlockDecoder(request, await decoderParts(request));
+  }
+
+  private constructor(request: SourceRequest, parts: DecoderParts) {
+    this.parts = parts;
     this.block = new MessageBlock(request.batchRowsMax, partsOf(request));
   }
 

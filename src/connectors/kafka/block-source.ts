@@ -182,8 +182,6 @@ export class KafkaBlockSplit implements KafkaSplitBlocks {
    */
   finishedTo(): number {
     const { queue } = this;
-    return this.through >= queue.handedTo
-      ? Math.max(this.through, queue.position)
-      : this.through;
+    return this.through >= queue.handedTo ? Math.max(this.through, queue.position) : this.through;
   }
 }

@@ -1,36 +1,15 @@
 /**
- * Connects to one broker: @platformatic/kafka's Connection does TCP, TLS and SASL, then its socket
- * is handed over to a WireConnection. Owns that hand-over and nothing else; what a failure means to
- * the user is connection-failure.ts.
- *
- * Without TLS and a login there is nothing for Connection to do: the socket is our own then, and
- * reads into one buffer, where Node would make one of 64 KiB for every read.
- *
- * The session of a login may end: Connection would log in again on the same socket when four fifths
- * of its time are over. Here that moment marks the connection as expiring, and its owner goes on
- * with a new one, which is simpler than a login between frames that others wait for.
+ * Connects to one broker. Owns plain sockets, which read into one buffer, where Node would make one
+ * of 64 KiB for every read; TLS and logins are broker-login.ts.
  */
-import { createConnection, isIP } from 'node:net';
-import { Connection } from '@platformatic/kafka';
-import type { SASLOptions } from '@platformatic/kafka';
+import { createConnection } from 'node:net';
 import type { BrokerAddress, ClientSettings } from './client-settings.js';
 import type { FramePool } from './frame-pool.js';
-import { WireConnection, spokeTls } from './wire-connection.js';
+import { WireConnection } from './wire-connection.js';
 import type { SocketInlet } from './wire-connection.js';
 
-/** First two bytes of a TLS alert: what a TLS port answers to plain text. */
-const TLS_ALERT = [0x15, 0x03];
 /** Read at a time: a few of a broker's writes, well within a core's cache. */
 const READ_BYTES = 256 * 1024;
-
-class Login extends Connection {
-  /** Called when the session has a fifth of its time left. */
-  expiring: () => void = () => undefined;
-
-  override reauthenticate(): void {
-    this.expiring();
-  }
-}
 
 /** Rejects with what @platformatic/kafka or Node says, after `timeoutMs` at the latest. */
 export async function connectBroker(
@@ -42,54 +21,8 @@ export async function connectBroker(
   if (settings.tls === null && settings.sasl === null) {
     return connectPlain(address, settings, timeoutMs, pool);
   }
-  const { host, port } = address;
-  const login = new Login(settings.clientId, {
-    connectTimeout: timeoutMs,
-    requestTimeout: timeoutMs,
-    ...(settings.tls === null ? {} : { tls: settings.tls }),
-    // A server's name in TLS is a name: an address has none.
-    ...(isIP(host) === 0 ? { tlsServerName: host } : {}),
-    ...(settings.sasl === null ? {} : { sasl: sasl(settings.sasl.options) }),
-  });
-  // A failure after connect() gave up has nobody else to hear it.
-  login.on('error', () => undefined);
-  let plainToTls = false;
-  try {
-    const connected = login.connect(host, port);
-    if (settings.tls === null) {
-      login.socket.once('data', (chunk: Buffer) => {
-        plainToTls = TLS_ALERT.every((byte, at) => chunk[at] === byte);
-      });
-    }
-    await connected;
-  } catch (error) {
-    login.socket.destroy();
-    void login.close();
-    throw plainToTls ? spokeTls(address) : error;
-  }
-  const { socket } = login;
-  socket.removeAllListeners('data');
-  if (settings.keepAlive) socket.setKeepAlive(true);
-  const { clientId, requestTimeoutMs, frameBytesMax } = settings;
-  const ended = (): void => {
-    // Ends the session's timer too, which would keep the process.
-    void login.close();
-  };
-  const parts = {
-    socket,
-    inlet: null,
-    address,
-    clientId,
-    requestTimeoutMs,
-    frameBytesMax,
-    pool,
-    ended,
-  };
-  const connection = new WireConnection(parts);
-  login.expiring = () => {
-    connection.expiring = true;
-  };
-  return connection;
+  const { loginToBroker } = await import('./broker-login.js');
+  return loginToBroker(address, settings, timeoutMs, pool);
 }
 
 async function connectPlain(
@@ -125,16 +58,4 @@ async function connectPlain(
 
 function connectTimedOut({ host, port }: BrokerAddress): Error {
   return Object.assign(new Error(`connection to ${host}:${port} timed out`), { code: 'ETIMEDOUT' });
-}
-
-function sasl(options: SASLOptions): SASLOptions {
-  if (options.mechanism !== 'OAUTHBEARER') return options;
-  return {
-    ...options,
-    authBytesValidator: (bytes, done) => {
-      // A broker says in JSON why it does not take a token, and nothing when it does.
-      if (bytes.length === 0) done(null, bytes);
-      else done(new Error(`the broker answers ${bytes.toString('utf8')}`));
-    },
-  };
 }

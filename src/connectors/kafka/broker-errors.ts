@@ -2,7 +2,7 @@
  * Error codes in the answers of brokers: the ones that velo acts on, by name, and all of them as
  * text. Which of them pass depends on the question, and stands where it is asked.
  */
-import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
+import { protocolErrors, protocolErrorsCodesById } from './client-parts.js';
 
 export const BROKER_ERROR = {
   NONE: 0,

@@ -4,12 +4,12 @@
  * connections it opens for others, and the bounds in time. What is asked and what the answers mean
  * are cluster.ts, partition-offsets.ts and group-offsets.ts.
  */
-import { Reader } from '@platformatic/kafka';
-import type { Writer } from '@platformatic/kafka';
+import type { Reader, Writer } from '@platformatic/kafka';
 import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { connectBroker } from './broker-connection.js';
 import type { BrokerAddress, ClientSettings } from './client-settings.js';
+import { WireReader } from './client-parts.js';
 import { brokerUnreachable } from './cluster-errors.js';
 import { connectionFailure } from './connection-failure.js';
 import type { ConnectionFailure } from './connection-failure.js';
@@ -170,7 +170,9 @@ export class ClusterLink {
       const frame = await connection.request(api.key, api.version, body, true);
       const { bytes, from, to } = frame;
       try {
-        const reader = Reader.from(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from));
+        const reader = WireReader.from(
+          Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from),
+        );
         return parseResponse(0, api.key, api.version, reader);
       } catch (error) {
         return answerIn<Answer>(error);

@@ -11,11 +11,11 @@
  * that is refused is final at any time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { apiVersionsV3, metadataV12 } from '@platformatic/kafka';
 import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import { brokerUnreachable, kafkaError, notAuthorized, topicNotFound } from './cluster-errors.js';
 import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
+import { apiVersionsV3, metadataV12 } from './client-parts.js';
 import {
   ClusterLink,
   LinkFailure,

@@ -5,7 +5,7 @@
  * no commits from anybody else.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { findCoordinatorV4, offsetCommitV8, offsetFetchV8 } from '@platformatic/kafka';
+import { findCoordinatorV4, offsetCommitV8, offsetFetchV8 } from './client-parts.js';
 import { ConnectorError } from '../../base/errors.js';
 import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
 import type { BrokerAddress } from './client-settings.js';

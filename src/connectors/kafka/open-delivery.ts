@@ -3,7 +3,7 @@
  * go. Owns the choice, what the user is told about it, and the producer's identity.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { protocolErrorsCodesById } from '@platformatic/kafka';
+import { protocolErrorsCodesById } from './client-parts.js';
 import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { clientSettings } from './client-settings.js';

@@ -14,7 +14,7 @@ import { openBlocks } from './open-blocks.js';
 
 /** Throws as openBlocks does. */
 export async function openOwnedKafkaSource(request: SourceRequest): Promise<OwnedSource> {
-  const parts = decoderParts(request);
+  const parts = await decoderParts(request);
   const blocks = await openBlocks(request);
   return {
     splits: blocks.splits.map((split) => new OwnedKafkaSplit(split, parts)),

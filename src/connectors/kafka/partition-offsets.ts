@@ -4,7 +4,7 @@
  * metadata, when leaders move or a broker is away; for QUERY_TIMEOUT_MS in all.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { listOffsetsV6 } from '@platformatic/kafka';
+import { listOffsetsV6 } from './client-parts.js';
 import type { ConnectorError } from '../../base/errors.js';
 import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
 import type { IsolationLevel } from './client-settings.js';

@@ -9,7 +9,7 @@
  * the broker before is answered like a new one. Anything else is final and named.
  */
 import { systemClock } from '../../base/clock.js';
-import { protocolErrorsCodesById } from '@platformatic/kafka';
+import { protocolErrorsCodesById } from './client-parts.js';
 import { splitRecords } from './batch-split.js';
 import type { Cluster } from './cluster.js';
 import type { KafkaEndpoint } from './options.js';

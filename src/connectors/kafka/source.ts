@@ -14,7 +14,7 @@ import { openBlocks } from './open-blocks.js';
 
 /** Throws as openBlocks does. */
 export async function openKafkaSource(request: SourceRequest): Promise<Source> {
-  const parts = decoderParts(request);
+  const parts = await decoderParts(request);
   const blocks = await openBlocks(request);
   return {
     bounded: blocks.bounded,

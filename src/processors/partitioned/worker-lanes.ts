@@ -103,7 +103,7 @@ export class WorkerLanes {
       case 'fed': {
         const { KafkaBlockDecoder } = await import('../../connectors/kafka/block-decoder.js');
         // Main may hand on blocks of any number of rows.
-        const decoder = new KafkaBlockDecoder({ ...request, batchRowsMax: BATCH_ROWS_MAX });
+        const decoder = await KafkaBlockDecoder.open({ ...request, batchRowsMax: BATCH_ROWS_MAX });
         return indexes.map((index) => this.feedReader(open.query, index, decoder));
       }
     }
