@@ -1,7 +1,8 @@
 /**
  * Generates the fast path of the JSON decoder: one function per (needed columns, layout of the
  * records seen) that reads a record's bytes once, straight into column arrays. Owns the text of that
- * function; what it cannot do it hands to the functions in JsonKernelLinks, which formats/ owns.
+ * function but for its values (json-values.ts); what it cannot do it hands to the functions in
+ * JsonKernelLinks, which formats/ owns.
  *
  * The kernel is a state machine over the slots, the keys in the order of a record seen before:
  *
@@ -14,30 +15,13 @@
  * value; the others are NULL in the end. The kernel checks syntax as strictly as the slow path does.
  * Rejected: comparing whole records with templates per position, as number widths vary.
  */
-import { Code, code, CodeWriter, joined } from '../base/js-code.js';
-import { DICTIONARY_ENTRIES_MAX, finishTextHash } from '../columnar/dictionary.js';
+import type { Code} from '../base/js-code.js';
+import { code, CodeWriter, joined } from '../base/js-code.js';
 import type { Dictionary } from '../columnar/dictionary.js';
+import { lastWord, TextProbe, wordHash } from '../columnar/text-probe.js';
 import { compileFunction } from './compile.js';
-
-/** How a slot's value is read without a call; any other spelling of it goes to the cell reader. */
-export type JsonValuePlan =
-  /** Not needed: checked and stepped over. */
-  | { readonly kind: 'skip'; readonly shape: 'text' | 'number' | 'other' }
-  /** Plain ASCII text into dictionary codes. */
-  | { readonly kind: 'text'; readonly column: number }
-  /** Whole numbers of at most nine digits, `wide` ones of 15: BIGINT and TIMESTAMP. */
-  | { readonly kind: 'integer'; readonly column: number; readonly wide: boolean }
-  /** At most nine digits, `wide` ones 18. */
-  | { readonly kind: 'double'; readonly column: number; readonly wide: boolean }
-  | {
-      readonly kind: 'decimal';
-      readonly column: number;
-      readonly wide: boolean;
-      readonly precision: number;
-      readonly scale: number;
-    }
-  /** Everything through the cell reader. */
-  | { readonly kind: 'cell'; readonly column: number };
+import { emitValue, fourDigits, SEEN_BITS, seenWord, TENS } from './json-values.js';
+import type { JsonValuePlan } from './json-values.js';
 
 export interface JsonSlot {
   /** The bytes between the value before (or the record's start) and this slot's value. */
@@ -67,8 +51,6 @@ export interface JsonKernelColumn {
 /** What the kernel needs of its decoder. */
 export interface JsonKernelLinks {
   readonly columns: readonly JsonKernelColumn[];
-  /** 0 for bytes of a text that stand for themselves. */
-  readonly textSpecial: Uint8Array;
   /** 10^0 … 10^22. */
   readonly powersOfTen: Float64Array;
   /** Reads on to the next key that is a slot's, or to the end of the object; the state in state[0]. */
@@ -90,21 +72,15 @@ export interface JsonKernelLinks {
 
 /**
  * Reads the object that starts at `at` into `row`; the position behind it, or -1 when the slow path
- * has to read the record. Cells of the row may be written even then.
+ * has to read the record. Cells of the row may be written even then. `view`: of all of `bytes`.
  */
-export type JsonKernel = (bytes: Uint8Array, at: number, row: number) => number;
+export type JsonKernel = (bytes: Uint8Array, view: DataView, at: number, row: number) => number;
 
-const BITS = 31;
-/** Digits that an int32 holds. */
-const NARROW_DIGITS = 9;
-/** Digits that are exact in a double. */
-const WIDE_DIGITS = 15;
-/** Digits that two int32 hold. */
-const LONG_DIGITS = 18;
+const WORD_BYTES = 4;
 
 export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks): JsonKernel {
   const names = [
-    'textSpecial',
+    'tens',
     'powersOfTen',
     'longQuotient',
     'seek',
@@ -112,10 +88,12 @@ export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks):
     'skipText',
     'skipValue',
     'setMissing',
-    'finishTextHash',
+    'wordHash',
+    'lastWord',
+    'fourDigits',
   ];
   const values: unknown[] = [
-    links.textSpecial,
+    TENS,
     links.powersOfTen,
     links.longQuotient,
     links.seek,
@@ -123,11 +101,14 @@ export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks):
     links.skipText,
     links.skipValue,
     links.setMissing,
-    finishTextHash,
+    wordHash,
+    lastWord,
+    fourDigits,
   ];
   links.columns.forEach((column, index) => {
-    names.push(`values${index}`, `dictionary${index}`, `readCell${index}`);
-    values.push(column.values, column.dictionary, column.readCell);
+    names.push(`values${index}`, `probe${index}`, `readCell${index}`);
+    const probe = column.dictionary === null ? null : new TextProbe(column.dictionary);
+    values.push(column.values, probe, column.readCell);
   });
   // The source below returns a function of this type.
   return compileFunction('json', names, jsonKernelSource(spec), values) as JsonKernel;
@@ -137,19 +118,18 @@ export function compileJsonKernel(spec: JsonKernelSpec, links: JsonKernelLinks):
 export function jsonKernelSource(spec: JsonKernelSpec): string {
   const writer = new CodeWriter();
   const end = spec.slots.length * 2;
-  writer.open(code`return function readRecord(bytes, from, row)`);
-  writer.line(
-    code`let at = from, step = 0, byte = 0, digit = 0, start = 0, whole = 0, fraction = 0;`,
-  );
+  writer.open(code`return function readRecord(bytes, view, from, row)`);
+  writer.line(code`let at = from, step = 0, digit = 0, start = 0, whole = 0, fraction = 0;`);
   writer.line(code`let hash = 0, text = 0, number = 0, tail = 0, limit = 0;`);
+  writer.line(code`let word = 0, flags = 0, count = 0;`);
   writer.line(code`let exact = 0.5, negative = false;`);
-  const words = Math.ceil(spec.columnCount / BITS);
+  writer.line(code`const size = view.byteLength, last = size - ${WORD_BYTES};`);
+  const words = Math.ceil(spec.columnCount / SEEN_BITS);
   for (let word = 0; word < words; word += 1) writer.line(code`let ${seenWord(word)} = 0;`);
   writer.open(code`for (;;)`).open(code`switch (step)`);
   spec.slots.forEach((slot, index) => {
-    const differs = [...slot.lead].map((byte, place) => code`bytes[at + ${place}] !== ${byte}`);
     writer.line(code`case ${index * 2}:`);
-    emitSeek(writer, joined(differs, ' || '), index);
+    emitSeek(writer, differsFrom(slot.lead), index);
     writer.line(code`at = at + ${slot.lead.length} | 0;`);
     writer.line(code`case ${index * 2 + 1}:`);
     emitValue(writer, slot.value);
@@ -159,7 +139,7 @@ export function jsonKernelSource(spec: JsonKernelSpec): string {
   writer.line(code`at = at + 1 | 0;`);
   writer.line(code`default:`);
   for (let word = 0; word < words; word += 1) {
-    const all = 2 ** Math.min(BITS, spec.columnCount - word * BITS) - 1;
+    const all = 2 ** Math.min(SEEN_BITS, spec.columnCount - word * SEEN_BITS) - 1;
     writer.line(
       code`if (${seenWord(word)} !== ${all}) setMissing(${word}, ${seenWord(word)}, row);`,
     );
@@ -169,6 +149,26 @@ export function jsonKernelSource(spec: JsonKernelSpec): string {
   return writer.toString();
 }
 
+/**
+ * Whether other bytes than the lead's are at `at`. Four at a time, the last four of them maybe a
+ * second time: a quarter of the checks of bounds.
+ */
+function differsFrom(lead: Uint8Array): Code {
+  if (lead.length < WORD_BYTES) {
+    return joined(
+      [...lead].map((byte, place) => code`bytes[at + ${place}] !== ${byte}`),
+      ' || ',
+    );
+  }
+  const view = new DataView(lead.buffer, lead.byteOffset, lead.length);
+  const found = [code`at > size - ${lead.length}`];
+  for (let from = 0; from < lead.length; from += WORD_BYTES) {
+    const place = Math.min(from, lead.length - WORD_BYTES);
+    found.push(code`view.getInt32(at + ${place}, true) !== ${view.getInt32(place, true)}`);
+  }
+  return joined(found, ' || ');
+}
+
 function emitSeek(writer: CodeWriter, when: Code, slot: number): void {
   writer.open(code`if (${when})`);
   writer.line(code`at = seek(bytes, at, ${slot});`);
@@ -176,210 +176,4 @@ function emitSeek(writer: CodeWriter, when: Code, slot: number): void {
   writer.line(code`step = state[0];`);
   writer.line(code`continue;`);
   writer.close();
-}
-
-function emitValue(writer: CodeWriter, value: JsonValuePlan): void {
-  if (value.kind === 'skip') {
-    emitSkip(writer, value.shape);
-    return;
-  }
-  const { column } = value;
-  writer.open(code`value:`);
-  if (value.kind === 'text') emitText(writer, column);
-  else if (value.kind !== 'cell') emitNumber(writer, value);
-  writer.line(code`at = ${named('readCell', column)}(bytes, at, row);`);
-  writer.open(code`if (at < 0)`);
-  writer.line(code`if (at === -1) return -1;`);
-  writer.line(code`at = -2 - at | 0;`);
-  writer.line(code`${seenOf(column)} &= ${~bitOf(column)};`);
-  writer.line(code`break value;`);
-  writer.close();
-  writer.line(code`${seenOf(column)} |= ${bitOf(column)};`);
-  writer.close();
-}
-
-function emitSkip(writer: CodeWriter, shape: 'text' | 'number' | 'other'): void {
-  writer.open(code`value:`);
-  if (shape === 'text') {
-    writer.open(code`if (bytes[at] === 34)`);
-    writer.line(code`at = at + 1 | 0;`);
-    writer.line(code`while (textSpecial[bytes[at]] === 0) at = at + 1 | 0;`);
-    writer.line(code`if (bytes[at] === 34) at = at + 1 | 0;`);
-    writer.line(code`else if ((at = skipText(bytes, at)) < 0) return -1;`);
-    writer.line(code`break value;`);
-    writer.close();
-  } else if (shape === 'number') {
-    writer.line(code`start = at;`);
-    writer.line(code`if (bytes[at] === 45) at = at + 1 | 0;`);
-    writer.line(code`text = at;`);
-    writer.line(code`digit = bytes[at] - 48 | 0;`);
-    emitDigits(writer, new Code(''));
-    writer.line(code`whole = at - text | 0;`);
-    writer.open(code`if (${wellFormedInteger()} && digit !== -2 && (digit + 48 | 32) !== 101)`);
-    writer.line(code`break value;`);
-    writer.close();
-    writer.line(code`at = start;`);
-  }
-  writer.line(code`if ((at = skipValue(bytes, at)) < 0) return -1;`);
-  writer.close();
-}
-
-function emitText(writer: CodeWriter, column: number): void {
-  writer.open(code`if (bytes[at] === 34)`);
-  writer.line(code`text = at + 1 | 0;`);
-  writer.line(code`start = text;`);
-  writer.line(code`hash = ${0x811c9dc5 | 0};`);
-  writer.open(code`while (textSpecial[byte = bytes[text]] === 0)`);
-  writer.line(code`hash = Math.imul(hash ^ byte, 16777619);`);
-  writer.line(code`text = text + 1 | 0;`);
-  writer.close();
-  writer.open(code`if (byte === 34)`);
-  writer.line(code`whole = text - start | 0;`);
-  writer.line(
-    code`number = ${named('dictionary', column)}.internHashed(bytes, start, whole, finishTextHash(hash, whole));`,
-  );
-  writer.line(code`if (number >= ${DICTIONARY_ENTRIES_MAX}) return -1;`);
-  writer.line(code`${named('values', column)}[row] = number;`);
-  writer.line(code`at = text + 1 | 0;`);
-  writer.line(code`${seenOf(column)} |= ${bitOf(column)};`);
-  writer.line(code`break value;`);
-  writer.close();
-  writer.close();
-}
-
-type NumberPlan = Extract<JsonValuePlan, { readonly wide: boolean }>;
-
-/**
- * Sign, digits and, but for whole numbers, a fraction; a value of that form ends in `break value`.
- * The first nine digits add up in `number`; those of a wide number behind them in `tail`.
- */
-function emitNumber(writer: CodeWriter, value: NumberPlan): void {
-  const { column, wide } = value;
-  writer.line(code`start = at;`);
-  writer.line(code`negative = bytes[at] === 45;`);
-  writer.line(code`if (negative) at = at + 1 | 0;`);
-  writer.line(code`text = at;`);
-  writer.line(code`number = 0;`);
-  if (wide) {
-    writer.line(code`tail = 0;`);
-    writer.line(code`limit = at + ${NARROW_DIGITS} | 0;`);
-  }
-  writer.line(code`digit = bytes[at] - 48 | 0;`);
-  emitNumberDigits(writer, wide);
-  writer.line(code`whole = at - text | 0;`);
-  writer.open(code`if (${wellFormedInteger()})`);
-  if (value.kind === 'integer') {
-    const digitsMax = wide ? WIDE_DIGITS : NARROW_DIGITS;
-    writer.open(code`if (whole <= ${digitsMax} && digit !== -2 && (digit + 48 | 32) !== 101)`);
-    emitSignificand(writer, wide, code`whole`);
-    emitStore(writer, column, code`0 - exact`);
-    writer.close();
-  } else {
-    writer.line(code`fraction = 0;`);
-    writer.open(code`if (digit === -2)`);
-    writer.line(code`at = at + 1 | 0;`);
-    writer.line(code`text = at;`);
-    if (wide) writer.line(code`limit = limit + 1 | 0;`);
-    writer.line(code`digit = bytes[at] - 48 | 0;`);
-    emitNumberDigits(writer, wide);
-    writer.line(code`fraction = at - text | 0;`);
-    // A point without digits sends the number to the cell reader.
-    writer.line(code`if (fraction === 0) fraction = 99;`);
-    writer.close();
-    if (value.kind === 'decimal') emitDecimal(writer, value);
-    else emitDouble(writer, value);
-  }
-  writer.close();
-  writer.line(code`at = start;`);
-}
-
-function emitStore(writer: CodeWriter, column: number, negated: Code): void {
-  writer.line(code`${named('values', column)}[row] = negative ? ${negated} : exact;`);
-  writer.line(code`${seenOf(column)} |= ${bitOf(column)};`);
-  writer.line(code`break value;`);
-}
-
-function emitNumberDigits(writer: CodeWriter, wide: boolean): void {
-  if (!wide) {
-    emitDigits(writer, code`number = Math.imul(number, 10) + digit | 0;`);
-    return;
-  }
-  writer.open(code`while (digit >= 0 && digit <= 9 && at < limit)`);
-  writer.line(code`number = Math.imul(number, 10) + digit | 0;`);
-  writer.line(code`at = at + 1 | 0;`);
-  writer.line(code`digit = bytes[at] - 48 | 0;`);
-  writer.close();
-  emitDigits(writer, code`tail = Math.imul(tail, 10) + digit | 0;`);
-}
-
-/** The digits as one double, exact up to 15 of them. */
-function emitSignificand(writer: CodeWriter, wide: boolean, digits: Code): void {
-  writer.line(code`exact = number;`);
-  if (!wide) return;
-  writer.line(
-    code`if (${digits} > ${NARROW_DIGITS}) exact = exact * powersOfTen[${digits} - ${NARROW_DIGITS}] + tail;`,
-  );
-}
-
-function emitDecimal(writer: CodeWriter, value: Extract<NumberPlan, { kind: 'decimal' }>): void {
-  const { scale, precision, wide, column } = value;
-  const digitsMax = wide ? WIDE_DIGITS : NARROW_DIGITS;
-  // whole + scale digits are what the unscaled value has.
-  const wholeMax = Math.min(digitsMax, WIDE_DIGITS - scale, precision - scale);
-  const fits = code`whole <= ${wholeMax} && fraction <= ${scale} && whole + fraction <= ${digitsMax}`;
-  writer.open(code`if (${fits} && (digit + 48 | 32) !== 101)`);
-  emitSignificand(writer, wide, code`(whole + fraction)`);
-  writer.line(code`if (fraction !== ${scale}) exact *= powersOfTen[${scale} - fraction];`);
-  emitStore(writer, column, code`0 - exact`);
-  writer.close();
-}
-
-function emitDouble(writer: CodeWriter, value: Extract<NumberPlan, { kind: 'double' }>): void {
-  const { wide, column } = value;
-  const digitsMax = wide ? LONG_DIGITS : NARROW_DIGITS;
-  writer.open(code`if (whole + fraction <= ${digitsMax} && (digit + 48 | 32) !== 101)`);
-  if (wide) {
-    writer.open(code`if (whole + fraction > ${WIDE_DIGITS})`);
-    writer.line(
-      code`exact = longQuotient(number, tail, whole + fraction - ${NARROW_DIGITS}, fraction);`,
-    );
-    writer.between(code`else`);
-  }
-  emitSignificand(writer, wide, code`(whole + fraction)`);
-  // Both are exact, so the division rounds correctly.
-  writer.line(code`if (fraction !== 0) exact /= powersOfTen[fraction];`);
-  // Too near the middle of two doubles it is NaN: the cell reader knows.
-  if (wide) writer.close().open(code`if (exact === exact)`);
-  emitStore(writer, column, code`-exact`);
-  if (wide) writer.close();
-  writer.close();
-}
-
-function emitDigits(writer: CodeWriter, each: Code): void {
-  writer.open(code`while (digit >= 0 && digit <= 9)`);
-  if (each.text !== '') writer.line(each);
-  writer.line(code`at = at + 1 | 0;`);
-  writer.line(code`digit = bytes[at] - 48 | 0;`);
-  writer.close();
-}
-
-/** `whole` digits from `text` on: some, and no zero in front. */
-function wellFormedInteger(): Code {
-  return code`whole > 0 && (whole === 1 || bytes[text] !== 48)`;
-}
-
-function named(name: 'values' | 'dictionary' | 'readCell', column: number): Code {
-  return new Code(`${name}${column}`);
-}
-
-function seenWord(word: number): Code {
-  return new Code(`seen${word}`);
-}
-
-function seenOf(column: number): Code {
-  return seenWord(Math.floor(column / BITS));
-}
-
-function bitOf(column: number): number {
-  return 1 << (column % BITS);
 }

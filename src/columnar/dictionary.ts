@@ -4,7 +4,7 @@
  * the dictionary: they never enter routing, state or snapshots. @hot
  */
 import { decodeText } from './column.js';
-import { finaliseHash, hashBytes } from './hash.js';
+import { hashBytes } from './hash.js';
 
 const encoder = new TextEncoder();
 
@@ -132,9 +132,4 @@ function grownCopy(array: Int32Array): Int32Array {
   const grown = new Int32Array(array.length * 2);
   grown.set(array);
   return grown;
-}
-
-/** For decoders that hash while they scan: the running FNV-1a state to the value hash. */
-export function finishTextHash(running: number, length: number): number {
-  return finaliseHash(running ^ length);
 }

@@ -11,7 +11,6 @@ import type { DecoderColumn } from './decoder.js';
 import type { CellReader } from './json-cell.js';
 import { learnLayout } from './json-layout.js';
 import type { LayoutSlot } from './json-layout.js';
-import { TEXT_SPECIAL } from './json-scanner.js';
 import type { JsonScanner } from './json-scanner.js';
 import { longQuotient, POWERS_OF_TEN } from './number-text.js';
 import type { TargetColumn } from './target.js';
@@ -92,7 +91,6 @@ export class JsonFastPath {
       { slots, columnCount: targets.length },
       {
         columns: targets.map((target, index) => this.kernelColumn(target, index)),
-        textSpecial: TEXT_SPECIAL,
         powersOfTen: POWERS_OF_TEN,
         longQuotient,
         seek: (bytes, at, slot) => this.seek(bytes, at, slot),

@@ -2,7 +2,8 @@
  * The layout of JSON records: which keys follow each other with which bytes between, learnt from one
  * record, as slots of a generated kernel. Owns that choice; the kernel is codegen/json-decoder.ts.
  */
-import type { JsonSlot, JsonValuePlan } from '../codegen/json-decoder.js';
+import type { JsonSlot } from '../codegen/json-decoder.js';
+import type { JsonValuePlan } from '../codegen/json-values.js';
 import { decodeText } from '../columnar/column.js';
 import { DICTIONARY_ENTRIES_MAX } from '../columnar/dictionary.js';
 import type { DecoderColumn } from './decoder.js';

@@ -32,6 +32,8 @@ import {
 import type { TargetColumn } from './target.js';
 
 const LINE_FEED = 10;
+/** What the kernel reads at a time. */
+const WORD_BYTES = 4;
 /** Longest part of a value that a message shows. */
 const SHOWN_BYTES_MAX = 60;
 
@@ -51,6 +53,9 @@ class JsonDecoder implements RecordDecoder {
   private readonly scanner = new JsonScanner();
   private readonly fastPath: JsonFastPath;
   private batchRecords = 0;
+  /** Of the bytes that were read last. */
+  private view: DataView = new DataView(new ArrayBuffer(0));
+  private viewed: Uint8Array = new Uint8Array(0);
   private failedColumn = -1;
   private failedBytes: Uint8Array = new Uint8Array(0);
   private failedStart = 0;
@@ -140,7 +145,7 @@ class JsonDecoder implements RecordDecoder {
 
   /** A record at the very end of its buffer has no byte behind it to stop at. */
   private decodeCopy(bytes: Uint8Array, start: number, end: number, row: number): number {
-    const copy = new Uint8Array(end - start + 1);
+    const copy = new Uint8Array(end - start + WORD_BYTES);
     copy.set(bytes.subarray(start, end));
     return this.decode(copy, 0, end - start, row);
   }
@@ -150,7 +155,8 @@ class JsonDecoder implements RecordDecoder {
     this.batchRecords += 1;
     const { fastPath } = this;
     if (fastPath.kernel !== null) {
-      const end = fastPath.kernel(bytes, start, row);
+      if (bytes !== this.viewed) this.look(bytes);
+      const end = fastPath.kernel(bytes, this.view, start, row);
       if (end >= 0) return end;
     }
     const end = this.slowRecord(bytes, start, row);
@@ -158,6 +164,11 @@ class JsonDecoder implements RecordDecoder {
     if (end < 0) return this.refuse(bytes, start, row, this.scanner.fault, this.scanner.faultAt);
     if (fastPath.kernel === null) fastPath.learn(bytes, start);
     return end;
+  }
+
+  private look(bytes: Uint8Array): void {
+    this.viewed = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   private slowRecord(bytes: Uint8Array, start: number, row: number): number {

@@ -21,15 +21,17 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
     columnCount: 5,
   });
   expect(source).toMatchInlineSnapshot(`
-    "return function readRecord(bytes, from, row) {
-      let at = from, step = 0, byte = 0, digit = 0, start = 0, whole = 0, fraction = 0;
+    "return function readRecord(bytes, view, from, row) {
+      let at = from, step = 0, digit = 0, start = 0, whole = 0, fraction = 0;
       let hash = 0, text = 0, number = 0, tail = 0, limit = 0;
+      let word = 0, flags = 0, count = 0;
       let exact = 0.5, negative = false;
+      const size = view.byteLength, last = size - 4;
       let seen0 = 0;
       for (;;) {
         switch (step) {
           case 0:
-          if (bytes[at + 0] !== 123 || bytes[at + 1] !== 34 || bytes[at + 2] !== 115 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 577970811 || view.getInt32(at + 1, true) !== 975336226) {
             at = seek(bytes, at, 0);
             if (at < 0) return -1;
             step = state[0];
@@ -41,14 +43,21 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             if (bytes[at] === 34) {
               text = at + 1 | 0;
               start = text;
-              hash = (-2128831035);
-              while (textSpecial[byte = bytes[text]] === 0) {
-                hash = Math.imul(hash ^ byte, 16777619);
-                text = text + 1 | 0;
+              hash = 0;
+              flags = 0;
+              while (text <= last) {
+                word = view.getInt32(text, true);
+                flags = ((word ^ 572662306) - 16843009 | (word ^ 1549556828) - 16843009 | word - 538976288 | word) & (-2139062144);
+                if (flags !== 0) break;
+                hash = wordHash(hash, word);
+                text = text + 4 | 0;
               }
-              if (byte === 34) {
-                whole = text - start | 0;
-                number = dictionary0.internHashed(bytes, start, whole, finishTextHash(hash, whole));
+              if (flags === 0) return -1;
+              count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+              text = text + count | 0;
+              if (bytes[text] === 34) {
+                word = lastWord(word, count);
+                number = probe0.code(bytes, view, start, text - start | 0, hash, word);
                 if (number >= 65536) return -1;
                 values0[row] = number;
                 at = text + 1 | 0;
@@ -66,7 +75,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             seen0 |= 1;
           }
           case 2:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 110 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 577643052 || view.getInt32(at + 1, true) !== 975334946) {
             at = seek(bytes, at, 1);
             if (at < 0) return -1;
             step = state[0];
@@ -80,12 +89,20 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             if (negative) at = at + 1 | 0;
             text = at;
             number = 0;
-            digit = bytes[at] - 48 | 0;
-            while (digit >= 0 && digit <= 9) {
-              number = Math.imul(number, 10) + digit | 0;
-              at = at + 1 | 0;
-              digit = bytes[at] - 48 | 0;
+            flags = 0;
+            while (at <= last) {
+              word = view.getInt32(at, true) ^ 808464432;
+              flags = (word + 1987475062 | word) & (-2139062144);
+              if (flags !== 0) break;
+              number = Math.imul(number, 10000) + fourDigits(word) | 0;
+              at = at + 4 | 0;
             }
+            if (flags === 0) return -1;
+            count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+            word = lastWord(word, count);
+            number = Math.imul(number, tens[count]) + fourDigits(word) | 0;
+            at = at + count | 0;
+            digit = bytes[at] - 48 | 0;
             whole = at - text | 0;
             if (whole > 0 && (whole === 1 || bytes[text] !== 48)) {
               if (whole <= 9 && digit !== -2 && (digit + 48 | 32) !== 101) {
@@ -106,7 +123,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             seen0 |= 2;
           }
           case 4:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 120 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 578298412 || view.getInt32(at + 1, true) !== 975337506) {
             at = seek(bytes, at, 2);
             if (at < 0) return -1;
             step = state[0];
@@ -118,11 +135,17 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             start = at;
             if (bytes[at] === 45) at = at + 1 | 0;
             text = at;
-            digit = bytes[at] - 48 | 0;
-            while (digit >= 0 && digit <= 9) {
-              at = at + 1 | 0;
-              digit = bytes[at] - 48 | 0;
+            flags = 0;
+            while (at <= last) {
+              word = view.getInt32(at, true) ^ 808464432;
+              flags = (word + 1987475062 | word) & (-2139062144);
+              if (flags !== 0) break;
+              at = at + 4 | 0;
             }
+            if (flags === 0) return -1;
+            count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+            at = at + count | 0;
+            digit = bytes[at] - 48 | 0;
             whole = at - text | 0;
             if (whole > 0 && (whole === 1 || bytes[text] !== 48) && digit !== -2 && (digit + 48 | 32) !== 101) {
               break value;
@@ -131,7 +154,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             if ((at = skipValue(bytes, at)) < 0) return -1;
           }
           case 6:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 100 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 576987692 || view.getInt32(at + 1, true) !== 975332386) {
             at = seek(bytes, at, 3);
             if (at < 0) return -1;
             step = state[0];
@@ -184,7 +207,9 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
                   exact = longQuotient(number, tail, whole + fraction - 9, fraction);
                 } else {
                   exact = number;
-                  if ((whole + fraction) > 9) exact = exact * powersOfTen[(whole + fraction) - 9] + tail;
+                  if (whole + fraction > 9) {
+                    exact = exact * powersOfTen[whole + fraction - 9] + tail;
+                  }
                   if (fraction !== 0) exact /= powersOfTen[fraction];
                 }
                 if (exact === exact) {
@@ -205,7 +230,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             seen0 |= 4;
           }
           case 8:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 109 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 577577516 || view.getInt32(at + 1, true) !== 975334690) {
             at = seek(bytes, at, 4);
             if (at < 0) return -1;
             step = state[0];
@@ -219,24 +244,40 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             if (negative) at = at + 1 | 0;
             text = at;
             number = 0;
-            digit = bytes[at] - 48 | 0;
-            while (digit >= 0 && digit <= 9) {
-              number = Math.imul(number, 10) + digit | 0;
-              at = at + 1 | 0;
-              digit = bytes[at] - 48 | 0;
+            flags = 0;
+            while (at <= last) {
+              word = view.getInt32(at, true) ^ 808464432;
+              flags = (word + 1987475062 | word) & (-2139062144);
+              if (flags !== 0) break;
+              number = Math.imul(number, 10000) + fourDigits(word) | 0;
+              at = at + 4 | 0;
             }
+            if (flags === 0) return -1;
+            count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+            word = lastWord(word, count);
+            number = Math.imul(number, tens[count]) + fourDigits(word) | 0;
+            at = at + count | 0;
+            digit = bytes[at] - 48 | 0;
             whole = at - text | 0;
             if (whole > 0 && (whole === 1 || bytes[text] !== 48)) {
               fraction = 0;
               if (digit === -2) {
                 at = at + 1 | 0;
                 text = at;
-                digit = bytes[at] - 48 | 0;
-                while (digit >= 0 && digit <= 9) {
-                  number = Math.imul(number, 10) + digit | 0;
-                  at = at + 1 | 0;
-                  digit = bytes[at] - 48 | 0;
+                flags = 0;
+                while (at <= last) {
+                  word = view.getInt32(at, true) ^ 808464432;
+                  flags = (word + 1987475062 | word) & (-2139062144);
+                  if (flags !== 0) break;
+                  number = Math.imul(number, 10000) + fourDigits(word) | 0;
+                  at = at + 4 | 0;
                 }
+                if (flags === 0) return -1;
+                count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+                word = lastWord(word, count);
+                number = Math.imul(number, tens[count]) + fourDigits(word) | 0;
+                at = at + count | 0;
+                digit = bytes[at] - 48 | 0;
                 fraction = at - text | 0;
                 if (fraction === 0) fraction = 99;
               }
@@ -259,7 +300,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             seen0 |= 8;
           }
           case 10:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 121 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 578363948 || view.getInt32(at + 1, true) !== 975337762) {
             at = seek(bytes, at, 5);
             if (at < 0) return -1;
             step = state[0];
@@ -270,7 +311,16 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
           value: {
             if (bytes[at] === 34) {
               at = at + 1 | 0;
-              while (textSpecial[bytes[at]] === 0) at = at + 1 | 0;
+              flags = 0;
+              while (at <= last) {
+                word = view.getInt32(at, true);
+                flags = ((word ^ 572662306) - 16843009 | (word ^ 1549556828) - 16843009 | word - 538976288 | word) & (-2139062144);
+                if (flags !== 0) break;
+                at = at + 4 | 0;
+              }
+              if (flags === 0) return -1;
+              count = 31 - Math.clz32(flags & ~(flags - 1)) >> 3;
+              at = at + count | 0;
               if (bytes[at] === 34) at = at + 1 | 0;
               else if ((at = skipText(bytes, at)) < 0) return -1;
               break value;
@@ -278,7 +328,7 @@ test('a kernel reads text, whole numbers and doubles inline and steps over the r
             if ((at = skipValue(bytes, at)) < 0) return -1;
           }
           case 12:
-          if (bytes[at + 0] !== 44 || bytes[at + 1] !== 34 || bytes[at + 2] !== 98 || bytes[at + 3] !== 34 || bytes[at + 4] !== 58) {
+          if (at > size - 5 || view.getInt32(at + 0, true) !== 576856620 || view.getInt32(at + 1, true) !== 975331874) {
             at = seek(bytes, at, 6);
             if (at < 0) return -1;
             step = state[0];
