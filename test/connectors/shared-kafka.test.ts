@@ -122,6 +122,32 @@ describe('a block of messages as bytes', () => {
     TIME_LIMIT_MS,
   );
 
+  test('of a fetched response only the records that it refers to travel', async () => {
+    const request = kafkaRequest([], []);
+    const values = ['{"id":1,"s":"a"}', '{"id":2,"s":"é"}'].map((text) => Buffer.from(text));
+    const response = Buffer.concat([Buffer.alloc(50_000, 'x'), ...values, Buffer.alloc(9_000)]);
+    const block = new MessageBlock(16, partsOf(request));
+    let at = 50_000;
+    for (const [row, { length }] of values.entries()) {
+      block.starts[row] = at;
+      block.ends[row] = at + length;
+      block.offsets[row] = row;
+      at += length;
+    }
+    block.rowCount = values.length;
+    block.refer(response, response.length);
+    const view = { split: 0, sequence: 0, block, nextOffset: 2 };
+    const u8 = new Uint8Array(messageBlockBytes(view));
+    expect(u8.length).toBeLessThan(500);
+    expect(writeMessageBlock(view, u8, 0)).toBe(u8.length);
+    const batch = (await KafkaBlockDecoder.open(request)).decode(u8, 0);
+    const rows = [0, 1].map((row) => [0, 1].map((column) => columnOf(batch, column, row)));
+    expect(rows).toEqual([
+      [1n, 'a'],
+      [2n, 'é'],
+    ]);
+  });
+
   test('a record that was too large stays a record that failed', async () => {
     const failures: Failure[] = [];
     const request = kafkaRequest([], failures);
@@ -174,6 +200,13 @@ describe('offsets that may be committed', () => {
     expect(() => reader.splits[0]?.seek('x')).toThrowError(/"x" is no offset/);
   });
 });
+
+function columnOf(batch: Batch, column: number, row: number): unknown {
+  const vector = batch.columns[column];
+  return vector === undefined
+    ? undefined
+    : columnValue(vector, COLUMNS[column]?.type ?? BIGINT, row);
+}
 
 function blockOf(
   messages: readonly {

@@ -13,6 +13,7 @@
  */
 import type { SqlMap } from '../../columnar/types.js';
 import type { WriterSchema } from '../../formats/wire-schema.js';
+import { TOO_LARGE } from './message-block.js';
 import type { MessageBlock } from './message-block.js';
 
 /** A block on its way: valid until the next block of its split is asked for. */
@@ -40,18 +41,20 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NO_BYTES = new Uint8Array(0);
 
-/** Bytes that writeMessageBlock will use. O(headers and schemas), else O(1). */
+/** Bytes that writeMessageBlock will use. O(rows, headers and schemas). */
 export function messageBlockBytes({ block }: MessageBlockView): number {
   const { rowCount } = block;
   const keys = hasKeys(block) ? 9 * rowCount : 0;
   const texts = headerText(block).length + schemaText(block).length;
-  return 8 * HEADER + 24 * rowCount + keys + block.byteLength + texts;
+  return 8 * HEADER + 24 * rowCount + keys + bytesEnd(block) - bytesStart(block) + texts;
 }
 
 /** Writes the block to `u8` from `at`, a multiple of 8 in its buffer; returns the bytes used. */
 export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: number): number {
   const { block } = view;
-  const { rowCount, byteLength } = block;
+  const { rowCount } = block;
+  const from = bytesStart(block);
+  const to = bytesEnd(block);
   const headers = headerText(block);
   const schemas = schemaText(block);
   const keys = hasKeys(block);
@@ -60,7 +63,7 @@ export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: nu
   head[SPLIT] = view.split;
   head[SEQUENCE] = view.sequence;
   head[INGEST_MS] = block.ingestTimeMs;
-  head[BYTES] = byteLength;
+  head[BYTES] = to - from;
   head[HEADERS_BYTES] = headers.length;
   head[TOO_LARGE_BYTES] = block.tooLargeBytes;
   head[KEYS] = keys ? 1 : 0;
@@ -68,17 +71,42 @@ export function writeMessageBlock(view: MessageBlockView, u8: Uint8Array, at: nu
   const cursor = new WireCursor(u8, at + 8 * HEADER);
   cursor.f64(rowCount).set(block.offsets.subarray(0, rowCount));
   cursor.f64(rowCount).set(block.timestampsMs.subarray(0, rowCount));
-  cursor.i32(rowCount).set(block.starts.subarray(0, rowCount));
-  cursor.i32(rowCount).set(block.ends.subarray(0, rowCount));
+  writePlaces(cursor.i32(rowCount), block.starts, from);
+  writePlaces(cursor.i32(rowCount), block.ends, from);
   if (keys) {
-    cursor.i32(rowCount).set(block.keyStarts.subarray(0, rowCount));
+    writePlaces(cursor.i32(rowCount), block.keyStarts, from);
     cursor.i32(rowCount).set(block.keyLengths.subarray(0, rowCount));
   }
-  cursor.u8(byteLength).set(block.bytes.subarray(0, byteLength));
+  cursor.u8(to - from).set(block.bytes.subarray(from, to));
   if (keys) cursor.u8(rowCount).set(block.keyNulls.subarray(0, rowCount));
   cursor.u8(headers.length).set(headers);
   cursor.u8(schemas.length).set(schemas);
   return cursor.at - at;
+}
+
+/** A fetched block refers to a whole response: its own records begin somewhere in it. */
+function bytesStart(block: MessageBlock): number {
+  if (block.rowCount === 0) return 0;
+  return hasKeys(block) ? Math.min(block.starts[0]!, block.keyStarts[0]!) : block.starts[0]!;
+}
+
+function bytesEnd(block: MessageBlock): number {
+  const { rowCount, starts, ends, keyStarts, keyLengths } = block;
+  const keys = hasKeys(block);
+  let end = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    end = Math.max(end, starts[row]!, ends[row]!);
+    if (keys) end = Math.max(end, keyStarts[row]! + keyLengths[row]!);
+  }
+  return end;
+}
+
+/** Where the rows' bytes lie behind `from`. */
+function writePlaces(target: Int32Array, places: Int32Array, from: number): void {
+  for (let row = 0; row < target.length; row += 1) {
+    const place = places[row]!;
+    target[row] = place === TOO_LARGE ? TOO_LARGE : place - from;
+  }
 }
 
 /**
