@@ -10,6 +10,13 @@ import type { MessageBlock, MessageParts } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import type { KafkaReadOptions } from './options.js';
 
+/**
+ * Finishes what was handed out: resolves when it is, and finishedThrough() was told. Of `going`,
+ * partitions that are about to be given back, what nobody has begun with may be dropped instead:
+ * their next owner reads it.
+ */
+export type Settle = (going: readonly number[]) => Promise<void>;
+
 /** What is to be read. */
 export interface BlocksRequest {
   readonly options: KafkaReadOptions;
@@ -34,8 +41,8 @@ export interface KafkaBlocks {
   readonly splits: readonly KafkaSplitBlocks[];
   /** With a group id: commits what is finished; resolves when the broker agreed. */
   commit(): Promise<void>;
-  /** In a group: how whatever was handed out gets finished, before a partition goes. */
-  settleWith?(settle: () => Promise<void>): void;
+  /** Only of a member of a group, whose partitions change while it reads. */
+  settleWith?(settle: Settle): void;
   close(): Promise<void>;
 }
 

@@ -12,9 +12,10 @@
  * does not come back. Others that join the group meanwhile see that they do not get everything, and
  * leave. It commits at its end alone: what its state was made of must be read again after a crash.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectorError } from '../../base/errors.js';
 import type { PartitionRange } from '../source.js';
-import type { KafkaBlocks, KafkaSplitBlocks } from './blocks.js';
+import type { KafkaBlocks, KafkaSplitBlocks, Settle } from './blocks.js';
 import { joinGroup } from './membership.js';
 import type { Membership } from './membership.js';
 import type { MessageBlockView } from './message-wire.js';
@@ -23,6 +24,8 @@ import type { KafkaReadOptions } from './options.js';
 /** How long a query that needs every partition waits for one that was taken away. */
 const WHOLE_AGAIN_MS = 30_000;
 const COMMIT_EVERY_MS = 5_000;
+/** How long a partition waits to be given back, before whoever gets it reads again. */
+const SETTLE_MAX_MS = 45_000;
 
 export type GroupPolicy = 'shared' | 'whole';
 
@@ -55,24 +58,31 @@ export class GroupBlocks implements KafkaBlocks {
   private readonly parts: GroupBlocksParts;
   private readonly owned = new Set<number>();
   private readonly opened = new Set<KafkaBlocks>();
-  private settle: () => Promise<void> = () => Promise.resolve();
+  private settle: Settle = () => Promise.resolve();
   /** Changes of the assignment are followed one after the other. */
   private changing: Promise<void> = Promise.resolve();
   private wasWhole = false;
   private wholeTimer: NodeJS.Timeout | undefined;
   private commitTimer: NodeJS.Timeout | undefined;
   private closing = false;
+  private endWaits: () => void = () => undefined;
+  private readonly closed: Promise<false>;
 
   constructor(parts: GroupBlocksParts, all: KafkaBlocks) {
     this.parts = parts;
     this.topic = all.topic;
     this.path = all.path;
     this.splits = all.splits.map(({ split, range }) => new GroupSplit(split, range));
+    this.closed = new Promise((resolve) => {
+      this.endWaits = () => {
+        resolve(false);
+      };
+    });
     if (parts.policy === 'shared') this.commitSoon();
   }
 
   /** How everything that was handed out gets finished: by whoever reads. */
-  settleWith(settle: () => Promise<void>): void {
+  settleWith(settle: Settle): void {
     this.settle = settle;
   }
 
@@ -84,6 +94,7 @@ export class GroupBlocks implements KafkaBlocks {
 
   async close(): Promise<void> {
     this.closing = true;
+    this.endWaits();
     clearTimeout(this.commitTimer);
     clearTimeout(this.wholeTimer);
     await this.changing;
@@ -101,8 +112,8 @@ export class GroupBlocks implements KafkaBlocks {
       });
   }
 
-  /** Of the group: these are to be given back. */
-  async revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  /** Of the group: these are to be given back; null: they could not be finished in time. */
+  async revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number> | null> {
     await this.changing;
     const going = this.splits.filter(({ split }) => partitions.includes(split));
     // A query that needs everything reads on nowhere without them.
@@ -182,15 +193,22 @@ export class GroupBlocks implements KafkaBlocks {
       message: `group "${groupId}" gives ${label} ${this.owned.size} of the ${this.splits.length} partitions of topic "${topic}"`,
       detail:
         'the group has other members, and this query keeps state that would be lost with a partition',
-      hint: "run it in a group of its own, or declare 'key.fields' within the grouping key",
+      hint: "run it in a group of its own: another 'properties.group.id'",
     });
   }
 
   /** Offsets of these splits once everything that was handed out of them is finished. */
-  private async settled(splits: readonly GroupSplit[]): Promise<ReadonlyMap<number, number>> {
-    await this.settle();
-    await Promise.all(splits.map((split) => split.finished()));
-    return offsetsOf(splits);
+  private async settled(
+    splits: readonly GroupSplit[],
+  ): Promise<ReadonlyMap<number, number> | null> {
+    const inTime = await Promise.race([
+      this.settle(splits.map(({ split }) => split)).then(() => true),
+      delay(SETTLE_MAX_MS, false, { ref: false }),
+      this.closed,
+    ]);
+    // What was finished by the end was committed then.
+    if (this.closing) return new Map();
+    return inTime ? offsetsOf(splits) : null;
   }
 
   private commitSoon(): void {
@@ -208,8 +226,15 @@ export class GroupBlocks implements KafkaBlocks {
     for (const split of moved) split.moved = false;
     try {
       // What is handed out meanwhile is of the next time.
+      const handedOut = moved.map((split) => Number(split.position()));
+      await this.settle([]);
       const offsets = offsetsOf(moved);
-      await this.settle();
+      moved.forEach((split, at) => {
+        const finished = offsets.get(split.split);
+        if (finished === undefined) return;
+        offsets.set(split.split, Math.min(finished, handedOut[at] ?? finished));
+        if (split.unfinished) split.moved = true;
+      });
       await this.member?.commit(offsets);
     } catch (error) {
       this.fail(error);
@@ -256,7 +281,6 @@ export class GroupSplit implements KafkaSplitBlocks {
   private place: number | null = null;
   private changed: (() => void) | null = null;
   private change: Promise<void> | null = null;
-  private whenFinished: (() => void) | null = null;
 
   constructor(split: number, range: PartitionRange) {
     this.split = split;
@@ -301,20 +325,11 @@ export class GroupSplit implements KafkaSplitBlocks {
 
   finishedThrough(nextOffset: number): void {
     this.through = Math.max(this.through, nextOffset);
-    if (!this.unfinished) this.whenFinished?.();
   }
 
   /** Something was handed out that is not finished. */
   get unfinished(): boolean {
     return this.through < this.handedTo;
-  }
-
-  /** Resolves when everything that was handed out is finished. */
-  finished(): Promise<void> {
-    if (!this.unfinished) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.whenFinished = resolve;
-    });
   }
 
   /** What may be committed; null when nothing was read. */
@@ -328,7 +343,7 @@ export class GroupSplit implements KafkaSplitBlocks {
     this.inner = inner;
     if (!continues) {
       this.handedTo = Number.NEGATIVE_INFINITY;
-      this.through = Number.NEGATIVE_INFINITY;
+      this.through = Number(inner.position());
     }
     this.signal();
   }

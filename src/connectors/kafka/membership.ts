@@ -23,6 +23,8 @@ const POLL_MS = 100;
 const RETRY_PAUSE_MS = 200;
 const REVOKE_MAX_MS = 60_000;
 const COMMIT_TIMEOUT_MS = 10_000;
+/** How long leaving waits for a rebalance. */
+const LEAVE_MAX_MS = 15_000;
 /** librdkafka's position "at the end": a paused partition looks for nothing there. */
 const OFFSET_END = -1;
 
@@ -31,9 +33,9 @@ export interface MembershipHandler {
   assigned(partitions: readonly number[]): void;
   /**
    * They are to be given back: resolves when everything that was read of them is finished, with the
-   * offsets to commit. Called while the partitions are still ours.
+   * offsets to commit, or with null when that took too long. Called while they are still ours.
    */
-  revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  revoked(partitions: readonly number[]): Promise<ReadonlyMap<number, number> | null>;
   /** Membership ended: the group cannot be followed any more. */
   failed(error: ConnectorError): void;
 }
@@ -67,6 +69,8 @@ export class Membership {
   private readonly parts: MembershipParts;
   private readonly owned = new Set<number>();
   private commitDone: ((error: RdError | null | undefined) => void) | null = null;
+  /** Answers do not say to which commit they belong: one at a time. */
+  private committing: Promise<void> = Promise.resolve();
   /** Rebalances are followed one after the other. */
   private following: Promise<void> = Promise.resolve();
   private polling: Promise<void>;
@@ -90,7 +94,12 @@ export class Membership {
   }
 
   /** Commits offsets of owned partitions; others are left out. A refusal is said, and no error. */
-  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+  commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    this.committing = this.committing.then(() => this.commitOwned(offsets));
+    return this.committing;
+  }
+
+  private async commitOwned(offsets: ReadonlyMap<number, number>): Promise<void> {
     const { options, consumer, notice } = this.parts;
     const { topic, groupId } = options;
     const owned = [...offsets].filter(([partition]) => this.owned.has(partition));
@@ -123,8 +132,12 @@ export class Membership {
     return offsets;
   }
 
-  /** Leaves the group; what is to be committed was committed before. */
+  /**
+   * Leaves the group; what is to be committed was committed before. A rebalance that is being
+   * followed comes to its end first, because its commit is answered only while the group is polled.
+   */
   async leave(): Promise<void> {
+    await Promise.race([this.following, delay(LEAVE_MAX_MS, undefined, { ref: false })]);
     this.leaving = true;
     await this.polling;
     await closeConsumer(this.parts.consumer);
@@ -179,14 +192,14 @@ export class Membership {
   private async revoke(partitions: readonly number[]): Promise<void> {
     const { consumer, handler, notice, options } = this.parts;
     const given = partitions.filter((partition) => this.owned.has(partition));
-    const finished = await Promise.race([
-      handler.revoked(given),
-      delay(REVOKE_MAX_MS, null, { ref: false }),
-    ]);
+    // While it leaves, everything was committed, and nobody polls for the answer to a commit.
+    const finished = this.leaving
+      ? new Map<number, number>()
+      : await Promise.race([handler.revoked(given), delay(REVOKE_MAX_MS, null, { ref: false })]);
     if (finished === null) {
       notice(
-        `${REVOKE_MAX_MS / 1000} s were not enough to finish what was read of partitions ` +
-          `${given.join(', ')}: the next member of group "${options.groupId}" reads it again`,
+        `what was read of partitions ${given.join(', ')} could not be finished in time: ` +
+          `the next member of group "${options.groupId}" reads it again`,
       );
     } else await this.commit(finished);
     for (const partition of given) this.owned.delete(partition);

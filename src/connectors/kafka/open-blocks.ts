@@ -20,9 +20,7 @@ import { withSchemas } from './schema-blocks.js';
  * and openRdkafkaBlocks do, and ConfigError SETTING_INVALID.
  */
 export async function openBlocks(request: SourceRequest): Promise<KafkaBlocks> {
-  const blocks = blocksRequest(request);
-  const registry = blocks.options.schema?.registry ?? null;
-  return withSchemas(await openTopicBlocks(blocks), registry, request);
+  return openTopicBlocks(blocksRequest(request));
 }
 
 export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {
@@ -53,6 +51,11 @@ async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null>
 }
 
 async function openPartitions(request: BlocksRequest): Promise<KafkaBlocks> {
+  const registry = request.options.schema?.registry ?? null;
+  return withSchemas(await openFetching(request), registry, request);
+}
+
+async function openFetching(request: BlocksRequest): Promise<KafkaBlocks> {
   const { options, notice } = request;
   const choice = choose(options);
   if (choice.path === 'librdkafka') {

@@ -32,7 +32,6 @@ export function withSchemas(
     path: blocks.path,
     splits: blocks.splits.map((split) => new SchemaSplit(split, registry)),
     commit: () => blocks.commit(),
-    settleWith: (settle) => blocks.settleWith?.(settle),
     close: () => {
       registry.close();
       return blocks.close();
