@@ -1,7 +1,8 @@
 /**
  * One query as main sees it: its fragments, lanes, shared memory, sink and counters. Owns what has
  * to be known before workers start (how many splits, whether the sources can be opened at all);
- * reads no record, but of topics that workers cannot fetch it hands blocks on (main-feeder.ts).
+ * reads no record, but hands on blocks of topics that workers cannot fetch, or whose partitions come
+ * and go with a group (main-feeder.ts).
  */
 import { BlockArena } from '../../columnar/arena.js';
 import type { Clock } from '../../base/clock.js';
@@ -17,6 +18,7 @@ import type { SourceRequest } from '../../connectors/source.js';
 import { PartitionCells, PartitionCounter } from '../../metrics/partition-metrics.js';
 import type { FragmentPlan, SourceFragment } from '../../plan/fragment-plan.js';
 import { planFragments } from '../../plan/fragments.js';
+import { groupPolicy } from '../../plan/group-policy.js';
 import type { QueryPlan } from '../../plan/pipeline-plan.js';
 import type { QueryMetrics, SplitMetrics } from '../job-processor.js';
 import { blockRowsOf } from './batch-rows.js';
@@ -66,7 +68,7 @@ export class CoordinatedQuery implements QueryShape {
   private readonly restored: QuerySnapshot | null;
   private readonly turns: TurnTable;
   private readonly sources: readonly OpenedSource[];
-  private feeders: readonly MainFeeder[] = [];
+  private feeders: readonly (MainFeeder | null)[] = [];
   private commits: OffsetCommits | null = null;
   private results: ResultReader | null = null;
 
@@ -79,13 +81,15 @@ export class CoordinatedQuery implements QueryShape {
     const sources: OpenedSource[] = [];
     try {
       for (const source of fragments.sources) {
-        sources.push(await openForMain(plan, source, options));
+        // Who goes on where a snapshot stood reads what the snapshot was of.
+        const joins = restore === null;
+        sources.push(await openForMain(plan, source, { ...options, joins }));
       }
+      return new CoordinatedQuery({ plan, options, fragments, sources, restore });
     } catch (error) {
       await Promise.allSettled(sources.map(({ blocks }) => blocks?.close()));
       throw error;
     }
-    return new CoordinatedQuery({ plan, options, fragments, sources, restore });
   }
 
   private constructor(parts: {
@@ -137,20 +141,24 @@ export class CoordinatedQuery implements QueryShape {
   /** Before the job runs: gets ready to hand blocks on, and to commit. */
   openFeeds(control: JobControl): void {
     const { turns } = this;
-    const topics = this.sources.flatMap(({ blocks }, source) =>
-      blocks === null ? [] : [{ blocks, lanes: this.lanesOfSource(source) }],
-    );
-    this.commits = new OffsetCommits({ topics, turns, clock: this.options.clock });
     const { feedArena, feedRings } = this.memory;
-    if (feedArena === null) return;
-    const arena = new BlockArena(feedArena);
-    this.feeders = this.sources.flatMap(({ blocks, reading }, source) => {
-      if (blocks === null || reading !== 'fed') return [];
+    const arena = feedArena === null ? null : new BlockArena(feedArena);
+    this.feeders = this.sources.map(({ blocks, reading }, source) => {
+      if (blocks === null || reading !== 'fed' || arena === null) return null;
       const lanes = this.lanesOfSource(source).map((lane, at) => ({
         split: blocks.splits[at] as KafkaSplitBlocks,
         ring: new Ring(feedRings[lane] as SharedArrayBuffer),
       }));
-      return [new MainFeeder({ lanes, arena, control })];
+      return new MainFeeder({ lanes, arena, control });
+    });
+    this.commits = new OffsetCommits({
+      topics: this.sources.flatMap(({ blocks }, source) => {
+        const feeder = this.feeders[source] ?? null;
+        return blocks === null ? [] : [{ blocks, lanes: this.lanesOfSource(source), feeder }];
+      }),
+      turns,
+      clock: this.options.clock,
+      wakeMain: () => control.wakeMain(),
     });
   }
 
@@ -162,7 +170,7 @@ export class CoordinatedQuery implements QueryShape {
   /** Hands on what topics have; true: something had. */
   feed(): boolean {
     let progressed = false;
-    for (const feeder of this.feeders) if (feeder.feed()) progressed = true;
+    for (const feeder of this.feeders) if (feeder?.feed() === true) progressed = true;
     return progressed;
   }
 
@@ -205,11 +213,14 @@ export class CoordinatedQuery implements QueryShape {
 
   /** Every few milliseconds. */
   handOn(): void {
-    const { results } = this;
-    if (results === null) return;
-    results.sink.handOn?.();
-    const keepsNothing = topLevel(this.fragments) === 0 && results.sink.publishesAtEnd !== true;
-    if (keepsNothing) this.commits?.step(results.sink, results.seq);
+    const sink = this.results?.sink ?? null;
+    sink?.handOn?.();
+    const keepsNothing = topLevel(this.fragments) === 0 && sink?.publishesAtEnd !== true;
+    this.commits?.step({
+      sink,
+      seqDone: this.results?.seq ?? Number.POSITIVE_INFINITY,
+      mayCommit: sink !== null && keepsNothing,
+    });
   }
 
   /** Whether all rows of the turns before `seq` are in the sink. */
@@ -226,6 +237,7 @@ export class CoordinatedQuery implements QueryShape {
   /** After a failure: nothing is committed. */
   async abandon(): Promise<void> {
     const sink = this.results?.sink;
+    this.commits?.end();
     await Promise.allSettled([
       sink?.abandon === undefined ? sink?.close() : sink.abandon(),
       ...this.sources.map(({ blocks }) => blocks?.close()),
@@ -298,7 +310,7 @@ export class CoordinatedQuery implements QueryShape {
 async function openForMain(
   plan: QueryPlan,
   { scan }: SourceFragment,
-  options: CoordinatedQueryOptions,
+  options: CoordinatedQueryOptions & { readonly joins: boolean },
 ): Promise<OpenedSource> {
   const request: SourceRequest = {
     table: scan.table,
@@ -325,10 +337,13 @@ async function openForMain(
   }
   if (sharing === 'main') {
     const { openBlocks } = await import('../../connectors/kafka/open-blocks.js');
-    const blocks = await openBlocks(request);
+    const group = options.joins ? { group: groupPolicy(plan) } : {};
+    const blocks = await openBlocks({ ...request, ...group });
+    const joined = blocks.settleWith !== undefined;
     const sourceName = blocks.topic;
     const splits = blocks.splits.map(({ split }) => ({ split, sourceName }));
-    const reading = blocks.path === 'columnar' ? 'owned' : 'fed';
+    // What a member of a group has changes; a worker's lanes do not.
+    const reading = blocks.path === 'columnar' && !joined ? 'owned' : 'fed';
     return { ...alone, splits, blocks, reading };
   }
   // A pipe can be opened once only, and only by the worker that reads it: it has one split.

@@ -1,14 +1,15 @@
 /**
- * Feeds: lanes that the main thread reads because node-rdkafka lives there. Owns the form in which
- * a block travels and the workers' end of it; main's end is main-feeder.ts, the bytes of a block
- * are connectors/kafka/message-wire. @hot
+ * Feeds: lanes that the main thread reads, because node-rdkafka lives there, or the partitions of
+ * a group come and go there. Owns the form in which a block travels and the workers' end of it;
+ * main's end is main-feeder.ts, the bytes of a block are connectors/kafka/message-wire. @hot
  *
  *   ring    one per lane: offsets of blocks in the query's feed arena, FEED_END behind the last
  *   block   8 doubles of header (0: position behind the block), then the messages
  *   cells   0: position behind the last block that was claimed, which main places before the start
  *
  * All workers consume a lane's ring, one at a time: whoever holds the turn token takes the ring
- * over and pops. It decodes the block, which copies it, and gives its memory back to main.
+ * over and pops. It decodes the block, which copies it, and gives its memory back to main. Main,
+ * holding the token, may take back what nobody has popped.
  */
 import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';

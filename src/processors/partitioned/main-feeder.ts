@@ -34,6 +34,14 @@ export class MainFeeder {
   }
 
   /**
+   * Takes back what was handed on of these splits and no worker has begun with. The caller holds
+   * the turn token, which is the right to take from the lanes' rings.
+   */
+  withdraw(splits: readonly number[]): void {
+    for (const feed of this.feeds) if (splits.includes(feed.split)) feed.withdraw();
+  }
+
+  /**
    * Hands on a block of each lane that has one and room for it; true: some had. While the job is
    * paused, or about to stop, nothing is read. Throws what the source fails with.
    */
@@ -46,25 +54,42 @@ export class MainFeeder {
   }
 }
 
+/** A block that found no room, in memory of its own: the source may go before there is some. */
+interface HeldBlock {
+  readonly bytes: Uint8Array;
+  readonly nextOffset: number;
+}
+
 class LaneFeed {
+  readonly split: number;
   private readonly lane: FedLane;
   private readonly arena: BlockArena;
   private readonly control: JobControl;
-  /** Taken from the source, but there was no room. */
-  private held: MessageBlockView | null = null;
+  private held: HeldBlock | null = null;
   private waiting = false;
   private ended = false;
 
   constructor(lane: FedLane, arena: BlockArena, control: JobControl) {
+    this.split = lane.split.split;
     this.lane = lane;
     this.arena = arena;
     this.control = control;
   }
 
+  withdraw(): void {
+    const { ring } = this.lane;
+    this.held = null;
+    ring.takeOver();
+    for (let block = ring.pop(); block >= 0; block = ring.pop()) {
+      if (block !== FEED_END) this.arena.release(block);
+    }
+  }
+
   step(): boolean {
     const { ring, split } = this.lane;
     if (this.ended || this.waiting || ring.size() === ring.slots) return false;
-    const next = this.held ?? split.next();
+    if (this.held !== null) return this.placeHeld(this.held);
+    const next = split.next();
     if (next === 'wait') {
       this.waiting = true;
       void split.ready().then(() => {
@@ -78,23 +103,42 @@ class LaneFeed {
       ring.tryPush(FEED_END);
       return true;
     }
-    this.held = next;
-    if (!this.place(next)) return false;
-    this.held = null;
-    return true;
+    return this.place(next);
   }
 
   private place(view: MessageBlockView): boolean {
     const { arena } = this;
-    const bytes = FEED_HEADER_BYTES + messageBlockBytes(view);
+    const length = messageBlockBytes(view);
+    const bytes = FEED_HEADER_BYTES + length;
     if (bytes > arena.blockBytesMax) throw tooLarge(view, bytes);
     const at = arena.allocate(bytes);
-    if (at < 0) return false;
-    arena.memory.f64[(at >> 3) + FEED_POSITION] = view.nextOffset;
+    if (at < 0) {
+      const own = new Uint8Array(length);
+      writeMessageBlock(view, own, 0);
+      this.held = { bytes: own, nextOffset: view.nextOffset };
+      return false;
+    }
     writeMessageBlock(view, arena.memory.u8, at + FEED_HEADER_BYTES);
-    arena.commit(at, bytes, 1);
-    this.lane.ring.tryPush(at);
+    this.handOn(at, bytes, view.nextOffset);
     return true;
+  }
+
+  private placeHeld({ bytes: own, nextOffset }: HeldBlock): boolean {
+    const { arena } = this;
+    const bytes = FEED_HEADER_BYTES + own.length;
+    const at = arena.allocate(bytes);
+    if (at < 0) return false;
+    arena.memory.u8.set(own, at + FEED_HEADER_BYTES);
+    this.held = null;
+    this.handOn(at, bytes, nextOffset);
+    return true;
+  }
+
+  private handOn(at: number, bytes: number, nextOffset: number): void {
+    const { arena, lane } = this;
+    arena.memory.f64[(at >> 3) + FEED_POSITION] = nextOffset;
+    arena.commit(at, bytes, 1);
+    lane.ring.tryPush(at);
   }
 }
 

@@ -7,14 +7,21 @@
  * that lives in memory alone, and a file that appears when it is complete, are lost with the
  * process, and what they hold must be read again.
  *
- * The lanes' positions and the next turn's number are noted together, between two turns; once the
- * results of all turns before it are in the sink and the sink is flushed, everything before those
- * positions is done with.
+ * The lanes' positions and the next turn's number are noted together, between two turns (a mark);
+ * once the results of all turns before it are in the sink and the sink is flushed, everything before
+ * those positions is done with. A group that takes a partition away asks for a mark of its own:
+ *
+ *   settle(going) → blocks of `going` that no turn has taken are withdrawn, and the mark is noted
+ *                 → their turns' results in the sink → flushed → told to the group, which commits
+ *
+ * So settling waits for turns that were begun alone: a paused job settles too. The end of the job,
+ * good or bad, ends every wait.
  */
 import type { Clock } from '../../base/clock.js';
 import type { KafkaBlocks } from '../../connectors/kafka/blocks.js';
 import type { Sink } from '../../connectors/sink.js';
 import { LANE_POSITION } from './lanes.js';
+import type { MainFeeder } from './main-feeder.js';
 import type { TurnTable } from './turns.js';
 
 const INTERVAL_MS = 5000;
@@ -24,6 +31,17 @@ export interface CommittedTopic {
   readonly blocks: KafkaBlocks;
   /** Numbers in the query of the lanes that its splits are, in their order. */
   readonly lanes: readonly number[];
+  /** Of a topic that main reads. */
+  readonly feeder: MainFeeder | null;
+}
+
+export interface ResultsSoFar {
+  /** null: rows stay with the workers (digests), and are done with when their turn is. */
+  readonly sink: Sink | null;
+  /** Results of all turns before it are in the sink. */
+  readonly seqDone: number;
+  /** Offsets may be committed before the end. */
+  readonly mayCommit: boolean;
 }
 
 interface Mark {
@@ -32,49 +50,85 @@ interface Mark {
   readonly nextOffsets: readonly number[];
 }
 
+interface Settling {
+  /** Under the turn token, when the mark is noted. */
+  readonly withdraw: () => void;
+  mark: Mark | null;
+  readonly over: () => void;
+}
+
 export class OffsetCommits {
   private readonly topics: readonly CommittedTopic[];
   private readonly turns: TurnTable;
   private readonly clock: Clock;
-  private mark: Mark | null = null;
+  private readonly wakeMain: () => void;
+  private readonly commitsAtIntervals: boolean;
+  private settlings: Settling[] = [];
   private lastNs: number;
-  private running: Promise<void> | null = null;
+  private committing: Promise<void> | null = null;
+  private flushing: Promise<void> | null = null;
   private failure: Error | null = null;
+  private ended = false;
 
   constructor(parts: {
     readonly topics: readonly CommittedTopic[];
     readonly turns: TurnTable;
     readonly clock: Clock;
+    readonly wakeMain: () => void;
   }) {
     this.topics = parts.topics;
     this.turns = parts.turns;
     this.clock = parts.clock;
+    this.wakeMain = parts.wakeMain;
     this.lastNs = parts.clock.monotonicNs();
+    // A member of a group commits at intervals of its own.
+    this.commitsAtIntervals = parts.topics.some(({ blocks }) => blocks.settleWith === undefined);
+    for (const { blocks, feeder } of parts.topics) {
+      blocks.settleWith?.((going) => this.settle(() => feeder?.withdraw(going)));
+    }
   }
 
-  /** Between pieces of other work. `seqDone`: results of all turns before it are in the sink. */
-  step(sink: Sink, seqDone: number): void {
+  /** Between pieces of other work. */
+  step(results: ResultsSoFar): void {
     if (this.failure !== null) throw this.failure;
-    if (this.running !== null) return;
-    const { mark } = this;
-    if (mark === null) {
-      if ((this.clock.monotonicNs() - this.lastNs) / 1e6 >= INTERVAL_MS) this.note();
-    } else if (seqDone >= mark.seq) {
-      this.mark = null;
-      this.running = this.commit(sink, mark);
+    if (this.commitsAtIntervals && results.mayCommit && this.committing === null) {
+      if ((this.clock.monotonicNs() - this.lastNs) / 1e6 >= INTERVAL_MS) this.commitNow();
     }
+    for (const settling of this.settlings) if (settling.mark === null) this.note(settling);
+    if (this.flushing !== null) return;
+    const done = this.settlings.filter(({ mark }) => mark !== null && results.seqDone >= mark.seq);
+    if (done.length > 0) this.flushing = this.flush(results.sink, done);
   }
 
   /** The job is over: every claimed block is done with, and the sink is closed. */
   async finish(): Promise<void> {
-    await this.running;
+    await this.flushing;
+    this.finished(this.nextOffsets());
+    this.end();
+    await this.committing;
     if (this.failure !== null) throw this.failure;
-    await this.commitThrough(this.nextOffsets());
+    for (const { blocks } of this.topics) await blocks.commit();
   }
 
-  private note(): void {
+  /** Nothing gets done with any more: whoever waits goes on with what is. */
+  end(): void {
+    this.ended = true;
+    for (const { over } of this.settlings.splice(0)) over();
+  }
+
+  private settle(withdraw: () => void): Promise<void> {
+    if (this.ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.settlings.push({ withdraw, mark: null, over: resolve });
+      this.wakeMain();
+    });
+  }
+
+  /** Not while somebody takes a turn: the next step tries again. */
+  private note(settling: Settling): void {
     this.turns.look((seq) => {
-      this.mark = { seq, nextOffsets: this.nextOffsets() };
+      settling.withdraw();
+      settling.mark = { seq, nextOffsets: this.nextOffsets() };
     });
   }
 
@@ -88,25 +142,44 @@ export class OffsetCommits {
     return offsets;
   }
 
-  private async commit(sink: Sink, { nextOffsets }: Mark): Promise<void> {
+  private async flush(sink: Sink | null, done: readonly Settling[]): Promise<void> {
     try {
-      await sink.flush();
-      await this.commitThrough(nextOffsets);
+      await sink?.flush();
+      for (const { mark } of done) if (mark !== null) this.finished(mark.nextOffsets);
+      this.settlings = this.settlings.filter((settling) => !done.includes(settling));
+      for (const { over } of done) over();
     } catch (error) {
       this.failure = error instanceof Error ? error : new Error(String(error));
     } finally {
-      this.running = null;
-      this.lastNs = this.clock.monotonicNs();
+      this.flushing = null;
+      this.wakeMain();
     }
   }
 
+  /** Topics whose group is not joined. */
+  private commitNow(): void {
+    this.committing = this.settle(() => undefined)
+      .then(async () => {
+        for (const { blocks } of this.topics) {
+          if (blocks.settleWith === undefined && !this.ended) await blocks.commit();
+        }
+      })
+      .catch((error: unknown) => {
+        this.failure = error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        this.committing = null;
+        this.lastNs = this.clock.monotonicNs();
+      });
+  }
+
   /** Every record of the lanes before `nextOffsets` is done with. */
-  private async commitThrough(nextOffsets: readonly number[]): Promise<void> {
+  private finished(nextOffsets: readonly number[]): void {
     for (const { blocks, lanes } of this.topics) {
       blocks.splits.forEach((split, at) => {
-        split.finishedThrough(nextOffsets[lanes[at] as number] as number);
+        const nextOffset = nextOffsets[lanes[at] ?? -1];
+        if (nextOffset !== undefined) split.finishedThrough(nextOffset);
       });
-      await blocks.commit();
     }
   }
 }

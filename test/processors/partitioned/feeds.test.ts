@@ -134,6 +134,32 @@ describe('feeds', () => {
     expect(reader.claim(cells)).toBe('wait');
   });
 
+  it('take back what nobody has begun with, of the splits that go', () => {
+    const values = [...Array(12).keys()].map((fill) => new Uint8Array(12_000).fill(fill));
+    const { feeder, workers } = feeds(values, { after: 'wait', slots: 16, arenaBytes: 64 * 1024 });
+    const cells = new Float64Array(8);
+    const [{ reader, decoder }] = workers as [(typeof workers)[0]];
+    let handed = 0;
+    while (feeder.feed()) handed += 1;
+    expect(reader.claim(cells)).toBe('block');
+    reader.read();
+    feeder.withdraw([2]);
+    expect(reader.claim(cells)).toBe('block');
+    feeder.withdraw([3]);
+    expect(reader.claim(cells)).toBe('wait');
+    expect(cells[FEED_POSITION]).toBe(4);
+    // The block that was claimed stays readable, and the others' room is free again.
+    reader.read();
+    expect(decoder.values.at(-1)).toEqual(values[1]);
+    while (feeder.feed()) {
+      expect(reader.claim(cells)).toBe('block');
+      reader.read();
+    }
+    // Another had been taken from the split and had found no room.
+    expect(decoder.values.slice(2)).toEqual(values.slice(handed + 1));
+    expect(decoder.values.length).toBeGreaterThan(2);
+  });
+
   it('take a record of 16 MiB', () => {
     const large = new Uint8Array(16 * MIB).map((_, at) => at * 31);
     const { feeder, workers } = feeds([large], { after: 'end', slots: 2, arenaBytes: 128 * MIB });

@@ -1,0 +1,148 @@
+/**
+ * `velo run` processes in one consumer group, as tests of groups start and kill them, and what all
+ * of them together have read. Owns the count of what came twice, and whether it may have.
+ */
+import kafka from 'node-rdkafka';
+import { velo } from '../support/velo-process.js';
+import type { VeloRun } from '../support/velo-process.js';
+
+export interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export type Architecture = 'v1' | 'v2';
+
+/** A topic of ids, read by a member of the group. */
+export function memberTable(brokers: string, topic: string, group: string, more = ''): string {
+  return `CREATE TABLE t (id BIGINT)
+    WITH ('connector' = 'kafka', 'topic' = '${topic}', 'format' = 'json',
+      'properties.bootstrap.servers' = '${brokers}', 'properties.group.id' = '${group}',
+      'properties.session.timeout.ms' = '6000', 'properties.heartbeat.interval.ms' = '1000'${more});`;
+}
+
+/** A process and its way to end. */
+export class Member {
+  readonly architecture: Architecture;
+  readonly run: Promise<VeloRun>;
+  signal: (name: NodeJS.Signals) => void = () => undefined;
+
+  constructor(
+    sql: string,
+    seen: Seen,
+    options: { readonly architecture: Architecture; readonly limitMs: number },
+  ) {
+    this.architecture = options.architecture;
+    let rest = '';
+    const arch = options.architecture === 'v1' ? [] : ['--arch', 'v2', '--workers', '2'];
+    this.run = velo(['run', ...arch, '-e', sql], {
+      limitMs: options.limitMs,
+      started: (signal) => {
+        this.signal = signal;
+      },
+      stdout: (text) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        seen.take(lines);
+      },
+    });
+  }
+}
+
+/** Rows of all processes together. */
+export class Seen {
+  /** What the group had committed when a member was killed. */
+  readonly committed: ReadonlyMap<number, number>[] = [];
+  private readonly places = new Map<number, Place>();
+  private readonly twice: { readonly place: Place; readonly kills: number }[] = [];
+  private count = 0;
+  private last: Readonly<Record<string, unknown>> = {};
+  private looks: (() => void)[] = [];
+
+  take(lines: readonly string[]): void {
+    for (const line of lines) {
+      this.count += 1;
+      const row = JSON.parse(line) as { id?: number; p: number; o: number };
+      this.last = row;
+      const { id, p, o } = row;
+      if (id === undefined) continue;
+      const place = { partition: p, offset: o };
+      if (this.places.has(id)) this.twice.push({ place, kills: this.committed.length });
+      else this.places.set(id, place);
+    }
+    for (const look of this.looks) look();
+  }
+
+  ids(): number[] {
+    return [...this.places.keys()];
+  }
+
+  /** Records that came more than once, as often as they did. */
+  get repeats(): number {
+    return this.twice.length;
+  }
+
+  /** Resolves when so many different records were seen. */
+  atLeast(records: number): Promise<void> {
+    return this.until(() => this.places.size >= records);
+  }
+
+  rows(count: number): Promise<void> {
+    return this.until(() => this.count >= count);
+  }
+
+  /** Resolves when the last row has these values. */
+  saw(row: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.until(() =>
+      Object.entries(row).every(([name, value]) => this.last[name] === value),
+    );
+  }
+
+  /** Records that came again although they were committed before the last kill. */
+  unexplained(): Place[] {
+    return this.twice
+      .filter(
+        ({ place, kills }) => place.offset < (this.committed[kills - 1]?.get(place.partition) ?? 0),
+      )
+      .map(({ place }) => place);
+  }
+
+  private until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!condition()) return;
+        this.looks = this.looks.filter((other) => other !== look);
+        resolve();
+      };
+      this.looks.push(look);
+      look();
+    });
+  }
+}
+
+/** By partition; 0 where the group has no offset. */
+export async function committedOffsets(
+  brokers: string,
+  group: string,
+  topic: { readonly topic: string; readonly partitions: number },
+): Promise<ReadonlyMap<number, number>> {
+  const consumer = new kafka.KafkaConsumer({ 'bootstrap.servers': brokers, 'group.id': group }, {});
+  await new Promise<void>((resolve, reject) => {
+    consumer.connect({ timeout: 10_000 }, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+  const asked = Array.from({ length: topic.partitions }, (_, partition) => ({
+    topic: topic.topic,
+    partition,
+  }));
+  const found = await new Promise<{ partition: number; offset?: number }[]>((resolve, reject) => {
+    consumer.committed(asked, 10_000, (error, offsets) => {
+      if ((error as unknown) instanceof Error) reject(error);
+      else resolve(offsets as { partition: number; offset?: number }[]);
+    });
+  });
+  await new Promise((resolve) => consumer.disconnect(resolve));
+  return new Map(found.map(({ partition, offset }) => [partition, Math.max(0, offset ?? 0)]));
+}
