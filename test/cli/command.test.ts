@@ -110,6 +110,20 @@ describe('velo run', () => {
     expect(run.status).toBe(0);
   });
 
+  it('ends quietly when nobody reads its help', async () => {
+    const { spawn } = await import('node:child_process');
+    const { VELO } = await import('../support/velo-process.js');
+    const child = spawn(process.execPath, [VELO, '--help']);
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const exit = await new Promise((resolve) => child.once('close', resolve));
+    expect(stderr).toBe('');
+    expect(exit).toBe(0);
+  });
+
   it('writes statistics as JSON', async () => {
     const stats = join(folder, 'stats.json');
     await velo(['run', sql, '--stats-json', stats]);
