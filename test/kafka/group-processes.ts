@@ -26,6 +26,8 @@ export class Member {
   readonly architecture: Architecture;
   readonly run: Promise<VeloRun>;
   signal: (name: NodeJS.Signals) => void = () => undefined;
+  /** Rows that this one gave. */
+  rows = 0;
 
   constructor(
     sql: string,
@@ -43,6 +45,7 @@ export class Member {
       stdout: (text) => {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
+        this.rows += lines.length;
         seen.take(lines);
       },
     });
@@ -107,7 +110,8 @@ export class Seen {
       .map(({ place }) => place);
   }
 
-  private until(condition: () => boolean): Promise<void> {
+  /** Resolves when rows have made the condition true. */
+  until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
         if (!condition()) return;

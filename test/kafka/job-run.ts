@@ -88,6 +88,14 @@ export class JobRun {
     return this.job.state === 'running';
   }
 
+  pause(): void {
+    this.job.pause();
+  }
+
+  resume(): void {
+    this.job.resume();
+  }
+
   async stop(): Promise<void> {
     await this.job.stop();
   }

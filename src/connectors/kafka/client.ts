@@ -100,7 +100,7 @@ export async function openConsumer(
  * hardly anything is fetched before its partitions are paused.
  */
 export async function openMember(
-  endpoint: KafkaEndpoint & { readonly groupId: string },
+  endpoint: KafkaEndpoint & { readonly groupId: string; readonly discoveryIntervalMs: number },
   rebalance: RdRebalance,
 ): Promise<RdMember> {
   const { KafkaConsumer } = loadRdkafka();
@@ -108,6 +108,7 @@ export async function openMember(
     ...CLIENT_DEFAULTS,
     ...CONSUMER_DEFAULTS,
     'queued.min.messages': 1,
+    'topic.metadata.refresh.interval.ms': refreshIntervalMs(endpoint.discoveryIntervalMs),
     ...ofTopics(endpoint, false),
     'bootstrap.servers': endpoint.brokers,
     'group.id': endpoint.groupId,
@@ -120,6 +121,11 @@ export async function openMember(
   const topicConfig: RdConfig = { ...ofTopics(endpoint, true), 'auto.offset.reset': 'latest' };
   const consumer = construct(endpoint, () => new KafkaConsumer(config, topicConfig));
   return connect(endpoint, consumer);
+}
+
+/** librdkafka's own bounds: -1 is never, and an hour the longest. */
+function refreshIntervalMs(intervalMs: number): number {
+  return intervalMs === 0 ? -1 : Math.min(intervalMs, 3_600_000);
 }
 
 /**

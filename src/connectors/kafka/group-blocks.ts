@@ -58,6 +58,8 @@ export class GroupBlocks implements KafkaBlocks {
   private readonly parts: GroupBlocksParts;
   private readonly owned = new Set<number>();
   private readonly opened = new Set<KafkaBlocks>();
+  /** Partitions that the topic has got since it was opened. */
+  private readonly added = new Set<number>();
   private settle: Settle = () => Promise.resolve();
   /** Changes of the assignment are followed one after the other. */
   private changing: Promise<void> = Promise.resolve();
@@ -104,9 +106,13 @@ export class GroupBlocks implements KafkaBlocks {
 
   /** Of the group: these are ours as well. */
   assigned(partitions: readonly number[]): void {
-    for (const partition of partitions) this.owned.add(partition);
+    const known = partitions.filter((partition) =>
+      this.splits.some(({ split }) => split === partition),
+    );
+    this.sayAdded(partitions.filter((partition) => !known.includes(partition)));
+    for (const partition of known) this.owned.add(partition);
     this.changing = this.changing
-      .then(() => this.take(partitions))
+      .then(() => this.take(known))
       .catch((error: unknown) => {
         this.fail(error);
       });
@@ -147,6 +153,17 @@ export class GroupBlocks implements KafkaBlocks {
     const ranges = this.wasWhole ? this.splits.map((split) => split.rest()) : null;
     this.wasWhole = true;
     await this.openParts(all, ranges);
+  }
+
+  /** Once of each: whoever reads has the splits of the opening. */
+  private sayAdded(partitions: readonly number[]): void {
+    const added = partitions.filter((partition) => !this.added.has(partition));
+    if (added.length === 0) return;
+    for (const partition of added) this.added.add(partition);
+    this.parts.notice(
+      `topic "${this.topic}" has new partitions (${added.join(', ')}): ` +
+        'they are read when the job is started again',
+    );
   }
 
   private async openParts(

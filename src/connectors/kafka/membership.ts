@@ -23,6 +23,7 @@ const POLL_MS = 100;
 const RETRY_PAUSE_MS = 200;
 const REVOKE_MAX_MS = 60_000;
 const COMMIT_TIMEOUT_MS = 10_000;
+const COMMIT_TRIES_MAX = 25;
 /** How long leaving waits for a rebalance. */
 const LEAVE_MAX_MS = 15_000;
 /** librdkafka's position "at the end": a paused partition looks for nothing there. */
@@ -70,7 +71,7 @@ export class Membership {
   private readonly owned = new Set<number>();
   private commitDone: ((error: RdError | null | undefined) => void) | null = null;
   /** Answers do not say to which commit they belong: one at a time. */
-  private committing: Promise<void> = Promise.resolve();
+  private committing: Promise<unknown> = Promise.resolve();
   /** Rebalances are followed one after the other. */
   private following: Promise<void> = Promise.resolve();
   private polling: Promise<void>;
@@ -93,28 +94,50 @@ export class Membership {
     return [...this.owned].sort((a, b) => a - b);
   }
 
-  /** Commits offsets of owned partitions; others are left out. A refusal is said, and no error. */
-  commit(offsets: ReadonlyMap<number, number>): Promise<void> {
-    this.committing = this.committing.then(() => this.commitOwned(offsets));
-    return this.committing;
+  /**
+   * Commits offsets of owned partitions; others are left out. Refused while the group changes its
+   * generation, it is asked again; any other refusal is said, and no error.
+   */
+  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const error = await this.commitOnce(offsets);
+      if (error === null) return;
+      if (this.leaving || tries === COMMIT_TRIES_MAX || !ofAnotherGeneration(error)) {
+        this.notCommitted(error);
+        return;
+      }
+      await delay(RETRY_PAUSE_MS);
+    }
   }
 
-  private async commitOwned(offsets: ReadonlyMap<number, number>): Promise<void> {
-    const { options, consumer, notice } = this.parts;
-    const { topic, groupId } = options;
+  /** null: the broker agreed. */
+  private commitOnce(offsets: ReadonlyMap<number, number>): Promise<Error | null> {
+    const answer = this.committing.then(() => this.commitOwned(offsets));
+    this.committing = answer;
+    return answer;
+  }
+
+  private async commitOwned(offsets: ReadonlyMap<number, number>): Promise<Error | null> {
+    const { options, consumer } = this.parts;
+    const { topic } = options;
     const owned = [...offsets].filter(([partition]) => this.owned.has(partition));
-    if (owned.length === 0) return;
+    if (owned.length === 0) return null;
     try {
       await this.answered(() => {
         consumer.commit(owned.map(([partition, offset]) => ({ topic, partition, offset })));
       });
+      return null;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      notice(
-        `offsets of group "${groupId}" could not be committed (${text}): ` +
-          'their records will be read again',
-      );
+      return error instanceof Error ? error : new Error(String(error));
     }
+  }
+
+  private notCommitted({ message }: Error): void {
+    const { options, notice } = this.parts;
+    notice(
+      `offsets of group "${options.groupId}" could not be committed (${message}): ` +
+        'their records will be read again',
+    );
   }
 
   /** What the group has committed; partitions without an offset are absent. */
@@ -201,7 +224,11 @@ export class Membership {
         `what was read of partitions ${given.join(', ')} could not be finished in time: ` +
           `the next member of group "${options.groupId}" reads it again`,
       );
-    } else await this.commit(finished);
+    } else {
+      // The group waits: a generation that is over does not come back.
+      const error = await this.commitOnce(finished);
+      if (error !== null) this.notCommitted(error);
+    }
     for (const partition of given) this.owned.delete(partition);
     if (consumer.rebalanceProtocol() !== 'COOPERATIVE') consumer.unassign();
     else {
@@ -228,4 +255,11 @@ export class Membership {
       this.commitDone = null;
     }
   }
+}
+
+/** Its members are joining anew: soon the commit is of the next generation. */
+function ofAnotherGeneration(error: Error & { readonly code?: unknown }): boolean {
+  return (
+    error.code === RD_ERROR.ILLEGAL_GENERATION || error.code === RD_ERROR.REBALANCE_IN_PROGRESS
+  );
 }

@@ -33,11 +33,13 @@ async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null>
   const { groupId, start, stop } = options;
   if (group === null || groupId === null) return null;
   if (start.kind !== 'group' || stop.kind !== 'unbounded') return null;
+  // New partitions are the group's to find.
+  const given = { ...request, options: { ...options, discoveryIntervalMs: 0 } };
   try {
     return await openGroupBlocks({
       options: { ...options, groupId },
       policy: group,
-      open: (partitions, ranges) => openPartitions({ ...request, partitions, ranges }),
+      open: (partitions, ranges) => openPartitions({ ...given, partitions, ranges }),
       notice,
     });
   } catch (error) {

@@ -32,6 +32,8 @@ export const RD_ERROR = {
   COORDINATOR_LOAD_IN_PROGRESS: 14,
   COORDINATOR_NOT_AVAILABLE: 15,
   NOT_COORDINATOR: 16,
+  ILLEGAL_GENERATION: 22,
+  REBALANCE_IN_PROGRESS: 27,
 } as const;
 
 export interface RdError extends Error {
