@@ -5,7 +5,7 @@
  */
 import type { Writable } from 'node:stream';
 import { ConfigError } from '../base/errors.js';
-import type { PhysicalColumn } from '../plan/schema.js';
+import type { PhysicalColumn, TableDefinition } from '../plan/schema.js';
 import { createRowEncoder } from '../formats/encoder.js';
 import type { OutputFormat } from '../formats/encoder.js';
 import { TableEncoder } from '../formats/table-encoder.js';
@@ -103,8 +103,11 @@ export async function inferQuotedSource(uri: string): Promise<QuotedSchema> {
   const kafka = KAFKA_URI.exec(uri);
   if (kafka !== null) {
     const { inferKafkaSchema } = await import('./kafka/infer.js');
-    const columns = await inferKafkaSchema(uri);
-    return { connector: 'kafka', options: kafkaOptions(kafka), columns, bounded: false };
+    const table = kafkaTable(uri, kafka);
+    const columns = await inferKafkaSchema(uri, table);
+    const { options } = table;
+    const bounded = (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded';
+    return { connector: 'kafka', options, columns, bounded };
   }
   const { columns, format } = await inferFileSchema(uri);
   return { connector: 'file', options: { path: uri, format }, columns, bounded: true };
@@ -133,10 +136,24 @@ function kafkaOptions(match: RegExpExecArray): Record<string, string> {
   };
 }
 
-/** Where dead letters go: a file path or kafka://host:port/topic. */
+/** A table of which nothing is known but its URI. */
+function kafkaTable(uri: string, match: RegExpExecArray): TableDefinition {
+  return {
+    name: uri,
+    connector: 'kafka',
+    options: kafkaOptions(match),
+    physical: [],
+    columns: [],
+    watermark: null,
+    primaryKey: [],
+    bounded: false,
+  };
+}
+
+/** Where dead letters go: a file path or kafka://host:port/topic?option=value. */
 export async function openLineWriter(uri: string): Promise<LineWriter> {
   const kafka = KAFKA_URI.exec(uri);
   if (kafka === null) return openFileLineWriter(uri);
   const { openKafkaLineWriter } = await import('./kafka/line-writer.js');
-  return openKafkaLineWriter({ brokers: kafka[1] as string, topic: kafka[2] as string });
+  return openKafkaLineWriter({ uri, table: kafkaTable(uri, kafka) });
 }

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowOffset } from '../../src/columnar/batch.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
-import { inferKafkaSchema } from '../../src/connectors/kafka/infer.js';
+import { inferQuotedSource } from '../../src/connectors/registry.js';
 import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
@@ -234,16 +234,35 @@ describe.runIf(javaRuns).each(PATHS)('reading from Kafka by %s', (path) => {
       const late = '{"id":1.5,"late":true}';
       const records = range(1000).map((id) => ({ value: `{"id":${id},"name":"n","price":1.5}` }));
       const topic = await topicWith([...records, { value: late }]);
-      expect(await inferKafkaSchema(`kafka://${brokers}/${topic}`)).toEqual([
+      const columns = [
         { name: 'id', type: BIGINT },
         { name: 'name', type: VARCHAR },
         { name: 'price', type: DOUBLE },
-      ]);
+      ];
+      const uri = `kafka://${brokers}/${topic}`;
+      expect(await inferQuotedSource(uri)).toMatchObject({ columns, bounded: false });
+      const bounded = `${uri}?scan.bounded.mode=latest-offset&properties.client.id=mine`;
+      expect(await inferQuotedSource(bounded)).toMatchObject({
+        columns,
+        bounded: true,
+        options: { topic, 'properties.client.id': 'mine' },
+      });
+    });
+
+    it('takes options of tables, and no others', async () => {
+      const failed = async (uri: string): Promise<unknown> =>
+        (await kafka.failureOf(() => inferQuotedSource(uri))).error;
+      expect(await failed(`kafka://${brokers}/t?scan.startup.mod=x`)).toMatchObject({
+        code: 'VELO_SETTING_INVALID',
+      });
+      expect(await failed(`kafka://${brokers}/t?format=csv`)).toMatchObject({
+        code: 'VELO_SCHEMA_INFERENCE',
+      });
     });
 
     it('cannot be inferred from an empty topic, from texts, or without the topic', async () => {
       const infer = async (topic: string): Promise<unknown> =>
-        (await kafka.failureOf(() => inferKafkaSchema(`kafka://${brokers}/${topic}`))).error;
+        (await kafka.failureOf(() => inferQuotedSource(`kafka://${brokers}/${topic}`))).error;
       const empty = await topicWith([], { partitions: 2 });
       expect(await infer(empty)).toMatchObject({
         code: 'VELO_SCHEMA_INFERENCE',

@@ -253,7 +253,9 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
 
   it('dead letters are one record a line', async () => {
     const topic = await emptyTopic();
-    const writer = await openKafkaLineWriter({ brokers, topic });
+    const uri = `kafka://${brokers}/${topic}?properties.compression.type=lz4`;
+    const table = kafkaTable(brokers, topic, { 'properties.compression.type': 'lz4' });
+    const writer = await openKafkaLineWriter({ uri, table });
     const encoder = new TextEncoder();
     writer.write(encoder.encode('{"id":1}\n'));
     writer.write(encoder.encode('{"id":2}'));

@@ -5,11 +5,11 @@
  */
 import { systemClock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
-import type { PhysicalColumn } from '../../plan/schema.js';
+import type { PhysicalColumn, TableDefinition } from '../../plan/schema.js';
 import { JsonInference } from '../infer-json.js';
 import type { KafkaBlocks } from './blocks.js';
 import type { MessageBlock } from './message-block.js';
-import { CONNECT_TIMEOUT_MS } from './options.js';
+import { readOptions } from './options.js';
 import type { KafkaReadOptions } from './options.js';
 import { openTopicBlocks } from './open-blocks.js';
 
@@ -18,29 +18,31 @@ const SAMPLE_RECORDS_MAX = 1_000;
 const SAMPLE_TIMEOUT_MS = 15_000;
 
 /**
- * Throws ConnectorError BROKER_UNREACHABLE, TOPIC_NOT_FOUND, KAFKA, or SCHEMA_INFERENCE for a topic
- * without records or without JSON objects.
+ * `table`: the URI's options. Throws ConfigError SETTING_INVALID for them, ConnectorError
+ * BROKER_UNREACHABLE, TOPIC_NOT_FOUND, KAFKA, or SCHEMA_INFERENCE for a topic without records or
+ * without JSON objects.
  */
-export async function inferKafkaSchema(uri: string): Promise<readonly PhysicalColumn[]> {
-  const match = /^kafka:\/\/([^/]+)\/(.+)$/.exec(uri);
-  if (match === null) throw notInferred(uri, 'it is no kafka://host:port/topic');
-  const [, brokers = '', topic = ''] = match;
+export async function inferKafkaSchema(
+  uri: string,
+  table: TableDefinition,
+): Promise<readonly PhysicalColumn[]> {
+  const read = readOptions(table);
+  if (read.format !== 'json') throw notInferred(uri, `format "${read.format}" names no columns`);
   const options: KafkaReadOptions = {
+    ...read,
     label: `"${uri}"`,
-    topic,
-    brokers,
     // A sample needs no deep prefetch.
-    properties: { 'queued.min.messages': '1000', 'queued.max.messages.kbytes': '4096' },
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    properties: {
+      ...read.properties,
+      'queued.min.messages': '1000',
+      'queued.max.messages.kbytes': '4096',
+    },
     groupId: null,
     start: { kind: 'earliest' },
     stop: { kind: 'latest' },
     offsetReset: 'earliest',
     outOfRange: 'earliest',
     discoveryIntervalMs: 0,
-    fetch: 'auto',
-    format: 'json',
-    csvDelimiter: ',',
   };
   const blocks = await openTopicBlocks({
     options,

@@ -1,16 +1,17 @@
 /**
- * Writes bytes that are no rows to a topic: dead letters. Owns nothing but the URI's defaults;
- * delivery is open-delivery.ts.
+ * Writes bytes that are no rows to a topic: dead letters. Owns nothing but that; delivery is
+ * open-delivery.ts.
  */
 import { systemClock } from '../../base/clock.js';
+import type { TableDefinition } from '../../plan/schema.js';
 import { openRecordDelivery } from './open-delivery.js';
-import { CONNECT_TIMEOUT_MS } from './options.js';
+import { writeOptions } from './options.js';
 import type { KafkaWriteTarget } from './options.js';
 
 export interface KafkaLineTarget {
-  /** Host and port pairs, separated by commas. */
-  readonly brokers: string;
-  readonly topic: string;
+  readonly uri: string;
+  /** The URI's options. */
+  readonly table: TableDefinition;
   /** Lines about brokers that go away and come back; dropped without it. */
   readonly notice?: (line: string) => void;
 }
@@ -25,19 +26,13 @@ export interface KafkaLineWriter {
   close(): Promise<void>;
 }
 
-/** Connects and finds (or, where the cluster does so, creates) the topic. */
+/**
+ * Connects and finds (or, where the cluster does so, creates) the topic. Throws ConfigError
+ * SETTING_INVALID for options, else as openRecordDelivery does.
+ */
 export async function openKafkaLineWriter(line: KafkaLineTarget): Promise<KafkaLineWriter> {
-  const { brokers, topic, notice = (): void => undefined } = line;
-  const target: KafkaWriteTarget = {
-    label: `"kafka://${brokers}/${topic}"`,
-    topic,
-    brokers,
-    properties: {},
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    produce: 'auto',
-    onePartition: false,
-    guaranteed: true,
-  };
+  const { uri, table, notice = (): void => undefined } = line;
+  const target: KafkaWriteTarget = { ...writeOptions(table), label: `"${uri}"` };
   const delivery = await openRecordDelivery(target, notice);
   return {
     write: (bytes) => {
