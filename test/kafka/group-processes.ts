@@ -6,6 +6,9 @@ import kafka from 'node-rdkafka';
 import { velo } from '../support/velo-process.js';
 import type { VeloRun } from '../support/velo-process.js';
 
+/** Ten times the session of a killed member. */
+const UNTIL_MS = 60_000;
+
 export interface Place {
   readonly partition: number;
   readonly offset: number;
@@ -80,6 +83,11 @@ export class Seen {
     return [...this.places.keys()];
   }
 
+  /** How many different records came. */
+  get size(): number {
+    return this.places.size;
+  }
+
   /** Records that came more than once, as often as they did. */
   get repeats(): number {
     return this.twice.length;
@@ -110,13 +118,20 @@ export class Seen {
       .map(({ place }) => place);
   }
 
-  /** Resolves when rows have made the condition true. */
+  /** Resolves when rows have made the condition true; rejects when none did so in time. */
   until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (!condition()) return;
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
         this.looks = this.looks.filter((other) => other !== look);
-        resolve();
+        settle();
+      };
+      const timer = setTimeout(() => {
+        const got = `${this.places.size} records, ${this.count} rows`;
+        end(() => reject(new Error(`not in ${UNTIL_MS} ms: ${condition.toString()} (${got})`)));
+      }, UNTIL_MS);
+      const look = (): void => {
+        if (condition()) end(resolve);
       };
       this.looks.push(look);
       look();
