@@ -2,7 +2,7 @@
  * Walks the bytes of an Avro record without making values: every length, count and union branch
  * within bounds. Owns only that check. avsc believes the counts of lists and maps, so that a
  * damaged record could keep it busy or fill the memory; records of schemas that have lists or maps,
- * and those with numbers of more than 53 bits, are walked before avsc gets them. @hot
+ * and those with numbers of more than 52 bits, are walked before avsc gets them. @hot
  */
 import { assertNever } from '../base/assert.js';
 import type { AvroNode } from './avro-schema.js';

@@ -12,7 +12,7 @@ import type { Type } from 'avsc';
 import avsc from 'avsc';
 import type { RecordFailure } from '../runtime/operator.js';
 import { AvroCheck } from './avro-check.js';
-import { WIDE_LONG } from './avro-long.js';
+import { NARROW_LONG, WIDE_LONG } from './avro-long.js';
 import { avroPair, fieldShapes, hasBlocks, parseAvroSchema } from './avro-schema.js';
 import type { AvroJson, AvroPair } from './avro-schema.js';
 import { DECODED, REFUSED } from './decoder.js';
@@ -76,7 +76,7 @@ class AvroPlan implements SchemaPlan {
       if (result.offset !== end) return this.damaged();
       record = result.value;
     } catch {
-      // A number of more than 53 bits, or a damaged record.
+      // A number of more than 52 bits, or a damaged record.
       if (this.wide || !this.check.passes(bytes, start, end)) return this.damaged();
       this.wide = true;
       this.reader = newReader(this.pair, this.wide);
@@ -110,6 +110,6 @@ function newType(json: AvroJson, wide: boolean): Type {
   // Checked boundary: avsc checks schemas itself and throws.
   return avsc.Type.forSchema(json as Parameters<typeof avsc.Type.forSchema>[0], {
     omitRecordMethods: true,
-    typeHook: (schema) => (wide && schema === 'long' ? WIDE_LONG : undefined),
+    typeHook: (schema) => (schema === 'long' ? (wide ? WIDE_LONG : NARROW_LONG) : undefined),
   });
 }

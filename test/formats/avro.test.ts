@@ -214,6 +214,20 @@ describe('any values', () => {
   }, 10_000);
 });
 
+describe('numbers of more than 52 bits', () => {
+  const edges = [2n ** 52n, 2n ** 53n, 2n ** 54n, 2n ** 63n].flatMap((edge) =>
+    [-2n, -1n, 0n, 1n, 2n].flatMap((step) => [edge + step, -edge + step]),
+  );
+  const values = edges.filter((value) => value >= -(2n ** 63n) && value < 2n ** 63n);
+
+  it.each(values)('%d is read as it was written', (value) => {
+    expect(valueOf(BIGINT, 'long', value)).toBe(value);
+    expect(
+      valueOf({ kind: 'array', element: BIGINT }, { type: 'array', items: 'long' }, [value]),
+    ).toEqual([value]);
+  });
+});
+
 describe('schemas that change', () => {
   const columns = [
     { name: 'id', type: BIGINT },
