@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   KAFKA_TLS: external('A secure connection to a Kafka broker cannot be set up.'),
   KAFKA_RECORD_CORRUPT: external('A Kafka record batch whose bytes do not add up.'),
   KAFKA_RECORD_FORMAT: external('Kafka records in a format that velo does not read.'),
+  KAFKA_LOG_TRUNCATED: external('A Kafka topic lost records that had been read.'),
   KAFKA_CODEC: external('A Kafka record batch that cannot be unpacked.'),
   KAFKA_GROUP_SHARED: external('A consumer group shares a topic that the query needs alone.'),
   TOPIC_NOT_CREATED: external('A topic that is missing and that the cluster does not create.'),

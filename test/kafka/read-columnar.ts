@@ -2,6 +2,8 @@
  * What is special about columnar fetch: sizes of responses, readers that lag, ends that lie in
  * gaps, offsets that are gone, brokers that go and come back. Run by read.test.ts.
  */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createTopics } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
@@ -124,6 +126,34 @@ export function testColumnar(
     expect(seen.sort((a, b) => a - b)).toEqual(range(4_000));
     expect(opened.notices[0]).toMatch(/went away/);
     expect(opened.notices[1]).toMatch(/is back/);
+  }, 90_000);
+
+  it('says that records which it had read were replaced by others', async () => {
+    const topic = await topicWith(ids(100));
+    const opened = await openSource(kafkaTable(address(), topic));
+    const [split] = opened.source.splits;
+    await kafka.drain(
+      opened.source,
+      () => undefined,
+      () => split?.rowsRead() === 100,
+    );
+    const reading = kafka.failureOf(() => readRows(opened));
+    await broker().kill('SIGKILL');
+    const log = join(broker().folder, 'data', `${topic}-0`);
+    for (const file of readdirSync(log)) {
+      if (file !== 'partition.metadata') rmSync(join(log, file));
+    }
+    await broker().start();
+    // The position is held again before long: nothing but the epoch tells.
+    await produce(address(), topic, ids(200, 1, 1_000));
+    const { error } = await reading;
+    await opened.source.close();
+    expect(split?.rowsRead()).toBe(100);
+    expect(error).toMatchObject({
+      code: 'VELO_KAFKA_LOG_TRUNCATED',
+      message: `topic "${topic}" partition 0 lost records that had been read`,
+      detail: expect.stringContaining('read up to offset 100; from offset 0 on it holds') as string,
+    });
   }, 90_000);
 
   it('cannot be forced on a table that asks for what it cannot do', async () => {

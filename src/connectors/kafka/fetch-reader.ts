@@ -17,7 +17,7 @@ import { kafkaError, notAuthorized } from './cluster-errors.js';
 import { ClusterOffsets } from './cluster-offsets.js';
 import type { Cluster, TopicState } from './cluster.js';
 import { LeaderFetch, isPassing } from './leader-fetch.js';
-import { notCommitted, resetPosition } from './offsets.js';
+import { logTruncated, notCommitted, resetPosition } from './offsets.js';
 import { FrameBudget, PartitionFetch } from './partition-fetch.js';
 import { RecordSetReader } from './record-set.js';
 
@@ -174,6 +174,9 @@ export class FetchReader implements RecordFetcher {
       refused: (queue, errorCode) => {
         this.refused(queue, errorCode);
       },
+      diverged: (queue, offset) => {
+        this.diverged(queue, offset);
+      },
       redirected: (queue, to) => {
         this.redirected(queue, to);
       },
@@ -245,6 +248,18 @@ export class FetchReader implements RecordFetcher {
     this.route();
   }
 
+  /** The leader's word counts: a closer replica may just be behind. */
+  private diverged(queue: PartitionFetch, offset: number): void {
+    const { partition, node, fetchedTo } = queue;
+    const state = this.cluster.topic().partitions.find((each) => each.partition === partition);
+    if (state?.leader === node) {
+      this.fail(logTruncated(this.request.options, { partition, offset }, fetchedTo));
+      return;
+    }
+    queue.notBeforeMs = this.monotonicMs() + RETRY_MS;
+    this.look();
+  }
+
   /** Looks at an offset that a broker refused; one that is gone would lose records. */
   private async inspect(queue: PartitionFetch): Promise<void> {
     const { partition, fetchedTo } = queue;
@@ -260,6 +275,8 @@ export class FetchReader implements RecordFetcher {
         queue.moveTo(resetPosition(options, position, held, notice));
         this.beyondSinceMs.delete(partition);
       } else {
+        // What the broker does not know may be the epoch.
+        queue.lastEpoch = -1;
         this.look();
       }
     } catch (error) {

@@ -9,6 +9,10 @@
  *   response  throttle i32 · error i16 · session i32 · [topic [partition i32 · error i16 · high
  *             watermark i64 · last stable i64 · log start i64 · [aborted: producer i64 · first i64 ·
  *             tags] · preferred replica i32 · record set · tags] tags] · tags
+ *             tag 0 of a partition: diverging epoch i32 · its end i64 · tags
+ *
+ * `last epoch` is that of the last record before the offset: a leader whose log holds other records
+ * there, or fewer, gives none and says where it diverges.
  *
  * No fetch sessions: a request of a hundred partitions has 4 kB, and each is asked for megabytes.
  */
@@ -36,6 +40,8 @@ export interface FetchedFrom {
   readonly partition: number;
   readonly leaderEpoch: number;
   readonly offset: number;
+  /** Leader epoch of the last batch before the offset; -1: not known, nothing is checked. */
+  readonly lastEpoch: number;
   readonly maxBytes: number;
 }
 
@@ -56,11 +62,17 @@ export interface FetchedPartition {
   readonly aborted: readonly AbortedTransaction[];
   /** Node to read this partition from instead; -1: none. */
   readonly preferredReplica: number;
+  /** The leader's log does not hold what was read before the offset, from here on; -1: it does. */
+  readonly divergesAt: number;
   /** The record set is bytes[from, to) of the frame. */
   readonly from: number;
   readonly to: number;
 }
 
+/** A tagged field of a partition: an epoch (i32), then its last offset + 1 (i64). */
+const DIVERGING_EPOCH = 0;
+const EPOCH_BYTES = 4;
+const EPOCH_END_BYTES = 12;
 const NO_ABORTED: readonly AbortedTransaction[] = [];
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder();
@@ -102,7 +114,7 @@ function writePartition(bytes: Uint8Array, view: DataView, at: number, from: Fet
   view.setInt32(at, from.partition);
   view.setInt32(at + 4, from.leaderEpoch);
   view.setBigInt64(at + 8, BigInt(from.offset));
-  view.setInt32(at + 16, -1);
+  view.setInt32(at + 16, from.lastEpoch);
   view.setBigInt64(at + 20, -1n);
   view.setInt32(at + 28, from.maxBytes);
   bytes[at + 32] = NONE;
@@ -165,7 +177,7 @@ function readPartition(cursor: ResponseCursor): FetchedPartition {
   const preferredReplica = cursor.int32();
   const size = cursor.count();
   const from = cursor.skip(size);
-  cursor.tags();
+  const divergesAt = cursor.divergesAt();
   return {
     partition,
     errorCode,
@@ -174,6 +186,7 @@ function readPartition(cursor: ResponseCursor): FetchedPartition {
     logStartOffset,
     aborted,
     preferredReplica,
+    divergesAt,
     from,
     to: from + size,
   };
@@ -236,6 +249,22 @@ class ResponseCursor {
       this.varint();
       this.skip(this.varint());
     }
+  }
+
+  /** Tagged fields of a partition: where its log diverges, -1 where it does not. */
+  divergesAt(): number {
+    let divergesAt = -1;
+    for (let left = this.varint(); left > 0; left -= 1) {
+      const tag = this.varint();
+      const size = this.varint();
+      const behind = this.at + size;
+      if (tag === DIVERGING_EPOCH && size >= EPOCH_END_BYTES) {
+        this.skip(EPOCH_BYTES);
+        divergesAt = this.int64();
+      }
+      this.skip(behind - this.at);
+    }
+    return divergesAt;
   }
 
   /** Where the next `length` bytes begin; the cursor is behind them. */

@@ -44,6 +44,8 @@ export interface FetchShared {
   readonly lost: (error: unknown) => void;
   /** A broker refused a partition, alone or with its whole request. */
   readonly refused: (queue: PartitionFetch, errorCode: number) => void;
+  /** A leader's log is not the one that was read: from an offset on it holds other records. */
+  readonly diverged: (queue: PartitionFetch, offset: number) => void;
   /** A broker names a closer replica. */
   readonly redirected: (queue: PartitionFetch, node: number) => void;
   /** What no retry mends. */
@@ -127,6 +129,7 @@ export class LeaderFetch {
       partition: queue.partition,
       leaderEpoch: queue.leaderEpoch,
       offset: queue.fetchedTo,
+      lastEpoch: queue.lastEpoch,
       maxBytes: queue.bytesMax,
     }));
     const { waitMsMax } = settings.fetch;
@@ -205,7 +208,11 @@ export class LeaderFetch {
     const { held, arrivedMs } = response;
     const { from, to, aborted } = part;
     const { fetchedTo } = queue;
-    const { nextOffset, partialBytes } = scanRecordSet(
+    if (part.divergesAt >= 0) {
+      shared.diverged(queue, part.divergesAt);
+      return;
+    }
+    const { nextOffset, leaderEpoch, partialBytes } = scanRecordSet(
       held.bytes,
       from,
       to,
@@ -215,7 +222,7 @@ export class LeaderFetch {
       queue.servedAt = this.responses;
       held.hold();
       const set = { frame: held, from, to, firstOffset: fetchedTo, aborted, arrivedMs };
-      queue.add(set, nextOffset);
+      queue.add(set, nextOffset, leaderEpoch);
       return;
     }
     if (partialBytes > queue.bytesMax) queue.bytesMax = partialBytes;

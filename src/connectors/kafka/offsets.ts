@@ -84,6 +84,21 @@ export function resetPosition(
   return offset;
 }
 
+/** Records from the position (null: unknown) up to `readTo` were read and are not there any more. */
+export function logTruncated(
+  { topic }: KafkaReadOptions,
+  { partition, offset }: { readonly partition: number; readonly offset: number | null },
+  readTo: number,
+): ConnectorError {
+  return new ConnectorError('KAFKA_LOG_TRUNCATED', {
+    message: `topic "${topic}" partition ${partition} lost records that had been read`,
+    detail: `its log was read up to offset ${readTo}; ${
+      offset === null ? 'before that' : `from offset ${offset} on`
+    } it holds others now, or none: a replica that lacked them became the leader`,
+    hint: 'what was made of them is in the results: start the job again from where they are right',
+  });
+}
+
 /** What is said when a commit failed: the read goes on. */
 export function notCommitted(groupId: string, error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

@@ -85,6 +85,8 @@ export class PartitionFetch implements RecordQueue {
   /** Node to ask, -1: nobody knows; and the leader's epoch. */
   node = -1;
   leaderEpoch = -1;
+  /** Epoch of the last batch before `fetchedTo`, for its leader to check; -1: not known. */
+  lastEpoch = -1;
   /** Not to be asked for before: something was wrong. Monotonic ms. */
   notBeforeMs = 0;
   /** Its offset is being looked at. */
@@ -146,19 +148,22 @@ export class PartitionFetch implements RecordQueue {
   startAt(offset: number): void {
     this.fetchedTo = offset;
     this.handedTo = offset;
+    this.lastEpoch = -1;
   }
 
-  /** Takes a set that ends before `nextOffset`, and a hold of its frame. */
-  add(set: FetchedSet, nextOffset: number): void {
+  /** Takes a set that ends before `nextOffset`, in `lastEpoch`, and a hold of its frame. */
+  add(set: FetchedSet, nextOffset: number, lastEpoch: number): void {
     this.hungry = false;
     this.emptySinceMs = Number.NaN;
     this.waitingSets.push(set);
     this.moveTo(nextOffset);
+    this.lastEpoch = lastEpoch;
   }
 
   /** There is no record before `nextOffset`. */
   moveTo(nextOffset: number): void {
     this.fetchedTo = Math.min(nextOffset, this.stop);
+    this.lastEpoch = -1;
     this.signal();
   }
 

@@ -14,6 +14,7 @@ import { ConnectorError } from '../../base/errors.js';
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes of base offset and length, which the length does not count. */
 const BATCH_PREFIX_BYTES = 12;
+const LEADER_EPOCH_AT = 12;
 const MAGIC_AT = 16;
 export const CRC_AT = 17;
 /** The checksum covers what begins here. */
@@ -49,6 +50,8 @@ export function i64At(bytes: Uint8Array, at: number): number {
 export interface RecordSetScan {
   /** Offset behind the last complete batch: what the next fetch asks for; -1 without a batch. */
   readonly nextOffset: number;
+  /** Leader epoch of the last complete batch; -1 without one, or where it is not known. */
+  readonly leaderEpoch: number;
   readonly batches: number;
   /** Size of a first batch that did not come whole, else 0. */
   readonly partialBytes: number;
@@ -66,16 +69,18 @@ export function scanRecordSet(
 ): RecordSetScan {
   let at = from;
   let nextOffset = -1;
+  let leaderEpoch = -1;
   let batches = 0;
   for (;;) {
     const size = wholeBatchBytes(bytes, at, to, label);
     if (size === 0) break;
     nextOffset = Math.max(nextOffset, lastOffsetAt(bytes, at) + 1);
+    leaderEpoch = i32At(bytes, at + LEADER_EPOCH_AT);
     batches += 1;
     at += size;
   }
   const partialBytes = batches === 0 && from < to ? announcedBytes(bytes, from, to) : 0;
-  return { nextOffset, batches, partialBytes };
+  return { nextOffset, leaderEpoch, batches, partialBytes };
 }
 
 /**

@@ -15,7 +15,7 @@ import type { BlocksRequest, RecordFetcher } from './blocks.js';
 import { BrokerWatch } from './broker-watch.js';
 import { closeConsumer, isPassing, openConsumer, topicPartitions } from './client.js';
 import { kafkaError } from './cluster-errors.js';
-import { notCommitted, resetPosition, resolveRanges } from './offsets.js';
+import { logTruncated, notCommitted, resetPosition, resolveRanges } from './offsets.js';
 import type { KafkaReadOptions } from './options.js';
 import { FetchBudget, PartitionQueue } from './partition-queue.js';
 import { RdkafkaOffsets, queryWatermarks } from './rdkafka-offsets.js';
@@ -82,6 +82,8 @@ export class TopicReader implements RecordFetcher {
   private messagesMax = MESSAGES_MAX;
   private progressAtMs = 0;
   private beyondEndSinceMs = Number.NaN;
+  /** Positions that the broker holds and librdkafka refused, by partition. */
+  private readonly refused = new Map<number, { offset: number; sinceMs: number }>();
   private idleDone: (() => void) | null = null;
 
   constructor(request: BlocksRequest, consumer: RdConsumer, ranges: readonly PartitionRange[]) {
@@ -276,7 +278,6 @@ export class TopicReader implements RecordFetcher {
     }
     switch (error.code) {
       case RD_ERROR.AUTO_OFFSET_RESET:
-      case RD_ERROR.LOG_TRUNCATION:
       case RD_ERROR.OFFSET_OUT_OF_RANGE:
       case RD_ERROR.UNKNOWN_TOPIC_OR_PART:
       case RD_ERROR.UNKNOWN_TOPIC:
@@ -319,6 +320,9 @@ export class TopicReader implements RecordFetcher {
           const position = { partition, offset: fetchedTo };
           queue.fetchedTo = resetPosition(this.options, position, held, this.request.notice);
         } else if (cause === null && fetchedTo >= held.highOffset) continue;
+        else if (this.tooLongRefused(queue, cause)) {
+          throw logTruncated(this.options, { partition, offset: null }, fetchedTo);
+        }
         const target = { topic, partition, offset: queue.fetchedTo };
         await promised((done) => this.consumer.seek(target, 1_000, done));
       }
@@ -345,6 +349,18 @@ export class TopicReader implements RecordFetcher {
     const nowMs = this.monotonicMs();
     if (Number.isNaN(this.beyondEndSinceMs)) this.beyondEndSinceMs = nowMs;
     return nowMs - this.beyondEndSinceMs > BEYOND_END_MS;
+  }
+
+  /**
+   * librdkafka does not tell a log that was truncated from an offset that is gone: it refuses the
+   * position and no seek helps, although the broker holds it and records behind it.
+   */
+  private tooLongRefused({ partition, fetchedTo }: PartitionQueue, cause: RdError | null): boolean {
+    const nowMs = this.monotonicMs();
+    const before = this.refused.get(partition);
+    if (before?.offset === fetchedTo) return nowMs - before.sinceMs > BEYOND_END_MS;
+    if (cause !== null) this.refused.set(partition, { offset: fetchedTo, sinceMs: nowMs });
+    return false;
   }
 
   private monotonicMs(): number {

@@ -82,10 +82,13 @@ describe('batches that a broker stored', () => {
     const bytes = set('zstd');
     expect(scanRecordSet(bytes, 0, bytes.length)).toEqual({
       nextOffset: 120,
+      leaderEpoch: 0,
       batches: 2,
       partialBytes: 0,
     });
-    expect(scanRecordSet(bytes, 0, 700)).toEqual({ nextOffset: -1, batches: 0, partialBytes: 800 });
-    expect(scanRecordSet(bytes, 0, 1000)).toEqual({ nextOffset: 60, batches: 1, partialBytes: 0 });
+    const none = { nextOffset: -1, leaderEpoch: -1, batches: 0, partialBytes: 800 };
+    expect(scanRecordSet(bytes, 0, 700)).toEqual(none);
+    const first = { nextOffset: 60, leaderEpoch: 0, batches: 1, partialBytes: 0 };
+    expect(scanRecordSet(bytes, 0, 1000)).toEqual(first);
   });
 });
