@@ -7,15 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
-import { Member, Seen, committedOffsets, memberTable } from './group-processes.js';
+import { Feed, Member, Seen, committedOffsets, memberTable } from './group-processes.js';
 import type { Architecture } from './group-processes.js';
-import { ids, newTopic, produce, range } from './harness.js';
+import { newTopic, range } from './harness.js';
 
 const LIMIT_MS = 180_000;
 const PARTITIONS = 6;
 const KILLS = 6;
 const WAVE = 9_000;
-const MORE = 600;
 
 describe.runIf(javaSuiteRuns('three members of a group'))('three members of a group', () => {
   let broker: KafkaBroker;
@@ -43,35 +42,24 @@ describe.runIf(javaSuiteRuns('three members of a group'))('three members of a gr
       const sql = `${table} SELECT id, _PARTITION AS p, _OFFSET AS o FROM t;`;
       const start = (architecture: Architecture): Member =>
         new Member(sql, seen, { architecture, limitMs: LIMIT_MS });
-      let produced = 0;
-      const wave = async (count: number): Promise<void> => {
-        await produce(brokers, topic, ids(count, PARTITIONS, produced));
-        produced += count;
-      };
-      // One that has just come may get its partitions when others have read all there was.
-      const reads = async (member: Member): Promise<void> => {
-        while (member.rows === 0) {
-          if (seen.size === produced) await wave(MORE);
-          await seen.until(() => member.rows > 0 || seen.size === produced);
-        }
-      };
+      const feed = new Feed(brokers, place, seen);
       const members = [start('v1'), start('v2'), start('v1')];
       for (let kill = 0; kill < KILLS; kill += 1) {
-        await wave(WAVE);
+        await feed.wave(WAVE);
         const victim = members.shift() as Member;
-        await reads(victim);
+        await feed.untilReads(victim);
         seen.committed.push(await committedOffsets(brokers, group, place));
         victim.signal('SIGKILL');
         members.push(start(victim.architecture));
       }
-      for (const member of members) await reads(member);
-      await seen.atLeast(produced);
+      for (const member of members) await feed.untilReads(member);
+      await seen.atLeast(feed.produced);
       for (const member of members) member.signal('SIGTERM');
       for (const member of members) {
         const { exit, stderr } = await member.run;
         expect(exit, stderr).toBe(143);
       }
-      expect(seen.ids().sort((a, b) => a - b)).toEqual(range(produced));
+      expect(seen.ids().sort((a, b) => a - b)).toEqual(range(feed.produced));
       expect(seen.unexplained(), 'twice, though committed before').toEqual([]);
     },
   );

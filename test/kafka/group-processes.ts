@@ -1,13 +1,16 @@
 /**
  * `velo run` processes in one consumer group, as tests of groups start and kill them, and what all
- * of them together have read. Owns the count of what came twice, and whether it may have.
+ * of them together have read. Owns what they are given to read, the count of what came twice, and
+ * whether it may have.
  */
 import kafka from 'node-rdkafka';
 import { velo } from '../support/velo-process.js';
 import type { VeloRun } from '../support/velo-process.js';
+import { ids, produce } from './harness.js';
 
 /** Ten times the session of a killed member. */
 const UNTIL_MS = 60_000;
+const MORE = 600;
 
 export interface Place {
   readonly partition: number;
@@ -136,6 +139,38 @@ export class Seen {
       this.looks.push(look);
       look();
     });
+  }
+}
+
+/** What a topic of ids is given, while members read it. */
+export class Feed {
+  produced = 0;
+  private readonly brokers: string;
+  private readonly place: { readonly topic: string; readonly partitions: number };
+  private readonly seen: Seen;
+
+  constructor(
+    brokers: string,
+    place: { readonly topic: string; readonly partitions: number },
+    seen: Seen,
+  ) {
+    this.brokers = brokers;
+    this.place = place;
+    this.seen = seen;
+  }
+
+  async wave(records: number): Promise<void> {
+    const { topic, partitions } = this.place;
+    await produce(this.brokers, topic, ids(records, partitions, this.produced));
+    this.produced += records;
+  }
+
+  /** A member that has just come may get its partitions when others have read all there was. */
+  async untilReads(member: Member): Promise<void> {
+    while (member.rows === 0) {
+      if (this.seen.size === this.produced) await this.wave(MORE);
+      await this.seen.until(() => member.rows > 0 || this.seen.size === this.produced);
+    }
   }
 }
 

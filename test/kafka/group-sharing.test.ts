@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
-import { Member, Seen, committedOffsets, memberTable } from './group-processes.js';
+import { Feed, Member, Seen, committedOffsets, memberTable } from './group-processes.js';
 import { ids, newTopic, produce } from './harness.js';
 
 const LIMIT_MS = 180_000;
@@ -37,21 +37,24 @@ describe.runIf(javaSuiteRuns('groups of processes'))('processes in one group', (
       const table = memberTable(broker.brokers, topic, group);
       const sql = `${table} SELECT id, _PARTITION AS p, _OFFSET AS o FROM t;`;
       const start = (): Member => new Member(sql, seen, how);
+      const place = { topic, partitions: PARTITIONS };
+      const feed = new Feed(broker.brokers, place, seen);
       const members = [start(), start()];
-      await produce(broker.brokers, topic, ids(WAVE, PARTITIONS));
+      await feed.wave(WAVE);
       await seen.atLeast(WAVE);
-      for (let round = 1; round <= 2; round += 1) {
+      for (let round = 0; round < 2; round += 1) {
         const victim = members.shift() as Member;
-        const place = { topic, partitions: PARTITIONS };
         seen.committed.push(await committedOffsets(broker.brokers, group, place));
         victim.signal('SIGKILL');
         members.push(start());
-        await produce(broker.brokers, topic, ids(WAVE, PARTITIONS, round * WAVE));
-        await seen.atLeast((round + 1) * WAVE);
+        await feed.wave(WAVE);
+        await seen.atLeast(feed.produced);
       }
+      for (const member of members) await feed.untilReads(member);
+      await seen.atLeast(feed.produced);
       for (const member of members) member.signal('SIGTERM');
       for (const member of members) expect((await member.run).exit).toBe(143);
-      expect(seen.ids()).toHaveLength(3 * WAVE);
+      expect(seen.ids()).toHaveLength(feed.produced);
       expect(seen.unexplained(), 'twice, though committed before').toEqual([]);
     });
 
