@@ -13,7 +13,11 @@ export interface KafkaCluster {
   readonly nodes: readonly KafkaBroker[];
   /** All addresses, for 'properties.bootstrap.servers'. */
   readonly brokers: string;
-  createTopic(topic: string, partitions: number): Promise<void>;
+  createTopic(
+    topic: string,
+    partitions: number,
+    configs?: Readonly<Record<string, string>>,
+  ): Promise<void>;
   kill(id: number): Promise<void>;
   start(id: number): Promise<void>;
   partitions(topic: string): Promise<readonly ClusterPartition[]>;

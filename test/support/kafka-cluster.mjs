@@ -72,13 +72,13 @@ class KafkaCluster {
   }
 
   /** A topic whose every partition is on every node; resolves when all have leaders. */
-  async createTopic(topic, partitions) {
+  async createTopic(topic, partitions, configs = {}) {
     const request = {
       name: topic,
       numPartitions: partitions,
       replicationFactor: NODES,
       assignments: [],
-      configs: [],
+      configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
     };
     await this.call(createTopicsV7.api, [request], CALL_TIMEOUT_MS, false);
     await this.inSync(topic);
