@@ -72,6 +72,7 @@ export const ERROR_CODES = {
   KAFKA_AUTHENTICATION: external('A Kafka broker refuses the user.'),
   KAFKA_AUTHORIZATION: external('The Kafka user may not do what the job needs.'),
   KAFKA_TLS: external('A secure connection to a Kafka broker cannot be set up.'),
+  KAFKA_BROKER_OLD: external('A Kafka broker that is too old for columnar fetch.'),
   KAFKA_RECORD_CORRUPT: external('A Kafka record batch whose bytes do not add up.'),
   KAFKA_RECORD_FORMAT: external('Kafka records in a format that velo does not read.'),
   KAFKA_LOG_TRUNCATED: external('A Kafka topic lost records that had been read.'),

@@ -5,6 +5,7 @@
  */
 import { ConnectorError } from '../../base/errors.js';
 import { closest } from '../../sql/suggest.js';
+import type { BrokerAddress } from './client-settings.js';
 import type { KafkaEndpoint } from './options.js';
 
 /** How many names of other topics an error shows at most. */
@@ -31,6 +32,18 @@ export function brokerUnreachable(
     detail: `tried for ${seconds} s${detail === undefined ? '' : `: ${detail}`}`,
     hint: "check 'properties.bootstrap.servers' and that the broker runs",
     cause,
+  });
+}
+
+export function brokerTooOld(
+  endpoint: KafkaEndpoint,
+  { host, port }: BrokerAddress,
+  detail: string,
+): ConnectorError {
+  return new ConnectorError('KAFKA_BROKER_OLD', {
+    message: `the Kafka broker at ${host}:${port} is too old for columnar fetch`,
+    detail: `${endpoint.label} needs Kafka 3.0: ${detail}`,
+    hint: "set 'fetch' to 'librdkafka'",
   });
 }
 

@@ -10,11 +10,13 @@ import { ConnectorError } from '../../base/errors.js';
 import { connectBroker } from './broker-connection.js';
 import type { BrokerAddress, ClientSettings } from './client-settings.js';
 import { WireReader } from './client-parts.js';
-import { brokerUnreachable } from './cluster-errors.js';
+import { BROKER_ERROR } from './broker-errors.js';
+import { brokerTooOld, brokerUnreachable } from './cluster-errors.js';
 import { connectionFailure } from './connection-failure.js';
 import type { ConnectionFailure } from './connection-failure.js';
 import { FramePool } from './frame-pool.js';
 import type { KafkaEndpoint } from './options.js';
+import { noKafka } from './wire-connection.js';
 import type { WireConnection } from './wire-connection.js';
 
 /** One version of one of Kafka's requests, as @platformatic/kafka describes it. */
@@ -33,6 +35,8 @@ export interface WireApi<Question extends unknown[], Answer> {
 export const QUERY_TIMEOUT_MS = 10_000;
 /** Buffers of responses that are kept for the next ones. */
 const IDLE_FRAME_BYTES_MAX = 32 << 20;
+/** The metadata of a hundred thousand partitions has a tenth of it. */
+const ANSWER_BYTES_MAX = 64 << 20;
 /** With several addresses, one that is mute may not take the time of the others. */
 const SHARE_MS_MIN = 1_000;
 
@@ -91,8 +95,12 @@ export class ClusterLink {
   }
 
   /** A new connection; the caller closes it. Rejects with a LinkFailure. */
-  async open(address: BrokerAddress, timeoutMs: number): Promise<WireConnection> {
-    const { endpoint, settings } = this;
+  async open(
+    address: BrokerAddress,
+    timeoutMs: number,
+    settings = this.settings,
+  ): Promise<WireConnection> {
+    const { endpoint } = this;
     let connection: WireConnection;
     try {
       connection = await connectBroker(address, settings, timeoutMs, this.pool);
@@ -114,7 +122,8 @@ export class ClusterLink {
     const open = this.asked.get(key);
     if (open !== undefined && !open.expiring) return open;
     open?.close();
-    const connection = await this.open(address, timeoutMs);
+    const settings = { ...this.settings, frameBytesMax: ANSWER_BYTES_MAX };
+    const connection = await this.open(address, timeoutMs, settings);
     this.asked.set(key, connection);
     void connection.closed.then(() => {
       if (this.asked.get(key) === connection) this.asked.delete(key);
@@ -175,12 +184,12 @@ export class ClusterLink {
         );
         return parseResponse(0, api.key, api.version, reader);
       } catch (error) {
-        return answerIn<Answer>(error);
+        return this.answerIn<Answer>(error, connection.address, bytes.subarray(from, to));
       } finally {
         frame.release();
       }
     } catch (error) {
-      if (!(error instanceof ConnectorError)) throw error;
+      if (!(error instanceof ConnectorError) || error.key === 'KAFKA_BROKER_OLD') throw error;
       const { endpoint, settings } = this;
       const { address } = connection;
       const cause = late ? new Error('no answer in time', { cause: error }) : error;
@@ -188,6 +197,20 @@ export class ClusterLink {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * @platformatic/kafka throws an answer that has error codes; here they are looked at one by one.
+   * Brokers that do not know a version answer in the first one, which begins with that code.
+   */
+  private answerIn<Answer>(error: unknown, address: BrokerAddress, body: Uint8Array): Answer {
+    const { response } = error as { readonly response?: Answer };
+    if (response !== undefined) return response;
+    if (body[0] === 0 && body[1] === BROKER_ERROR.UNSUPPORTED_VERSION && body.length < 100) {
+      throw brokerTooOld(this.endpoint, address, 'it answers UNSUPPORTED_VERSION');
+    }
+    const { message } = error as Error;
+    throw noKafka(address, `one of its answers cannot be read: ${message}`, error);
   }
 
   close(): void {
@@ -226,13 +249,6 @@ export function unreachable(endpoint: KafkaEndpoint, error: unknown): unknown {
 }
 
 const CLOSED = new Error('it was closed');
-
-/** @platformatic/kafka throws an answer that has error codes; here they are looked at one by one. */
-function answerIn<Answer>(error: unknown): Answer {
-  const { response } = error as { readonly response?: Answer };
-  if (response === undefined) throw error;
-  return response;
-}
 
 function keyOf({ host, port }: BrokerAddress): string {
   return `${host}:${port}`;

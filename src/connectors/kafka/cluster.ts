@@ -12,8 +12,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.js';
-import { ConnectorError } from '../../base/errors.js';
-import { brokerUnreachable, kafkaError, notAuthorized, topicNotFound } from './cluster-errors.js';
+import type { ConnectorError } from '../../base/errors.js';
+import {
+  brokerTooOld,
+  brokerUnreachable,
+  kafkaError,
+  notAuthorized,
+  topicNotFound,
+} from './cluster-errors.js';
 import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
 import { apiVersionsV3, metadataV12 } from './client-parts.js';
 import {
@@ -222,11 +228,7 @@ export class Cluster {
       const offered = apiKeys.find(({ apiKey }) => apiKey === key);
       const { minVersion = 0, maxVersion = -1 } = offered ?? {};
       if (version >= minVersion && version <= maxVersion) continue;
-      throw new ConnectorError('KAFKA', {
-        message: `the Kafka broker at ${address.host}:${address.port} is too old for columnar fetch`,
-        detail: `${endpoint.label} needs Kafka 3.0: the request ${key} in version ${version}`,
-        hint: "set 'fetch' to 'librdkafka'",
-      });
+      throw brokerTooOld(endpoint, address, `the request ${key} in version ${version}`);
     }
   }
 

@@ -5,6 +5,7 @@
  * their texts, which never name a password.
  */
 import { ConnectorError } from '../../base/errors.js';
+import { SCRAM_BROKEN, SCRAM_REFUSED } from './scram.js';
 import { brokerUnreachable } from './cluster-errors.js';
 import type { BrokerAddress, ClientSettings } from './client-settings.js';
 import type { KafkaEndpoint } from './options.js';
@@ -70,6 +71,7 @@ export function connectionFailure(at: FailedConnection, error: unknown): Connect
   const evidence = evidenceOf(error);
   const found =
     loginFailure(at, evidence, error) ??
+    scramFailure(at, evidence, error) ??
     tlsFailure(at, evidence, error) ??
     tokenFailure(at, error) ??
     hungUpAtLogin(at, evidence, error);
@@ -139,6 +141,27 @@ function loginFailure(
   }
 }
 
+function scramFailure(
+  at: FailedConnection,
+  evidence: readonly Evidence[],
+  cause: unknown,
+): ConnectionFailure | null {
+  const { sasl } = at.settings;
+  const fault = evidence.find(({ code }) => code === SCRAM_BROKEN || code === SCRAM_REFUSED);
+  if (sasl === null || fault === undefined) return null;
+  if (fault.code === SCRAM_REFUSED) return refusedLogin(at, fault.message, cause);
+  return final(
+    new ConnectorError('KAFKA_AUTHENTICATION', {
+      message: `the Kafka broker at ${nameOf(at.address)} cannot be trusted with the login of ${
+        sasl.who
+      } of ${at.endpoint.label} (${sasl.options.mechanism})`,
+      detail: fault.message,
+      hint: "check host and port in 'properties.bootstrap.servers': a broker does not answer so",
+      cause,
+    }),
+  );
+}
+
 /** The broker says in the answer itself that the token is none; or there is no token. */
 function tokenFailure(at: FailedConnection, cause: unknown): ConnectionFailure | null {
   const { sasl } = at.settings;
@@ -205,7 +228,7 @@ function tlsFailure(
   if (plain !== undefined) {
     const error = new ConnectorError('KAFKA_TLS', {
       message: `the Kafka broker at ${where} does not speak TLS`,
-      detail: `${at.endpoint.label} was to be read over TLS: ${plain.message}`,
+      detail: `${at.endpoint.label} was to be read over TLS: ${opensslText(plain.message)}`,
       hint:
         "set 'properties.security.protocol' to " +
         `'${at.settings.sasl === null ? 'PLAINTEXT' : 'SASL_PLAINTEXT'}', or name its TLS port`,
@@ -218,7 +241,7 @@ function tlsFailure(
     return final(
       new ConnectorError('KAFKA_TLS', {
         message: `the Kafka broker at ${where} refuses the TLS connection of ${at.endpoint.label}`,
-        detail: alert.message.replace(/^[0-9A-F]+:error:[0-9A-F]+:/, '').trim(),
+        detail: opensslText(alert.message),
         hint: alert.code.includes('CERTIFICATE')
           ? CLIENT_CERTIFICATE_HINT
           : "check the 'properties.ssl.…' of the table against the broker's",
@@ -239,6 +262,14 @@ function tlsFailure(
       cause,
     }),
   );
+}
+
+/** Without the numbers in front, and the place in OpenSSL's sources behind. */
+function opensslText(message: string): string {
+  return message
+    .replace(/^[0-9A-F]+:error:[0-9A-F]+:/, '')
+    .replace(/:[\w./\\-]+\.c:\d+:.*$/s, '')
+    .trim();
 }
 
 /** OpenSSL's names of what is wrong with a certificate, and Node's for its names. */

@@ -67,9 +67,9 @@ async function openFetching(request: BlocksRequest): Promise<KafkaBlocks> {
   try {
     return await openColumnarBlocks(request, choice.settings);
   } catch (error) {
-    // Brokers that are too old; librdkafka speaks older versions, or says what is wrong.
-    const refused = error instanceof ConnectorError && error.key === 'KAFKA';
-    if (options.fetch !== 'auto' || !refused) throw error;
+    // librdkafka speaks older versions too.
+    const old = error instanceof ConnectorError && error.key === 'KAFKA_BROKER_OLD';
+    if (options.fetch !== 'auto' || !old) throw error;
     notice(fallbackLine(options, error.message));
     return openRdkafkaBlocks(request);
   }

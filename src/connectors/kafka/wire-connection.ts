@@ -269,16 +269,26 @@ export class WireConnection {
   }
 
   private broken(detail: string): ConnectorError {
-    return new ConnectorError('KAFKA', {
-      message: `what the broker at ${this.where} sends is not Kafka's protocol`,
-      detail,
-      hint: "check host and port in 'properties.bootstrap.servers'",
-    });
+    return noKafka(this.address, detail);
   }
 
   private get where(): string {
     return `${this.address.host}:${this.address.port}`;
   }
+}
+
+/** What a server sends that is no broker, or one behind something that changes bytes. */
+export function noKafka(
+  { host, port }: BrokerAddress,
+  detail: string,
+  cause?: unknown,
+): ConnectorError {
+  return new ConnectorError('KAFKA', {
+    message: `what the broker at ${host}:${port} sends is not Kafka's protocol`,
+    detail,
+    hint: "check host and port in 'properties.bootstrap.servers'",
+    cause,
+  });
 }
 
 /** A broker's answer was TLS, to a request that was plain text. */
