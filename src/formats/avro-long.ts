@@ -1,12 +1,13 @@
 /**
  * Avro's long for avsc, in two forms: as number, and as bigint over the whole range of 64 bits. Owns
- * only these types; reading is avro.ts, writing avro-encoder.ts.
+ * only these types and their choice; reading is avro.ts, writing avro-encoder.ts.
  *
  * avsc's own long is not used: it adds the digits of the zigzag number up as a double, so that below
  * −2^52 the last bit, which is the sign, is rounded away, and a negative number is read (and
  * written) as a positive one without a word.
  */
 import avsc from 'avsc';
+import type { AvroJson } from './avro-schema.js';
 
 /** Numbers of this size and more are bigints: zigzag needs one bit of a double's 53. */
 const NARROW_SIZE_MAX = 2 ** 52;
@@ -42,8 +43,18 @@ class NarrowLong extends avsc.types.LongType implements LongMethods {
 }
 
 /** Reads and writes what isNarrow(). */
-export const NARROW_LONG: avsc.Type = new NarrowLong();
+const NARROW_LONG: avsc.Type = new NarrowLong();
 
 export function isNarrow(value: number): boolean {
   return value < NARROW_SIZE_MAX && value > -NARROW_SIZE_MAX;
+}
+
+/** The type of a schema; `wide`: its longs are bigints, which is slower. Throws avsc's Error. */
+export function newAvroType(json: AvroJson, wide: boolean): avsc.Type {
+  const long = wide ? WIDE_LONG : NARROW_LONG;
+  // Checked boundary: avsc checks schemas itself and throws.
+  return avsc.Type.forSchema(json as Parameters<typeof avsc.Type.forSchema>[0], {
+    omitRecordMethods: true,
+    typeHook: (schema) => (schema === 'long' ? long : undefined),
+  });
 }

@@ -46,11 +46,17 @@ export interface AvroRecord {
 
 export interface AvroField {
   readonly name: string;
+  /** Names that other versions of the schema have for it. */
+  readonly aliases: readonly string[];
   readonly node: AvroNode;
+  /** Its default, as JSON; undefined: it has none. */
+  readonly preset: unknown;
 }
 
 export interface AvroLogical {
   readonly name: string;
+  /** Of decimals, as scale; 0 for others. */
+  readonly precision: number;
   readonly scale: number;
 }
 
@@ -132,7 +138,10 @@ function parseRecord(object: JsonObject, names: Names, namespace: string): AvroR
     if (typeof each !== 'object' || each === null || !('name' in each) || !('type' in each)) {
       throw new ShapeFault(`record "${name}" of the schema has a field without a name or type`);
     }
-    fields.push({ name: String(each.name), node: parseNode(each.type, names, inner) });
+    const aliases = 'aliases' in each ? strings(each.aliases, 'aliases') : [];
+    const preset: unknown = 'default' in each ? each.default : undefined;
+    const node = parseNode(each.type, names, inner);
+    fields.push({ name: String(each.name), aliases, node, preset });
   }
   return record;
 }
@@ -166,17 +175,20 @@ function fullName(object: JsonObject, namespace: string): string {
 
 function strings(value: unknown, what: string): readonly string[] {
   if (Array.isArray(value)) return value.map(String);
-  throw new ShapeFault(`the schema has an enum without ${what}`);
+  throw new ShapeFault(`the schema has no list of names as ${what}`);
 }
 
 function logicalOf(object: JsonObject): AvroLogical | null {
   const name = object['logicalType'];
   if (typeof name !== 'string') return null;
-  return { name, scale: Number(object['scale'] ?? 0) };
+  const [precision, scale] = [object['precision'], object['scale']].map((each) =>
+    Number(each ?? 0),
+  );
+  return { name, precision: precision ?? 0, scale: scale ?? 0 };
 }
 
 /** The only branch beside null, if the union has just one. */
-function otherThanNull(branches: readonly AvroNode[]): AvroNode | null {
+export function otherThanNull(branches: readonly AvroNode[]): AvroNode | null {
   const others = branches.filter((each) => each.kind !== 'null');
   return others.length === 1 ? (others[0] ?? null) : null;
 }
@@ -194,7 +206,8 @@ export function fieldShapes(record: AvroRecord): readonly FieldShape[] {
   return fields;
 }
 
-function fieldName(index: number): string {
+/** What records of avsc call the field of this number. */
+export function fieldName(index: number): string {
   return `f${index}`;
 }
 

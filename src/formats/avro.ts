@@ -9,12 +9,11 @@
  * what JSON would give it, whatever the field's type. A column without a field is NULL.
  */
 import type { Type } from 'avsc';
-import avsc from 'avsc';
 import type { RecordFailure } from '../runtime/operator.js';
 import { AvroCheck } from './avro-check.js';
-import { NARROW_LONG, WIDE_LONG } from './avro-long.js';
+import { newAvroType } from './avro-long.js';
 import { avroPair, fieldShapes, hasBlocks, parseAvroSchema } from './avro-schema.js';
-import type { AvroJson, AvroPair } from './avro-schema.js';
+import type { AvroPair } from './avro-schema.js';
 import { DECODED, REFUSED } from './decoder.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
 import { MessageDecoder } from './message-decoder.js';
@@ -100,16 +99,8 @@ class AvroPlan implements SchemaPlan {
 }
 
 function newReader({ written, needed }: AvroPair, wide: boolean): AvroReader {
-  const writer = newType(written, wide);
+  const writer = newAvroType(written, wide);
   if (needed === null) return { type: writer, resolver: undefined };
-  const type = newType(needed, wide);
+  const type = newAvroType(needed, wide);
   return { type, resolver: type.createResolver(writer) };
-}
-
-function newType(json: AvroJson, wide: boolean): Type {
-  // Checked boundary: avsc checks schemas itself and throws.
-  return avsc.Type.forSchema(json as Parameters<typeof avsc.Type.forSchema>[0], {
-    omitRecordMethods: true,
-    typeHook: (schema) => (schema === 'long' ? (wide ? WIDE_LONG : NARROW_LONG) : undefined),
-  });
 }

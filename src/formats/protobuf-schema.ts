@@ -107,6 +107,24 @@ export function messageAt(schema: ProtobufSchema, indexes: readonly number[]): T
   throw new ShapeFault(`its schema has no message at the indexes ${indexes.join(', ')}`);
 }
 
+/** The indexes that lead to a message of the schema's own. Throws ShapeFault for another's. */
+export function indexesOf(schema: ProtobufSchema, message: Type): readonly number[] {
+  const found = pathTo(schema.messages, message.fullName);
+  if (found !== null) return found;
+  throw new ShapeFault(
+    `the message "${message.fullName.slice(1)}" is not in the schema's own text`,
+  );
+}
+
+function pathTo(places: readonly MessagePlace[], name: string): readonly number[] | null {
+  for (const [index, place] of places.entries()) {
+    if (place.name === name) return [index];
+    const below = pathTo(place.nested, name);
+    if (below !== null) return [index, ...below];
+  }
+  return null;
+}
+
 /**
  * The message of a full name, or of a Java class's, whose last part is the message's; without a
  * name the schema's first. Throws ShapeFault.
