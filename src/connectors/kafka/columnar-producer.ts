@@ -124,7 +124,13 @@ export class ColumnarProducer implements RecordDelivery {
   }
 
   drop(): void {
-    this.batch.dropRecord();
+    const { batch, lane } = this;
+    batch.dropRecord();
+    if (batch.rows > 0) return;
+    // An open batch is waited for, and an empty one is never sent.
+    lane.open = null;
+    batch.clear();
+    this.spare.push(batch);
   }
 
   pressure(): Promise<void> | null {
