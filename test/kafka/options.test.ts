@@ -117,6 +117,23 @@ describe('options of a Kafka table', () => {
     expect(properties).toEqual({ 'isolation.level': 'read_uncommitted' });
   });
 
+  it('of a sink name the schemas of values and keys', () => {
+    const options = {
+      ...BASE,
+      'value.format': 'avro-confluent',
+      'value.avro-confluent.url': 'http://a:1',
+      'key.format': 'protobuf-confluent',
+      'key.protobuf-confluent.url': 'http://b:2',
+    };
+    const written = writeOptions(table(options));
+    expect(written.schema?.subject).toBe('orders-value');
+    expect(written.keySchema?.subject).toBe('orders-key');
+    // A table may be read, too.
+    expect(readOptions(table(options)).schema?.registry?.urls).toEqual(['http://a:1']);
+    const odd = { ...options, 'key.avro-confluent.url': 'http://b:2' };
+    expect(() => writeOptions(table(odd))).toThrow('unknown option "key.avro-confluent.url"');
+  });
+
   it('of a sink name key columns and a delivery guarantee', () => {
     const options = { ...BASE, 'key.fields': 'a; b', 'sink.delivery-guarantee': 'none' };
     expect(writeOptions(table(options))).toMatchObject({

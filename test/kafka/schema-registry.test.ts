@@ -15,7 +15,9 @@ import {
 import type { MessageBlockView } from '../../src/connectors/kafka/message-wire.js';
 import type { RegistryEndpoint } from '../../src/connectors/kafka/registry-request.js';
 import { withSchemas } from '../../src/connectors/kafka/schema-blocks.js';
-import { schemaOptions } from '../../src/connectors/kafka/schema-options.js';
+import { openSchemaEncoder } from '../../src/connectors/kafka/schema-encoder.js';
+import { schemaOptions, schemaWriteOptions } from '../../src/connectors/kafka/schema-options.js';
+import type { SchemaWriteOptions } from '../../src/connectors/kafka/schema-options.js';
 import { SchemaRegistry } from '../../src/connectors/kafka/schema-registry.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 import { framed, TestRegistry } from '../support/schema-registry.js';
@@ -228,6 +230,79 @@ describe('blocks of framed records', { timeout: 20_000 }, () => {
   });
 });
 
+describe('the schema that rows are written with', { timeout: 20_000 }, () => {
+  const columns = [{ name: 'a', type: { kind: 'bigint' } }] as const;
+
+  function optionsOf(changes: Partial<SchemaWriteOptions> = {}): SchemaWriteOptions {
+    return {
+      label: 'table "t"',
+      language: 'avro',
+      definition: null,
+      message: null,
+      registry: endpointOf(),
+      subject: 't-value',
+      registers: true,
+      ...changes,
+    };
+  }
+
+  it.each(['avro', 'protobuf'] as const)('of %s is registered once', async (language) => {
+    await openSchemaEncoder(optionsOf({ language }), columns, talk);
+    await openSchemaEncoder(optionsOf({ language }), columns, talk);
+    expect(server.requests).toEqual(Array(2).fill('POST /subjects/t-value/versions'));
+    const latest = await newClient().latest('t-value');
+    expect(latest?.id).toBe(1);
+    expect(latest?.definition?.language).toBe(language);
+    expect(latest?.definition?.text).toContain(language === 'avro' ? '"name":"a"' : 'int64 a = 1;');
+  });
+
+  it('is refused by a registry that finds it incompatible', async () => {
+    server.register('t-value', SCHEMA);
+    server.closed.add('t-value');
+    const fault = await faultOf(openSchemaEncoder(optionsOf(), columns, talk));
+    expect(fault.code).toBe('VELO_SCHEMA_REGISTRY_REFUSED');
+    expect(fault.message).toContain('subject "t-value" does not take the schema (status 409)');
+    expect(fault.detail).toContain('incompatible');
+    expect(fault.hint).toContain('compatibility');
+    const definition = { language: 'avro', text: SCHEMA, references: [] } as const;
+    await openSchemaEncoder(optionsOf({ definition }), columns, talk);
+  });
+
+  it('is not registered where the columns do not fit it', async () => {
+    const text = SCHEMA.replace('"a"', '"b"');
+    const definition = { language: 'avro', text, references: [] } as const;
+    const fault = await faultOf(openSchemaEncoder(optionsOf({ definition }), columns, talk));
+    expect(fault.code).toBe('VELO_SETTING_INVALID');
+    expect(fault.message).toContain('no field "a"');
+    expect(server.requests).toEqual([]);
+  });
+
+  it('may be the latest of the subject, if the columns fit it', async () => {
+    const options = optionsOf({ registers: false });
+    const none = await faultOf(openSchemaEncoder(options, columns, talk));
+    expect(none.code).toBe('VELO_SCHEMA_REGISTRY_REFUSED');
+    expect(none.message).toContain('no schema of subject "t-value"');
+    server.register('t-value', SCHEMA);
+    await openSchemaEncoder(options, columns, talk);
+    server.register('t-value', SCHEMA.replace('"long"', '"string"'));
+    const unfit = await faultOf(openSchemaEncoder(options, columns, talk));
+    expect(unfit.message).toContain('do not fit the schema 2: its field "a" is a string');
+    server.register('t-value', 'message T {}', 'PROTOBUF');
+    const other = await faultOf(openSchemaEncoder(options, columns, talk));
+    expect(other.message).toContain('writes avro, and the schema of subject "t-value" is protobuf');
+    expect(server.requests.every((request) => request.startsWith('GET '))).toBe(true);
+  });
+
+  it('is given up when the registry stays away', async () => {
+    const { url } = server;
+    await server.stop();
+    const registry = endpointOf({ urls: [url], timeoutMs: 300 });
+    const fault = await faultOf(openSchemaEncoder(optionsOf({ registry }), columns, talk));
+    expect(fault.code).toBe('VELO_SCHEMA_REGISTRY');
+    expect(fault.message).toContain('ECONNREFUSED');
+  });
+});
+
 describe('options of formats with schemas', () => {
   function table(options: Readonly<Record<string, string>>): TableDefinition {
     const physical = [{ name: 'a', type: { kind: 'bigint' } }] as const;
@@ -251,12 +326,32 @@ describe('options of formats with schemas', () => {
       }),
       'avro-confluent',
     );
-    expect(read?.subject).toBe('topic-value');
     expect(read?.registry?.urls).toEqual(['http://a:1', 'http://b:2']);
     expect(read?.registry?.authorization).toBe(`Basic ${Buffer.from('u:p@').toString('base64')}`);
     expect(read?.registry?.timeoutMs).toBe(5_000);
     expect(schemaOptions(table({}), 'json')).toBeNull();
     expect(schemaOptions(table({}), 'avro')?.definition?.text).toContain('"name":"a"');
+  });
+
+  it('of writing name the subjects of values and keys, which share a registry', () => {
+    const options = {
+      'avro-confluent.url': 'http://a:1',
+      'avro-confluent.auto-register': 'false',
+      'key.protobuf-confluent.url': 'http://b:2',
+      'key.avro-confluent.subject': 'keys',
+    };
+    const value = schemaWriteOptions(table(options), 'avro-confluent', 'value');
+    expect(value).toMatchObject({ subject: 'topic-value', registers: false, language: 'avro' });
+    const key = schemaWriteOptions(table(options), 'avro-confluent', 'key');
+    expect(key).toMatchObject({ subject: 'keys', registers: true });
+    expect(key?.registry?.urls).toEqual(['http://a:1']);
+    const other = schemaWriteOptions(table(options), 'protobuf-confluent', 'key');
+    expect(other).toMatchObject({ subject: 'topic-key', language: 'protobuf' });
+    expect(other?.registry?.urls).toEqual(['http://b:2']);
+    expect(schemaWriteOptions(table({}), 'protobuf', 'value')).toMatchObject({ registry: null });
+    expect(schemaWriteOptions(table({}), 'json', 'value')).toBeNull();
+    const both = { ...options, 'avro-confluent.schema': SCHEMA };
+    expect(() => schemaWriteOptions(table(both), 'avro-confluent', 'value')).toThrow('registered');
   });
 
   it.each([

@@ -28,6 +28,8 @@ export class TestRegistry {
   failWith: number | null = null;
   /** `user:password` that requests must bring. */
   credentials: string | null = null;
+  /** Subjects that take no further version: registries say so of what is not compatible. */
+  readonly closed = new Set<string>();
   private readonly entries: Entry[] = [];
   private server: Server | null = null;
   private port = 0;
@@ -105,7 +107,7 @@ export class TestRegistry {
     const subject = /^\/subjects\/([^/]+)\/versions(?:\/(\w+))?$/.exec(path);
     if (subject === null) return [404, { error_code: 404, message: 'HTTP 404 Not Found' }];
     const name = decodeURIComponent(subject[1] ?? '');
-    if (request.method === 'POST') return [200, { id: this.post(name, body) }];
+    if (request.method === 'POST') return this.post(name, body);
     const versions = this.entries.filter((each) => each.subject === name);
     const wanted = subject[2] === 'latest' ? versions.length : Number(subject[2]);
     const entry = versions[wanted - 1];
@@ -113,9 +115,14 @@ export class TestRegistry {
     return [200, { ...schemaBody(entry), subject: name, id: entry.id, version: entry.version }];
   }
 
-  private post(subject: string, body: string): number {
+  private post(subject: string, body: string): [number, unknown] {
     const { schema, schemaType } = JSON.parse(body) as { schema: string; schemaType?: string };
-    return this.register(subject, schema, schemaType ?? 'AVRO');
+    const known = this.entries.some((each) => each.subject === subject && each.schema === schema);
+    if (this.closed.has(subject) && !known) {
+      const message = 'Schema being registered is incompatible with an earlier schema';
+      return [409, { error_code: 409, message }];
+    }
+    return [200, { id: this.register(subject, schema, schemaType ?? 'AVRO') }];
   }
 }
 

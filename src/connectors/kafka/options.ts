@@ -10,13 +10,13 @@
  */
 import { ConfigError } from '../../base/errors.js';
 import { didYouMean } from '../../plan/faults.js';
-import { INPUT_FORMATS, MESSAGE_FORMATS } from '../../formats/decoder-registry.js';
-import type { InputFormat, MessageFormat } from '../../formats/decoder-registry.js';
+import { MESSAGE_FORMATS } from '../../formats/decoder-registry.js';
+import type { MessageFormat } from '../../formats/decoder-registry.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import { parseDurationMs } from '../../sql/durations.js';
 import { keyFieldNames, keyFields } from '../key-fields.js';
-import { schemaOptionNames, schemaOptions } from './schema-options.js';
-import type { SchemaOptions } from './schema-options.js';
+import { schemaOptionNames, schemaOptions, schemaWriteOptions } from './schema-options.js';
+import type { SchemaOptions, SchemaWriteOptions } from './schema-options.js';
 
 export type StartPosition =
   | { readonly kind: 'earliest' }
@@ -70,7 +70,7 @@ export interface KafkaReadOptions extends KafkaEndpoint {
   readonly csvDelimiter: string;
 }
 
-export type KeyFormat = 'json' | 'raw';
+export type KeyFormat = Exclude<MessageFormat, 'csv'>;
 /** How records are produced: 'auto' is columnar producing where that can be used. */
 export type ProduceChoice = 'auto' | 'columnar' | 'librdkafka';
 
@@ -84,13 +84,17 @@ export interface KafkaWriteTarget extends KafkaEndpoint {
 }
 
 export interface KafkaWriteOptions extends KafkaWriteTarget {
-  readonly format: InputFormat;
+  readonly format: MessageFormat;
+  /** Of the format, if it has schemas. */
+  readonly schema: SchemaWriteOptions | null;
   /** Between the fields of CSV. */
   readonly csvDelimiter: string;
   /** Columns that make the record's key; null: the upsert key, if there is one. */
   readonly keyFields: readonly string[] | null;
   /** null: raw for one column, JSON for several. */
   readonly keyFormat: KeyFormat | null;
+  /** Of the key's format, if it has schemas. */
+  readonly keySchema: SchemaWriteOptions | null;
 }
 
 /** Default of 'connect.timeout': how long the first broker may take to answer. */
@@ -108,6 +112,7 @@ const START_MODES = [
 ];
 const STOP_MODES = ['unbounded', 'latest-offset', 'group-offsets', 'timestamp', 'specific-offsets'];
 const FETCH_PATHS: readonly FetchPath[] = ['auto', 'columnar', 'librdkafka'];
+const KEY_FORMATS = MESSAGE_FORMATS.filter((format) => format !== 'csv');
 const PRODUCE_CHOICES: readonly ProduceChoice[] = ['auto', 'columnar', 'librdkafka'];
 const KNOWN_OPTIONS = [
   'topic',
@@ -184,16 +189,21 @@ export function writeOptions(table: TableDefinition): KafkaWriteOptions {
   const keyFields = options.text('key.fields');
   const partitioner = options.choice('sink.partitioner', ['default', 'fixed', 'round-robin']);
   options.choice('value.fields-include', ['ALL']);
+  const format = options.messageFormat();
+  // Checked by choice(): the value is one of the list.
+  const keyFormat = options.choice('key.format', KEY_FORMATS) as KeyFormat | null;
   return {
     ...options.endpoint(),
-    format: options.format(),
+    format,
+    schema: schemaWriteOptions(table, format, 'value'),
     csvDelimiter: options.csvDelimiter(),
     // Checked by choice(): the value is one of the list.
     produce: (options.choice('produce', PRODUCE_CHOICES) ?? 'auto') as ProduceChoice,
     onePartition: partitioner === 'fixed',
     guaranteed: guarantee !== 'none',
     keyFields: keyFields === null ? null : keyFieldNames(keyFields),
-    keyFormat: options.choice('key.format', ['json', 'raw']) as KeyFormat | null,
+    keyFormat,
+    keySchema: keyFormat === null ? null : schemaWriteOptions(table, keyFormat, 'key'),
   };
 }
 
@@ -297,11 +307,6 @@ class TableOptions {
     throw this.invalid(name, 'group-offsets', "name the group with 'properties.group.id'");
   }
 
-  format(): InputFormat {
-    // Checked by choice(): the value is one of the list.
-    return (this.choice(this.formatOption(), INPUT_FORMATS) ?? 'json') as InputFormat;
-  }
-
   messageFormat(): MessageFormat {
     // Checked by choice(): the value is one of the list.
     return (this.choice(this.formatOption(), MESSAGE_FORMATS) ?? 'json') as MessageFormat;
@@ -370,8 +375,10 @@ class TableOptions {
 
   private requireKnown(name: string): void {
     if (name.startsWith(PREFIX) || KNOWN_OPTIONS.includes(name)) return;
-    const format = MESSAGE_FORMATS.find((each) => each === this.values[this.formatOption()]);
-    const ofFormat = format === undefined ? [] : schemaOptionNames(format);
+    const ofFormat = [
+      ...schemaOptionNames(this.values[this.formatOption()], 'value'),
+      ...schemaOptionNames(this.values['key.format'], 'key'),
+    ];
     if (ofFormat.includes(name)) return;
     if (FLINK_JSON_DEFAULTS[name] === this.values[name]) return;
     throw new ConfigError('SETTING_INVALID', {

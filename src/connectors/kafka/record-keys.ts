@@ -1,6 +1,7 @@
 /**
  * The key of each record that a table writes, from its key columns: one column as plain text ('raw')
- * or as a JSON value, several as a JSON object. Owns the choice and the spelling; which columns make
+ * or as a JSON value, several as a JSON object; or any number of them as a message with a schema.
+ * Owns the choice and the spelling of texts; messages are schema-encoder.ts, and which columns make
  * the key of an upsert is the planner's. @hot
  */
 import { assert } from '../../base/assert.js';
@@ -10,10 +11,13 @@ import { ByteBuffer } from '../../formats/byte-buffer.js';
 import { ColumnWriter } from '../../formats/cell-writer.js';
 import type { CellWriter, TextStyle } from '../../formats/cell-writer.js';
 import { createRowEncoder } from '../../formats/encoder.js';
-import type { RowEncoder } from '../../formats/encoder.js';
 import { JSON_STYLE } from '../../formats/json-encoder.js';
 import type { Schema } from '../../plan/schema.js';
 import type { KafkaWriteOptions } from './options.js';
+import { TextValues } from './record-values.js';
+import type { ValueEncoder } from './record-values.js';
+import { openSchemaEncoder } from './schema-encoder.js';
+import type { RegistryTalk } from './schema-registry.js';
 
 /** Bytes of a record's key, valid until the next call; null for a key that is NULL. */
 export interface KeyEncoder {
@@ -60,17 +64,15 @@ class SingleKey implements KeyEncoder {
   }
 }
 
-/** Several columns as one JSON object. */
-class ObjectKey implements KeyEncoder {
+/** Columns as one value of a format: a JSON object, a message. */
+class RecordKey implements KeyEncoder {
   private readonly columns: readonly number[];
-  private readonly encoder: RowEncoder;
+  private readonly encoder: ValueEncoder;
   private readonly out = new ByteBuffer(256);
-  private projected: Batch | null = null;
 
-  constructor(schema: Schema, columns: readonly number[]) {
+  constructor(columns: readonly number[], encoder: ValueEncoder) {
     this.columns = columns;
-    const keySchema = columns.map((column) => columnAt(schema, column));
-    this.encoder = createRowEncoder('json', keySchema, { changelog: false });
+    this.encoder = encoder;
   }
 
   bind(batch: Batch): void {
@@ -79,43 +81,54 @@ class ObjectKey implements KeyEncoder {
       assert(column !== undefined, 'a key column is a column of the batch');
       return column;
     });
-    this.projected = { ...batch, columns, ops: null };
+    this.encoder.bind({ ...batch, columns, ops: null });
   }
 
-  encode(row: number): ByteBuffer | null {
-    assert(this.projected !== null, 'bind comes before encode');
+  encode(row: number): ByteBuffer {
     this.out.clear();
-    this.encoder.encodeRow(this.projected, row, this.out);
+    this.encoder.encode(row, this.out);
     return this.out;
   }
 }
 
+/** What the key is made of. */
+export interface KeyRequest {
+  readonly schema: Schema;
+  /** What counts unless the table names other columns. */
+  readonly upsertKey: readonly number[];
+  readonly talk: RegistryTalk;
+}
+
 /**
- * null: the records have no key. `upsertKey`: what counts unless the table names other columns.
- * Throws ConfigError SETTING_INVALID.
+ * null: the records have no key. Throws ConfigError SETTING_INVALID, and as openSchemaEncoder does.
  */
-export function keyEncoder(
+export async function openKeyEncoder(
   options: KafkaWriteOptions,
-  schema: Schema,
-  upsertKey: readonly number[],
-): KeyEncoder | null {
+  { schema, upsertKey, talk }: KeyRequest,
+): Promise<KeyEncoder | null> {
   const columns =
     options.keyFields === null
       ? upsertKey
       : options.keyFields.map((name) => keyColumn(schema, name, options.label));
+  const keySchema = columns.map((column) => columnAt(schema, column));
   const [first] = columns;
   if (first === undefined) return null;
+  if (options.keySchema !== null) {
+    return new RecordKey(columns, await openSchemaEncoder(options.keySchema, keySchema, talk));
+  }
+  const { keyFormat } = options;
   if (columns.length === 1) {
-    const style = (options.keyFormat ?? 'raw') === 'raw' ? PLAIN_STYLE : JSON_STYLE;
+    const style = (keyFormat ?? 'raw') === 'raw' ? PLAIN_STYLE : JSON_STYLE;
     return new SingleKey(schema, first, style);
   }
-  if (options.keyFormat === 'raw') {
+  if (keyFormat === 'raw') {
     throw new ConfigError('SETTING_INVALID', {
       message: `option "key.format" of ${options.label} cannot be "raw" with several key columns`,
       hint: "use 'key.format' = 'json'",
     });
   }
-  return new ObjectKey(schema, columns);
+  const encoder = createRowEncoder('json', keySchema, { changelog: false });
+  return new RecordKey(columns, new TextValues(encoder));
 }
 
 function keyColumn(schema: Schema, name: string, label: string): number {

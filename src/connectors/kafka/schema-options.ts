@@ -3,8 +3,9 @@
  * 'avro-confluent', 'protobuf' and 'protobuf-confluent'. Owns their values and defaults; schema
  * files are read here, registries are asked by schema-registry.ts.
  *
- * An option may have 'value.' in front, as in Flink. Where velo takes more than Flink: a schema as
- * text or file, PEM files for TLS, a limit to how long the registry may be away.
+ * An option may have 'value.' in front, as in Flink; those of a written key have 'key.'. Where velo
+ * takes more than Flink: a schema as text or file, PEM files for TLS, a limit to how long the
+ * registry may be away, schemas that are not registered but the subject's latest.
  */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.js';
@@ -19,17 +20,34 @@ import type { RegistryEndpoint, RegistryTls } from './registry-request.js';
 export interface SchemaOptions extends SchemaSettings {
   /** null: the format asks no registry. */
   readonly registry: RegistryEndpoint | null;
-  /** Subject that written schemas are registered under. */
+}
+
+/** Formats have options for either part of a record. */
+export type RecordPart = 'key' | 'value';
+
+/** How rows become messages: the values of records, or their keys. */
+export interface SchemaWriteOptions {
+  /** What messages call the place: `table "orders"`. */
+  readonly label: string;
+  readonly language: 'avro' | 'protobuf';
+  /** The schema that the table gives; null: it is made of the columns, or the subject's latest. */
+  readonly definition: SchemaDefinition | null;
+  /** Protobuf: full name of the message; null: the schema's first. */
+  readonly message: string | null;
+  /** null: nothing is registered, and no frame is written. */
+  readonly registry: RegistryEndpoint | null;
   readonly subject: string;
+  /** The schema is registered under the subject; else the subject's latest is written with. */
+  readonly registers: boolean;
 }
 
 /** Default of the format's 'timeout'. */
 const REGISTRY_TIMEOUT_MS = 30_000;
 
-const REGISTRY_OPTIONS = [
+/** Of a registry and the way to it: a key's are the value's where it has none of its own. */
+const CONNECTION_OPTIONS: readonly string[] = [
   'url',
   'schema-registry.url',
-  'subject',
   'basic-auth.credentials-source',
   'basic-auth.user-info',
   'bearer-auth.credentials-source',
@@ -40,45 +58,77 @@ const REGISTRY_OPTIONS = [
   'ssl.key.password',
   'timeout',
 ];
+const REGISTRY_OPTIONS = [...CONNECTION_OPTIONS, 'subject', 'auto-register'];
 const PROTOBUF_OPTIONS = ['message-class-name', 'read-default-values', 'ignore-parse-errors'];
 
 const OPTIONS: Readonly<Partial<Record<MessageFormat, readonly string[]>>> = {
   avro: ['schema', 'schema-file', 'encoding'],
-  'avro-confluent': [...REGISTRY_OPTIONS, 'schema'],
+  'avro-confluent': [...REGISTRY_OPTIONS, 'schema', 'schema-file'],
   protobuf: ['schema', 'schema-file', ...PROTOBUF_OPTIONS],
   'protobuf-confluent': [...REGISTRY_OPTIONS, 'schema', 'schema-file', ...PROTOBUF_OPTIONS],
 };
 
 /** Names of a format's options as a table may spell them; none for formats without schemas. */
-export function schemaOptionNames(format: MessageFormat): readonly string[] {
-  const names = (OPTIONS[format] ?? []).map((name) => `${format}.${name}`);
+export function schemaOptionNames(format = '', part: RecordPart): readonly string[] {
+  const [, options = []] = Object.entries(OPTIONS).find(([name]) => name === format) ?? [];
+  const names = options.map((name) => `${format}.${name}`);
+  if (part === 'key') return names.map((name) => `key.${name}`);
   return [...names, ...names.map((name) => `value.${name}`)];
 }
 
 /** Throws ConfigError SETTING_INVALID; null for formats without schemas. Reads schema files. */
 export function schemaOptions(table: TableDefinition, format: MessageFormat): SchemaOptions | null {
   if (OPTIONS[format] === undefined) return null;
-  const values = new FormatOptions(table, format);
+  const values = new FormatOptions(table, format, 'value');
   values.only('encoding', 'binary');
   values.only('ignore-parse-errors', 'false');
-  const asksRegistry = format === 'avro-confluent' || format === 'protobuf-confluent';
-  const topic = table.options['topic'] ?? '';
   return {
-    definition: definition(values, table, format),
+    definition: givenSchema(values, format) ?? presetSchema(values, table, format),
     message: values.text('message-class-name'),
     readDefaults: values.flag('read-default-values'),
-    registry: asksRegistry ? registryEndpoint(values) : null,
-    subject: values.text('subject') ?? `${topic}-value`,
+    registry: asksRegistry(format) ? registryEndpoint(values) : null,
   };
 }
 
-/** The schema that the table gives: of all records, or of a registry's format for writing. */
-function definition(
-  values: FormatOptions,
+/** The same for writing. */
+export function schemaWriteOptions(
   table: TableDefinition,
   format: MessageFormat,
-): SchemaDefinition | null {
-  const language = format.startsWith('avro') ? 'avro' : 'protobuf';
+  part: RecordPart,
+): SchemaWriteOptions | null {
+  if (OPTIONS[format] === undefined) return null;
+  const values = new FormatOptions(table, format, part);
+  values.only('encoding', 'binary');
+  const definition = givenSchema(values, format);
+  const registers = values.choice('auto-register', ['true', 'false']) !== 'false';
+  if (definition !== null && !registers) {
+    throw new ConfigError('SETTING_INVALID', {
+      message: `${values.label} gives a schema of format "${format}" that is not to be registered`,
+      hint: "without 'auto-register' the subject's latest schema is written with: give no other",
+    });
+  }
+  return {
+    label: values.label,
+    language: languageOf(format),
+    definition,
+    message: values.text('message-class-name'),
+    registry: asksRegistry(format) ? registryEndpoint(values) : null,
+    subject: values.text('subject') ?? `${table.options['topic'] ?? ''}-${part}`,
+    registers,
+  };
+}
+
+function asksRegistry(format: MessageFormat): boolean {
+  return format === 'avro-confluent' || format === 'protobuf-confluent';
+}
+
+function languageOf(format: MessageFormat): 'avro' | 'protobuf' {
+  return format.startsWith('avro') ? 'avro' : 'protobuf';
+}
+
+/** The schema that the table gives, if it does. */
+function givenSchema(values: FormatOptions, format: MessageFormat): SchemaDefinition | null {
+  const language = languageOf(format);
   const given = values.text('schema');
   if (given !== null) return { language, text: given, references: [] };
   const file = values.text('schema-file');
@@ -88,9 +138,18 @@ function definition(
     const isText = language === 'avro' || file.endsWith('.proto');
     return { language, text: bytes.toString(isText ? 'utf8' : 'base64'), references: [] };
   }
-  if (format === 'avro') return { language, text: avroSchemaText(table.physical), references: [] };
-  if (format === 'protobuf') throw values.missing('schema-file', 'the path of a .proto file');
   return null;
+}
+
+/** What records are read with where the table gives no schema; null: they name theirs. */
+function presetSchema(
+  values: FormatOptions,
+  table: TableDefinition,
+  format: MessageFormat,
+): SchemaDefinition | null {
+  if (format === 'protobuf') throw values.missing('schema-file', 'the path of a .proto file');
+  if (format !== 'avro') return null;
+  return { language: 'avro', text: avroSchemaText(table.physical), references: [] };
 }
 
 function registryEndpoint(values: FormatOptions): RegistryEndpoint {
@@ -148,16 +207,21 @@ class FormatOptions {
   readonly label: string;
   private readonly values: TableDefinition['options'];
   private readonly format: string;
+  private readonly part: RecordPart;
 
-  constructor(table: TableDefinition, format: string) {
+  constructor(table: TableDefinition, format: string, part: RecordPart) {
     this.label = `table "${table.name}"`;
     this.values = table.options;
     this.format = format;
+    this.part = part;
   }
 
   text(name: string): string | null {
-    const value =
-      this.values[`value.${this.format}.${name}`] ?? this.values[`${this.format}.${name}`];
+    const { values, format, part } = this;
+    const own = values[`${part}.${format}.${name}`];
+    const isShared = part === 'value' || CONNECTION_OPTIONS.includes(name);
+    const shared = values[`value.${format}.${name}`] ?? values[`${format}.${name}`];
+    const value = own ?? (isShared ? shared : undefined);
     return value === undefined || value === '' ? null : value;
   }
 

@@ -203,14 +203,23 @@ export class SchemaRegistry {
     const { label, urls } = this.endpoint;
     const said = answer?.body['message'];
     const status = answer === null ? '' : ` (status ${answer.status})`;
-    const denied = answer?.status === 401 || answer?.status === 403;
     return new ConnectorError('SCHEMA_REGISTRY_REFUSED', {
       message: `schema registry ${urls.join(', ')} of ${label}: ${what}${status}`,
       detail: typeof said === 'string' ? said : undefined,
-      hint: denied
-        ? "check 'basic-auth.user-info' or 'bearer-auth.token' of the format"
-        : "check the format's 'url' and options",
+      hint: refusalHint(answer?.status),
     });
+  }
+}
+
+function refusalHint(status: number | undefined): string {
+  switch (status) {
+    case 401:
+    case 403:
+      return "check 'basic-auth.user-info' or 'bearer-auth.token' of the format";
+    case 409:
+      return "write the columns of the subject's schema, or change the compatibility of the subject";
+    default:
+      return "check the format's 'url' and options";
   }
 }
 

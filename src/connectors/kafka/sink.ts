@@ -1,64 +1,61 @@
 /**
  * The Kafka sink: a row is a record, its value in the table's format, its key from the key columns.
- * Owns what a record says; keys are record-keys.ts, times and headers record-metadata.ts, delivery
- * and backpressure record-delivery.ts.
+ * Owns what a record says; values are record-values.ts, keys record-keys.ts, times and headers
+ * record-metadata.ts, delivery and backpressure record-delivery.ts.
  *
  * Key columns are 'key.fields', else the upsert key of the query. With a PRIMARY KEY the topic is a
  * table of its latest rows: −U is left out and −D becomes a tombstone, a record with the key and no
  * value. Without one, −U and −D are left out unless --changelog writes them as rows.
  */
-import { ConfigError } from '../../base/errors.js';
+import { ConnectorError } from '../../base/errors.js';
 import { assert } from '../../base/assert.js';
 import { systemClock } from '../../base/clock.js';
 import type { Batch } from '../../columnar/batch.js';
 import { OP_DELETE, OP_UPDATE_BEFORE } from '../../columnar/batch.js';
-import { createRowEncoder } from '../../formats/encoder.js';
-import type { RowEncoder } from '../../formats/encoder.js';
+import type { ByteBuffer } from '../../formats/byte-buffer.js';
+import { RowFault } from '../../formats/message-encoder.js';
 import type { Schema, TableDefinition } from '../../plan/schema.js';
 import type { Sink, SinkRequest } from '../sink.js';
 import { openRecordDelivery } from './open-delivery.js';
 import { writeOptions } from './options.js';
+import type { KafkaWriteTarget } from './options.js';
 import type { RecordDelivery } from './record-delivery.js';
-import { keyEncoder } from './record-keys.js';
+import { openKeyEncoder } from './record-keys.js';
 import type { KeyEncoder } from './record-keys.js';
 import { RecordMetadata } from './record-metadata.js';
+import { openValueEncoder } from './record-values.js';
+import type { ValueEncoder } from './record-values.js';
 
 /**
- * Connects and finds (or, where the cluster does so, creates) the topic. Throws ConfigError
- * SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE or TOPIC_NOT_FOUND.
+ * Registers schemas, connects and finds (or, where the cluster does so, creates) the topic. Throws
+ * ConfigError SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE, TOPIC_NOT_FOUND,
+ * SCHEMA_REGISTRY or SCHEMA_REGISTRY_REFUSED.
  */
 export async function openKafkaSink(request: SinkRequest): Promise<Sink> {
-  const { table } = request;
+  const { table, changelog, notice } = request;
   assert(table !== null, 'a Kafka sink is a declared table');
   const options = writeOptions(table);
-  if (options.format === 'raw') {
-    throw new ConfigError('SETTING_INVALID', {
-      message: `format "raw" of ${options.label} cannot be written`,
-      hint: "use 'json' or 'csv'",
-    });
-  }
   const schema = sinkSchema(request.schema, table);
   const metadata = new RecordMetadata(table, options.label, schema);
-  const encoder = createRowEncoder(options.format, metadata.valueSchema, {
-    changelog: request.changelog,
-    delimiter: options.csvDelimiter,
-    header: false,
-  });
-  const key = keyEncoder(options, schema, request.keyColumns);
+  const talk = { clock: systemClock, notice };
+  const encoder = await openValueEncoder(options, metadata.valueSchema, { changelog, talk });
+  const key = await openKeyEncoder(options, { schema, upsertKey: request.keyColumns, talk });
   const tombstones = table.primaryKey.length > 0 && key !== null;
-  const delivery = await openRecordDelivery(options, request.notice);
+  const delivery = await openRecordDelivery(options, notice);
   return new KafkaSink({
+    target: options,
     encoder,
     key,
     metadata,
     tombstones,
-    retractions: request.changelog && !tombstones,
+    retractions: changelog && !tombstones,
     delivery,
   });
 }
 
 interface SinkParts {
-  readonly encoder: RowEncoder;
+  readonly target: KafkaWriteTarget;
+  readonly encoder: ValueEncoder;
   readonly key: KeyEncoder | null;
   readonly metadata: RecordMetadata;
   /** −D rows are written as tombstones. */
@@ -78,16 +75,16 @@ class KafkaSink implements Sink {
   }
 
   write(batch: Batch): void {
-    const { metadata, key } = this.parts;
+    const { encoder, metadata, key } = this.parts;
     const { selection, selectedCount, ops } = batch;
     metadata.bind(batch, systemClock.nowMs());
     key?.bind(batch);
-    const values = metadata.valuesOf(batch);
+    encoder.bind(metadata.valuesOf(batch));
     for (let at = 0; at < selectedCount; at += 1) {
       const row = selection === null ? at : (selection[at] as number);
       const op = ops === null ? 0 : (ops[row] as number);
-      if (op === OP_DELETE || op === OP_UPDATE_BEFORE) this.writeRetraction(values, row, op);
-      else this.writeRow(values, row);
+      if (op === OP_DELETE || op === OP_UPDATE_BEFORE) this.writeRetraction(row, op);
+      else this.writeRow(row);
     }
   }
 
@@ -112,27 +109,49 @@ class KafkaSink implements Sink {
     return this.bytes;
   }
 
-  private writeRow(values: Batch, row: number): void {
-    const { encoder, key, metadata, delivery } = this.parts;
-    const keyBytes = key === null ? null : key.encode(row);
-    const out = delivery.begin(keyBytes, metadata.timestampMs(row));
+  private writeRow(row: number): void {
+    const { encoder, metadata, delivery } = this.parts;
+    const out = delivery.begin(this.keyOf(row), metadata.timestampMs(row));
     const before = out.length;
-    encoder.encodeRow(values, row, out);
+    try {
+      encoder.encode(row, out);
+    } catch (error) {
+      delivery.drop();
+      throw this.refusal(error);
+    }
     this.bytes += out.length - before;
     delivery.end(metadata.headers(row));
     this.rows += 1;
   }
 
-  private writeRetraction(values: Batch, row: number, op: number): void {
-    const { key, metadata, delivery, tombstones, retractions } = this.parts;
+  private writeRetraction(row: number, op: number): void {
+    const { metadata, delivery, tombstones, retractions } = this.parts;
     if (retractions) {
-      this.writeRow(values, row);
+      this.writeRow(row);
     } else if (tombstones && op === OP_DELETE) {
-      const keyBytes = key === null ? null : key.encode(row);
-      delivery.begin(keyBytes, metadata.timestampMs(row));
+      delivery.begin(this.keyOf(row), metadata.timestampMs(row));
       delivery.endWithoutValue(metadata.headers(row));
       this.rows += 1;
     }
+  }
+
+  private keyOf(row: number): ByteBuffer | null {
+    const { key } = this.parts;
+    try {
+      return key === null ? null : key.encode(row);
+    } catch (error) {
+      throw this.refusal(error);
+    }
+  }
+
+  private refusal(error: unknown): unknown {
+    if (!(error instanceof RowFault)) return error;
+    const { label, topic } = this.parts.target;
+    return new ConnectorError('SINK_WRITE', {
+      message: `topic "${topic}" of ${label} cannot take a row: ${error.message}`,
+      hint: 'convert the value in the query, or write with another schema',
+      cause: error,
+    });
   }
 }
 
