@@ -6,14 +6,17 @@
  * The reader's schema is the writer's without the fields that no column needs, so that avsc's
  * resolver skips those; how a schema's types convert to the columns' is decided per schema too.
  * So writers may add, drop, reorder and promote fields as Avro allows, and more: a column takes
- * what JSON would give it, whatever the field's type. A column without a field is NULL.
+ * what JSON would give it, whatever the field's type. A column without a field is NULL, or what
+ * the table's own schema says (avro-evolution.ts).
  */
 import type { Type } from 'avsc';
 import type { RecordFailure } from '../runtime/operator.js';
+import { ConfigError } from '../base/errors.js';
 import { AvroCheck } from './avro-check.js';
+import { evolvedShapes, writtenNames } from './avro-evolution.js';
 import { newAvroType } from './avro-long.js';
 import { avroPair, fieldShapes, hasBlocks, parseAvroSchema } from './avro-schema.js';
-import type { AvroPair } from './avro-schema.js';
+import type { AvroPair, AvroRecord } from './avro-schema.js';
 import { DECODED, REFUSED } from './decoder.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
 import { MessageDecoder } from './message-decoder.js';
@@ -22,16 +25,34 @@ import { RecordWriter, WRITTEN } from './record-writer.js';
 import type { RecordParts } from './record-writer.js';
 import type { SchemaDefinition } from './wire-schema.js';
 
-/** `definition`: the schema of all records; null: they are framed and name theirs. */
+/**
+ * `definition`: the schema of all records; null: they are framed and name theirs. `given`: the
+ * table's own, whose aliases and defaults count for framed records. Throws ConfigError
+ * SETTING_INVALID.
+ */
 export function createAvroDecoder(
   columns: readonly DecoderColumn[],
   definition: SchemaDefinition | null,
+  given: SchemaDefinition | null = null,
 ): RecordDecoder {
+  const reader = given === null ? null : givenRecord(given);
   return new MessageDecoder(columns, {
     language: 'avro',
     definition,
-    plan: (schema, parts) => new AvroPlan(schema, parts),
+    plan: (schema, parts) => new AvroPlan(schema, parts, reader),
   });
+}
+
+function givenRecord({ text }: SchemaDefinition): AvroRecord {
+  try {
+    return parseAvroSchema(text);
+  } catch (error) {
+    throw new ConfigError('SETTING_INVALID', {
+      message: `the Avro schema of the table cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      hint: "check the options 'schema' and 'schema-file' of the table's format",
+      cause: error,
+    });
+  }
 }
 
 /** What avsc reads with. */
@@ -53,14 +74,20 @@ class AvroPlan implements SchemaPlan {
   private failed: RecordFailure = { key: 'DECODE', message: '' };
 
   /** Throws ShapeFault, or avsc's Error for schemas that it refuses. */
-  constructor({ text, references }: SchemaDefinition, parts: RecordParts) {
+  constructor(
+    { text, references }: SchemaDefinition,
+    parts: RecordParts,
+    given: AvroRecord | null,
+  ) {
     const record = parseAvroSchema(
       text,
       references.map((reference) => reference.text),
     );
-    const names = new Set(parts.columns.map((column) => column.name));
+    const columns = parts.columns.map((column) => column.name);
+    const names = given === null ? new Set(columns) : writtenNames(record, given, columns);
     this.pair = avroPair(record, names);
-    this.writer = new RecordWriter(fieldShapes(record), parts);
+    const shapes = given === null ? fieldShapes(record) : evolvedShapes(record, given);
+    this.writer = new RecordWriter(shapes, parts);
     this.check = new AvroCheck(record);
     this.checksAll = hasBlocks(record);
     this.reader = newReader(this.pair, this.wide);

@@ -57,7 +57,9 @@ export async function openMessageDecoder(
     case 'avro':
     case 'avro-confluent': {
       const { createAvroDecoder } = await import('./avro.js');
-      return createAvroDecoder(columns, format === 'avro' ? settings.definition : null);
+      const { definition } = settings;
+      if (format === 'avro') return createAvroDecoder(columns, definition);
+      return createAvroDecoder(columns, null, definition);
     }
     case 'protobuf':
     case 'protobuf-confluent': {

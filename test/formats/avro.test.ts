@@ -12,6 +12,7 @@ import { createAvroDecoder } from '../../src/formats/avro.js';
 import { WIDE_LONG } from '../../src/formats/avro-long.js';
 import { avroSchemaText } from '../../src/formats/avro-table-schema.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
+import type { SchemaDefinition } from '../../src/formats/wire-schema.js';
 import { framed } from '../support/schema-registry.js';
 import { decodeMessages } from './decode-support.js';
 import type { DecodedRow } from './decode-support.js';
@@ -270,6 +271,80 @@ describe('schemas that change', () => {
     const rows = decodeMessages(decoder, columns, [...records, ...records]);
     const expected = versions.map(([, , values]) => values);
     expect(rows.map((row) => row.values)).toEqual([...expected, ...expected]);
+  });
+
+  it('take aliases and defaults from the schema that the table gives', () => {
+    const given = schemaText([
+      { name: 'id', type: 'long' },
+      { name: 'customer', type: ['null', 'string'], aliases: ['client', 'buyer'] } as Field,
+      { name: 'region', type: 'string', default: 'ü' } as Field,
+      { name: 'score', type: ['double', 'null'], default: 1.5 } as Field,
+      { name: 'gone', type: ['null', 'long'], default: null } as Field,
+    ]);
+    const wanted = [
+      { name: 'id', type: BIGINT },
+      { name: 'customer', type: VARCHAR },
+      { name: 'region', type: VARCHAR },
+      { name: 'score', type: DOUBLE },
+      { name: 'gone', type: BIGINT },
+      { name: 'extra', type: VARCHAR },
+    ];
+    const written: readonly [readonly Field[], unknown][] = [
+      [
+        [
+          { name: 'buyer', type: 'string' },
+          { name: 'id', type: 'int' },
+        ],
+        { buyer: 'old', id: 1 },
+      ],
+      [
+        [
+          { name: 'id', type: 'long' },
+          { name: 'client', type: 'string' },
+          { name: 'extra', type: 'string' },
+        ],
+        { id: 2, client: 'mid', extra: 'x' },
+      ],
+      [
+        [
+          { name: 'customer', type: 'string' },
+          { name: 'client', type: 'string' },
+          { name: 'id', type: 'long' },
+          { name: 'region', type: 'string' },
+          { name: 'score', type: 'float' },
+        ],
+        { customer: 'new', client: 'not this', id: 3, region: 'eu', score: 2 },
+      ],
+    ];
+    const decoder = createAvroDecoder(wanted, null, {
+      language: 'avro',
+      text: given,
+      references: [],
+    });
+    const records = written.map(([fields, record], id) => {
+      const text = schemaText(fields);
+      decoder.learn?.([{ id, definition: { language: 'avro', text, references: [] }, fault: '' }]);
+      return framed(id, writerType(text).toBuffer(record));
+    });
+    // Versions take turns, as they do when old writers go on.
+    const rows = decodeMessages(decoder, wanted, [...records, ...records]);
+    const expected = [
+      [1n, 'old', 'ü', 1.5, null, null],
+      [2n, 'mid', 'ü', 1.5, null, 'x'],
+      [3n, 'new', 'eu', 2, null, null],
+    ];
+    expect(rows.map(({ values }) => values)).toEqual([...expected, ...expected]);
+  });
+
+  it('given by the table must be schemas, with defaults of their types', () => {
+    const giving = (text: string): SchemaDefinition => ({ language: 'avro', text, references: [] });
+    expect(() => createAvroDecoder(columns, null, giving('{'))).toThrow('is no JSON');
+    const bad = schemaText([{ name: 'price', type: 'double', default: 'x' } as Field]);
+    const decoder = createAvroDecoder(columns, null, giving(bad));
+    const text = schemaText([{ name: 'id', type: 'long' }]);
+    decoder.learn?.([{ id: 1, definition: giving(text), fault: '' }]);
+    const [row] = decodeMessages(decoder, columns, [framed(1, Buffer.from([2]))]);
+    expect(row?.failure?.message).toContain('has the default "x"');
   });
 
   it('may refer to others and to themselves', () => {
