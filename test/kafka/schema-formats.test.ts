@@ -3,6 +3,9 @@
  * framing, whose schemas change on the way, grouped on V1 and on V2; damaged records are data
  * errors that name their offset.
  */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import kafka from 'node-rdkafka';
 import avsc from 'avsc';
 import protobuf from 'protobufjs';
@@ -88,7 +91,7 @@ function produce(brokers: string, topic: string, records: readonly Buffer[]): Pr
         return;
       }
       records.forEach((record, index) => {
-        producer.produce(topic, index % 2, record);
+        producer.produce(topic, topic.startsWith('d') ? 0 : index % 2, record);
       });
       producer.flush(30_000, (fault: unknown) => {
         producer.disconnect(() => {
@@ -107,10 +110,10 @@ describe.runIf(javaSuiteRuns('formats with schemas'))('formats with schemas', ()
   beforeAll(async () => {
     await registry.start();
     broker = await startKafkaBroker();
-    const topics = ['avro', 'protobuf', 'damaged'];
+    const topics = ['avro', 'protobuf', 'damaged', 'dead'];
     await createTopics(
       broker.brokers,
-      topics.map((topic) => ({ topic, partitions: topic === 'damaged' ? 1 : 2 })),
+      topics.map((topic) => ({ topic, partitions: topic.startsWith('d') ? 1 : 2 })),
     );
     const avro = avroRecords(registry, 'avro-value');
     await produce(broker.brokers, 'avro', avro);
@@ -172,6 +175,39 @@ describe.runIf(javaSuiteRuns('formats with schemas'))('formats with schemas', ()
     });
     expect(skipped.exit, skipped.stderr).toBe(0);
     expect(skipped.stdout.trimEnd()).toBe('{"k":"key-0"}');
+  }, 90_000);
+
+  it('records of every kind of damage become dead letters with their offsets', async () => {
+    const [good = Buffer.alloc(0)] = avroRecords(registry, 'avro-value');
+    const unknown = framed(4712, Buffer.from([0]));
+    const wrongLanguage = registry.register('protobuf-value', PROTO, 'PROTOBUF');
+    const damaged: readonly (readonly [Buffer, string])[] = [
+      [Buffer.from([0, 0, 0]), '3 bytes are too few'],
+      [Buffer.from([1, 0, 0, 0, 1, 2, 2]), 'first byte is 1'],
+      [unknown, 'schema 4712, which the registry'],
+      [framed(wrongLanguage, Buffer.from([0])), 'a schema of Protobuf, not Avro'],
+      [good.subarray(0, -1), 'does not follow its Avro schema'],
+      [Buffer.concat([good, Buffer.from([0])]), 'does not follow its Avro schema'],
+    ];
+    const topic = 'dead';
+    await produce(broker.brokers, topic, [good, ...damaged.map(([bytes]) => bytes), good]);
+    const folder = mkdtempSync(join(tmpdir(), 'velo-dead-'));
+    for (const [engine, flags] of engines) {
+      const path = join(folder, `${engine}.jsonl`);
+      const args = ['run', ...flags.split(' '), '--format', 'jsonl', '--on-error', 'dead-letter'];
+      const sql = `${tableOf(topic, 'avro-confluent')} SELECT k FROM t;`;
+      const run = await velo([...args, '--dead-letter', path, '-e', sql], { limitMs: LIMIT_MS });
+      expect(run.exit, run.stderr).toBe(0);
+      expect(run.stdout.trimEnd().split('\n')).toEqual(['{"k":"key-0"}', '{"k":"key-0"}']);
+      const letters = readFileSync(path, 'utf8').trimEnd().split('\n');
+      expect(letters).toHaveLength(damaged.length);
+      letters.forEach((letter, index) => {
+        expect(letter).toContain('VELO_DECODE');
+        expect(letter).toContain(damaged[index]?.[1]);
+        expect(JSON.parse(letter)).toMatchObject({ source: { partition: 0, offset: index + 1 } });
+      });
+    }
+    rmSync(folder, { recursive: true });
   }, 90_000);
 
   it('a registry that is away ends the run in bounded time', async () => {

@@ -124,6 +124,16 @@ describe('schemas of a registry', { timeout: 20_000 }, () => {
     expect(notices[1]).toContain('is back');
   });
 
+  it('are asked for again when the registry fails for a while', async () => {
+    const id = server.register('t-value', SCHEMA);
+    server.failWith = 503;
+    const answer = newClient().lookUp(id);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    server.failWith = null;
+    expect((await answer).definition?.text).toBe(SCHEMA);
+    expect(notices[0]).toContain('is away (status 503)');
+  });
+
   it('are given up when it stays away, or fails, longer than the limit', async () => {
     server.failWith = 503;
     const fault = await faultOf(newClient({ timeoutMs: 300 }).lookUp(1));
