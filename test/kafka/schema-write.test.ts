@@ -230,25 +230,31 @@ describe.runIf(javaSuiteRuns('writing with schemas'))('writing with schemas', ()
     ]);
   }, 90_000);
 
-  it('a row that the subject’s latest schema does not take ends the run', async () => {
-    const topic = await emptyTopic();
-    const schema = '{"type":"record","name":"R","fields":[{"name":"note","type":"string"}]}';
-    registry.register(`${topic}-value`, schema);
-    const options = {
-      format: 'avro-confluent',
-      'avro-confluent.url': registry.url,
-      'avro-confluent.auto-register': 'false',
-    };
-    const table = topicTable(topic, 'note STRING', options);
-    const failed = await run(`${fileTable()} ${table} INSERT INTO t SELECT note FROM f;`);
-    expect(failed.exit).toBe(1);
-    expect(failed.stderr).toContain('VELO_SINK_WRITE');
-    expect(failed.stderr).toContain('column "note" is NULL, which the schema does not take');
-    const fits = 'INSERT INTO t SELECT note FROM f WHERE note IS NOT NULL AND id < 4;';
-    const written = await run(`${fileTable()} ${table} ${fits}`);
-    expect(written.exit, written.stderr).toBe(0);
-    expect(await rowsOf(`${table} SELECT note FROM t;`)).toHaveLength(3);
-  }, 90_000);
+  const paths = ['columnar', 'librdkafka'] as const;
+  it.each(paths)(
+    'a row that the latest schema does not take ends the run: %s',
+    async (produce) => {
+      const topic = await emptyTopic();
+      const schema = '{"type":"record","name":"R","fields":[{"name":"note","type":"string"}]}';
+      registry.register(`${topic}-value`, schema);
+      const options = {
+        produce,
+        format: 'avro-confluent',
+        'avro-confluent.url': registry.url,
+        'avro-confluent.auto-register': 'false',
+      };
+      const table = topicTable(topic, 'note STRING', options);
+      const failed = await run(`${fileTable()} ${table} INSERT INTO t SELECT note FROM f;`);
+      expect(failed.exit).toBe(1);
+      expect(failed.stderr).toContain('VELO_SINK_WRITE');
+      expect(failed.stderr).toContain('column "note" is NULL, which the schema does not take');
+      const fits = 'INSERT INTO t SELECT note FROM f WHERE note IS NOT NULL AND id < 4;';
+      const written = await run(`${fileTable()} ${table} ${fits}`);
+      expect(written.exit, written.stderr).toBe(0);
+      expect(await rowsOf(`${table} SELECT note FROM t;`)).toHaveLength(3);
+    },
+    90_000,
+  );
 
   it('a schema that the registry refuses ends the run before it begins', async () => {
     const topic = await emptyTopic();
