@@ -3,6 +3,7 @@
  * that fails (--on-error). Owns law 11 (read = processed + failed + dropped as late) and the
  * wording of a data error; dead letters go to the writer it is given.
  */
+import { isUtf8 } from 'node:buffer';
 import { DataError } from '../base/errors.js';
 import { rowOffset } from '../columnar/batch.js';
 import type { BatchHeader } from '../columnar/batch.js';
@@ -29,7 +30,10 @@ export interface DeadLetter {
     readonly line?: number;
   };
   readonly timestampMs: number;
+  /** The record as text. */
   readonly raw: string | null;
+  /** The record's bytes in base64, where they are no UTF-8: `raw` shows what of it can be shown. */
+  readonly rawBase64?: string;
 }
 
 const decoder = new TextDecoder();
@@ -88,9 +92,16 @@ export class QueryAccounts implements RecordErrors, LateRecords {
         ...(line === null ? {} : { line }),
       },
       timestampMs: header.ingestTimeMs,
-      raw: !isRecord || header.rawRecord === null ? null : decoder.decode(header.rawRecord(row)),
+      ...rawFields(isRecord && header.rawRecord !== null ? header.rawRecord(row) : null),
     });
   }
+}
+
+function rawFields(bytes: Uint8Array | null): Pick<DeadLetter, 'raw' | 'rawBase64'> {
+  if (bytes === null) return { raw: null };
+  const raw = decoder.decode(bytes);
+  if (isUtf8(bytes)) return { raw };
+  return { raw, rawBase64: Buffer.from(bytes).toString('base64') };
 }
 
 /** Physical line of a file record, from 1; null for sources without lines. */

@@ -183,7 +183,7 @@ describe.runIf(javaSuiteRuns('formats with schemas'))('formats with schemas', ()
     const wrongLanguage = registry.register('protobuf-value', PROTO, 'PROTOBUF');
     const damaged: readonly (readonly [Buffer, string])[] = [
       [Buffer.from([0, 0, 0]), '3 bytes are too few'],
-      [Buffer.from([1, 0, 0, 0, 1, 2, 2]), 'first byte is 1'],
+      [Buffer.from([1, 0, 0, 0, 0xff, 2, 2]), 'first byte is 1'],
       [unknown, 'schema 4712, which the registry'],
       [framed(wrongLanguage, Buffer.from([0])), 'a schema of Protobuf, not Avro'],
       [good.subarray(0, -1), 'does not follow its Avro schema'],
@@ -205,6 +205,10 @@ describe.runIf(javaSuiteRuns('formats with schemas'))('formats with schemas', ()
         expect(letter).toContain('VELO_DECODE');
         expect(letter).toContain(damaged[index]?.[1]);
         expect(JSON.parse(letter)).toMatchObject({ source: { partition: 0, offset: index + 1 } });
+        // Whole, whatever its bytes are.
+        const { raw, rawBase64 } = JSON.parse(letter) as { raw: string; rawBase64?: string };
+        const bytes = rawBase64 === undefined ? Buffer.from(raw) : Buffer.from(rawBase64, 'base64');
+        expect(bytes).toEqual(damaged[index]?.[0]);
       });
     }
     rmSync(folder, { recursive: true });
