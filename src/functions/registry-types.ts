@@ -61,7 +61,7 @@ export interface ScalarFunction {
     type: SqlType,
     context: EvaluationContext,
   ) => SqlValue;
-  /** One sentence for docs/sql.md with the signature. */
+  /** One sentence for whoever reads the signature. */
   readonly about: string;
 }
 
