@@ -54,6 +54,19 @@ export function testSecured(fixture: JavaFixture): void {
       expect(await kafka.readIds(table)).toEqual(kafka.range(RECORDS));
     });
 
+    it('a login and a store in the words of Java read', async () => {
+      const module = 'org.apache.kafka.common.security.scram.ScramLoginModule';
+      const table = kafka.kafkaTable(secure().sasl, topic, {
+        ...common,
+        'properties.security.protocol': 'SASL_SSL',
+        'properties.ssl.truststore.type': 'PEM',
+        'properties.ssl.truststore.location': tls().authority,
+        'properties.sasl.mechanism': 'SCRAM-SHA-512',
+        'properties.sasl.jaas.config': `${module} required username="${USER}" password="${PASSWORD}";`,
+      });
+      expect(await kafka.readIds(table)).toEqual(kafka.range(RECORDS));
+    });
+
     it('SCRAM over TLS reads on V2', async () => {
       const sql = `${kafkaDdl(secure().sasl, topic, sasl(), 'id BIGINT')} SELECT id FROM t;`;
       const rows = await JobRun.rowsOf(sql, { partitions: 2, workers: 2 });

@@ -9,6 +9,7 @@ import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { brokerUnreachable, topicNotFound } from './cluster-errors.js';
 import type { KafkaEndpoint } from './options.js';
 import { DELIVERY_TIMEOUT_MS } from './produce-settings.js';
+import { rdkafkaProperties } from './rdkafka-properties.js';
 import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
 import type {
   RdClient,
@@ -242,7 +243,7 @@ const PASSING: ReadonlySet<number> = new Set([
 
 /** The table's properties of topics, or the others. */
 function ofTopics(endpoint: KafkaEndpoint, topics: boolean): RdConfig {
-  const entries = Object.entries(endpoint.properties);
+  const entries = Object.entries(rdkafkaProperties(endpoint));
   return Object.fromEntries(entries.filter(([name]) => TOPIC_PROPERTIES.has(name) === topics));
 }
 

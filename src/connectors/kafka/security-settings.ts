@@ -158,7 +158,7 @@ function pairsOf(text: string): Record<string, string> {
 }
 
 /** Options of a JAAS line: `Module required name="value" …;`. null: there is no line. */
-function jaasOptions(properties: ConnectionProperties): ReadonlyMap<string, string> | null {
+export function jaasOptions(properties: ConnectionProperties): ReadonlyMap<string, string> | null {
   const text = properties.text(JAAS);
   if (text === null) return null;
   const line = /^\s*([\w.$]+)\s+(?:required|requisite|sufficient|optional)\b(.*?);?\s*$/is.exec(
