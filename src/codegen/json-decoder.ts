@@ -15,7 +15,7 @@
  * value; the others are NULL in the end. The kernel checks syntax as strictly as the slow path does.
  * Rejected: comparing whole records with templates per position, as number widths vary.
  */
-import type { Code} from '../base/js-code.js';
+import type { Code } from '../base/js-code.js';
 import { code, CodeWriter, joined } from '../base/js-code.js';
 import type { Dictionary } from '../columnar/dictionary.js';
 import { lastWord, TextProbe, wordHash } from '../columnar/text-probe.js';
