@@ -32,6 +32,8 @@ export interface Sink {
   handOn?(): void;
   /** All rows written so far are out (delivered, on disk). */
   flush(): Promise<void>;
+  /** The job is stopped by its user: from now on what stands still is given up sooner. */
+  hurry?(): void;
   /** Flushes and releases; the sink is complete afterwards. */
   close(): Promise<void>;
   /** The job failed: releases without publishing. A sink without it is closed instead. */

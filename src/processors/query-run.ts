@@ -143,6 +143,10 @@ export class QueryRun {
     this.parts.sink.handOn?.();
   }
 
+  hurry(): void {
+    this.parts.sink.hurry?.();
+  }
+
   /** When the rows of input `at`'s last block were due, for a table with a rate. */
   dueOf(at: number): DueTimes | null {
     return this.inputs[at]?.reader.dueNs?.() ?? null;

@@ -101,6 +101,7 @@ export class SimpleJobProcessor implements JobProcessor {
 
   async stop(): Promise<void> {
     this.requestStop('stopped');
+    for (const run of this.runs) run.hurry();
     await this.finished;
   }
 

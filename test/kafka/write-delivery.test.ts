@@ -184,7 +184,7 @@ describe.runIf(javaSuiteRuns('delivery to Kafka'))(
       expect(await refused({})).toMatchObject({
         code: 'VELO_SINK_WRITE',
         message: expect.stringMatching(
-          /^partition 0 of topic "delivery.* MESSAGE_TOO_LARGE.* \(a record of 60\d\d bytes\)$/,
+          /^partition 0 of topic "delivery.* MESSAGE_TOO_LARGE.* \(a record of 60\d\d bytes; the topic's 'max.message.bytes' is 5000\)$/,
         ) as string,
         hint: expect.stringContaining("'max.message.bytes'") as string,
       });

@@ -330,7 +330,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
       const { error, ms } = await kafka.failureOf(() => sink.close());
       expect(error).toMatchObject({
         code: 'VELO_SINK_WRITE',
-        detail: 'the broker acknowledged 1 of 2 records',
+        detail: 'the broker acknowledged 1 of 2 records: 1 were not delivered',
       });
       expect(ms).toBeLessThan(6000);
     });

@@ -261,7 +261,8 @@ export class Cluster {
   ): Promise<TopicState | 'pending'> {
     const { endpoint } = this.link;
     const name = endpoint.topic;
-    const { mayCreateTopic } = this;
+    // Once only: a topic that is deleted later is missed, not made anew behind its writer's back.
+    const mayCreateTopic = this.mayCreateTopic && this.state === null;
     const answer = await this.link.ask(connection, timeoutMs, metadataV12, [name], mayCreateTopic);
     this.know(answer);
     const topic = answer.topics.find((candidate) => candidate.name === name);

@@ -15,13 +15,13 @@ import { systemClock } from '../../base/clock.js';
 import type { ConnectorError } from '../../base/errors.js';
 import type { SqlMap } from '../../columnar/types.js';
 import { ByteBuffer } from '../../formats/byte-buffer.js';
-import type { Cluster } from './cluster.js';
 import { keyPartition } from './key-partition.js';
 import type { KafkaEndpoint } from './options.js';
 import { RecordBatchWriter, appendVarint } from './produce-batch.js';
 import type { ProducerIdentity } from './produce-wire.js';
 import { ProduceLane } from './produce-lane.js';
 import type { LaneBatch } from './produce-lane.js';
+import type { ProduceCluster } from './produce-leader.js';
 import { ProduceSender } from './produce-sender.js';
 import type { ProduceSettings } from './produce-settings.js';
 import { BATCH_HEADER_BYTES } from './record-batch.js';
@@ -37,7 +37,7 @@ const NO_KEY = new Uint8Array(0);
 
 export interface ColumnarProducerParts {
   readonly endpoint: KafkaEndpoint;
-  readonly cluster: Cluster;
+  readonly cluster: ProduceCluster;
   readonly identity: ProducerIdentity;
   readonly settings: ProduceSettings;
   readonly notice: (line: string) => void;
@@ -68,11 +68,13 @@ export class ColumnarProducer implements RecordDelivery {
   private batchBytesMax: number;
 
   constructor(parts: ColumnarProducerParts) {
-    const { cluster, settings } = parts;
+    const { cluster, identity, settings } = parts;
     this.parts = parts;
     this.settings = settings;
     this.batchBytesMax = settings.batchBytes;
-    this.lanes = cluster.topic().partitions.map(({ partition }) => new ProduceLane(partition));
+    this.lanes = cluster
+      .topic()
+      .partitions.map(({ partition }) => new ProduceLane(partition, identity.epoch));
     this.lane = this.lanes[0]!;
     this.batch = new RecordBatchWriter(BATCH_INITIAL_BYTES);
     this.sender = new ProduceSender(
@@ -83,7 +85,7 @@ export class ColumnarProducer implements RecordDelivery {
           this.batchesDone(batches);
         },
         split: (batch) => {
-          this.batchBytesMax = Math.min(this.batchBytesMax, batch.bytes.length >> 1);
+          this.batchBytesMax = Math.min(this.batchBytesMax, batch.writer.byteLength >> 1);
         },
         failed: (failure) => {
           this.fail(failure);
@@ -141,11 +143,15 @@ export class ColumnarProducer implements RecordDelivery {
     return this.relief.promise;
   }
 
+  hurry(patienceMs: number): void {
+    this.sender.hurry(patienceMs);
+  }
+
   async flush(): Promise<void> {
     this.flushing = true;
     try {
       this.sender.pump();
-      // The sender gives a batch up after 'delivery.timeout.ms': this ends.
+      // The sender gives up where nothing is acknowledged for 'delivery.timeout.ms': this ends.
       while (this.failure === null && !this.lanes.every(({ idle }) => idle)) {
         this.done ??= new Signal();
         await this.done.promise;
@@ -229,7 +235,8 @@ export class ColumnarProducer implements RecordDelivery {
 
   private seal(lane: ProduceLane, writer: RecordBatchWriter): void {
     const { rows } = writer;
-    const { producerId, epoch } = this.parts.identity;
+    const { producerId } = this.parts.identity;
+    const { epoch } = lane;
     const recordBytes = writer.byteLength - BATCH_HEADER_BYTES;
     const sequence = lane.takeSequence(rows);
     const bytes = writer.seal({ producerId, epoch, sequence }, this.settings.compressor);

@@ -60,6 +60,9 @@ export class DeliveryQueue implements RecordDelivery {
   private bytesUnderWay = 0;
   private failed = 0;
   private failure: ConnectorError | null = null;
+  private acknowledgedNs = Number.NEGATIVE_INFINITY;
+  /** Since the job is stopped. */
+  private hurried: { readonly sinceNs: number; readonly patienceMs: number } | null = null;
   /** Records that librdkafka's queue had no room for, in order. */
   private held: HeldRecord[] = [];
   private relief: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
@@ -123,6 +126,10 @@ export class DeliveryQueue implements RecordDelivery {
       this.relief = { promise, resolve };
     }
     return this.relief.promise;
+  }
+
+  hurry(patienceMs: number): void {
+    this.hurried ??= { sinceNs: systemClock.monotonicNs(), patienceMs };
   }
 
   async flush(): Promise<void> {
@@ -198,7 +205,19 @@ export class DeliveryQueue implements RecordDelivery {
       at += 1;
     }
     if (at > 0) this.held = this.held.slice(at);
+    if (this.hurried !== null && this.underWay() > 0) this.giveUpLate(this.hurried);
     this.relieve();
+  }
+
+  private giveUpLate({ sinceNs, patienceMs }: { sinceNs: number; patienceMs: number }): void {
+    const lateNs = Math.max(sinceNs, this.acknowledgedNs) + patienceMs * 1e6;
+    if (this.failure !== null || systemClock.monotonicNs() <= lateNs) return;
+    const seconds = patienceMs / 1000;
+    this.fail(
+      `the job was stopped, and they are not acknowledged for ${seconds} s`,
+      null,
+      undefined,
+    );
   }
 
   private reported(
@@ -208,6 +227,7 @@ export class DeliveryQueue implements RecordDelivery {
     this.bytesUnderWay -= report.size;
     if (error === null || error === undefined) {
       this.acknowledged += 1;
+      this.acknowledgedNs = systemClock.monotonicNs();
       this.watch.alive();
     } else {
       this.failed += 1;

@@ -173,7 +173,15 @@ export class RecordBatchWriter {
   }
 }
 
-/** The number of records and the base sequence of a sealed batch are where they were. */
+/** Gives a sealed batch, which was never stored, another epoch and number. */
+export function renumberBatch(batch: Uint8Array, epoch: number, sequence: number): void {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+  view.setInt16(PRODUCER_EPOCH_AT, epoch);
+  view.setInt32(SEQUENCE_AT, sequence);
+  view.setInt32(CRC_AT, batchChecksum(batch, 0, batch.length));
+}
+
+/** Room for the header, which seal() writes, and the compressed records. */
 function compressed(plain: Uint8Array, compressor: BatchCompressor): Uint8Array {
   const records = compressor.compress(plain.subarray(BATCH_HEADER_BYTES));
   const batch = new Uint8Array(BATCH_HEADER_BYTES + records.length);

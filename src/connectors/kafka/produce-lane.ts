@@ -11,7 +11,11 @@
  * (produce-sender.ts sees to that), because a broker remembers the last five of a producer. Until
  * the first is acknowledged, one: from a producer that it does not know a broker takes any number,
  * so a second batch would be stored although the first was refused.
+ *
+ * A broker that has forgotten the producer gets what it has not under numbers from 0 on, in the
+ * next epoch of this partition, once nothing is under way.
  */
+import { renumberBatch } from './produce-batch.js';
 import type { RecordBatchWriter } from './produce-batch.js';
 import type { ProducedBatch } from './produce-wire.js';
 
@@ -20,13 +24,22 @@ export interface LaneBatch extends ProducedBatch {
   readonly writer: RecordBatchWriter;
   /** What the batch counts for in the producer's bound. */
   readonly recordBytes: number;
-  readonly sequence: number;
+  sequence: number;
   readonly rows: number;
   readonly sealedNs: number;
   state: 'waiting' | 'sent' | 'acknowledged';
 }
 
+/** Why a batch has to go again, or cannot go. */
+export interface Complaint {
+  readonly text: string;
+  /** Of the broker's answer; null: there was none. */
+  readonly errorCode: number | null;
+}
+
 const SEQUENCES = 2 ** 31;
+/** A broker forgets a silent producer, by default after a day ('producer.id.expiration.ms'). */
+const KNOWN_FOR_MS = 600_000;
 
 export class ProduceLane {
   readonly partition: number;
@@ -38,7 +51,9 @@ export class ProduceLane {
   /** Nothing is sent before. */
   retryAtNs = 0;
   /** What the last answer complained about. */
-  complaint: string | null = null;
+  complaint: Complaint | null = null;
+  /** The producer's, as batches of this partition carry it. */
+  epoch: number;
   private batches: LaneBatch[] = [];
   private underWay = 0;
   /** The broker that has what is under way. */
@@ -47,20 +62,26 @@ export class ProduceLane {
   /** The broker has a batch of this producer. */
   private known = false;
   private nextSequence = 0;
+  private anew = false;
+  private acknowledgedNs = Number.NEGATIVE_INFINITY;
 
-  constructor(partition: number) {
+  constructor(partition: number, epoch: number) {
     this.partition = partition;
+    this.epoch = epoch;
   }
 
   get idle(): boolean {
     return this.batches.length === 0 && this.open === null;
   }
 
-  /** Since when the oldest record waits to be acknowledged, or about so; null: none does. */
+  /**
+   * Since when nothing is acknowledged although records wait, or about so; null: none wait. A broker
+   * that takes one batch after the other, however slowly, is not late.
+   */
   get waitsSinceNs(): number | null {
     const [first] = this.batches;
-    if (first !== undefined) return first.sealedNs;
-    return this.open === null ? null : this.openedNs;
+    if (first !== undefined) return Math.max(first.sealedNs, this.acknowledgedNs);
+    return this.open === null ? null : Math.max(this.openedNs, this.acknowledgedNs);
   }
 
   /** The number of the first record of the next batch; the one after it follows `rows` later. */
@@ -81,7 +102,10 @@ export class ProduceLane {
   /** Whether a batch may be sent now, although others are under way. */
   maySend(nowNs: number): boolean {
     if (nowNs < this.retryAtNs) return false;
-    if (this.underWay === 0) return true;
+    if (this.underWay === 0) {
+      if (nowNs > this.acknowledgedNs + KNOWN_FOR_MS * 1e6) this.known = false;
+      return true;
+    }
     return this.known && !this.recovering && this.sentTo === this.leader;
   }
 
@@ -89,6 +113,7 @@ export class ProduceLane {
   send(): LaneBatch | null {
     const batch = this.batches.find(({ state }) => state === 'waiting');
     if (batch === undefined) return null;
+    if (this.anew) this.renumber();
     this.recovering = false;
     batch.state = 'sent';
     this.underWay += 1;
@@ -97,9 +122,10 @@ export class ProduceLane {
   }
 
   /** The broker has the batch. Gives the batches that are done, oldest first. */
-  acknowledge(batch: LaneBatch): readonly LaneBatch[] {
+  acknowledge(batch: LaneBatch, nowNs: number): readonly LaneBatch[] {
     this.answered(batch);
     batch.state = 'acknowledged';
+    this.acknowledgedNs = nowNs;
     this.known = true;
     this.complaint = null;
     const open = this.batches.findIndex(({ state }) => state !== 'acknowledged');
@@ -107,13 +133,18 @@ export class ProduceLane {
   }
 
   /** The batch has to go again, and so everything behind it. */
-  sendAgain(batch: LaneBatch, complaint: string, retryAtNs: number): void {
+  sendAgain(batch: LaneBatch, complaint: Complaint, retryAtNs: number): void {
     this.answered(batch);
     batch.state = 'waiting';
     this.recovering = true;
     // What followed from another batch's failure explains nothing.
     if (this.batches[0] === batch || this.complaint === null) this.complaint = complaint;
     this.retryAtNs = retryAtNs;
+  }
+
+  /** The broker knows nothing of this producer: what follows is numbered from 0 in a new epoch. */
+  beginAnew(): void {
+    this.anew = true;
   }
 
   /** A batch that was too large goes as several. They have its sequence numbers between them. */
@@ -125,6 +156,18 @@ export class ProduceLane {
 
   isFirst(batch: LaneBatch): boolean {
     return this.batches[0] === batch;
+  }
+
+  private renumber(): void {
+    this.anew = false;
+    this.known = false;
+    this.epoch += 1;
+    this.nextSequence = 0;
+    for (const batch of this.batches) {
+      if (batch.state !== 'waiting') continue;
+      batch.sequence = this.takeSequence(batch.rows);
+      renumberBatch(batch.bytes, this.epoch, batch.sequence);
+    }
   }
 
   private answered(batch: LaneBatch): void {

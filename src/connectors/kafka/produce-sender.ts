@@ -1,53 +1,44 @@
 /**
  * Produce requests: takes sealed batches from the lanes to their leaders and the answers back. Owns
- * a connection for each leader with a few requests under way, what each answer means, sending again
- * in order, leader moves, and the end of patience. What is in a batch, and when one is sealed, is
- * columnar-producer.ts.
+ * what is sent to whom and when, what follows from an answer, sending again in order, leader moves,
+ * and the end of patience. What an error code means is produce-errors.ts, connections are
+ * produce-leader.ts; what is in a batch, and when one is sealed, is columnar-producer.ts.
  *
  * A lost connection, a leader that moved and a broker that is not ready are failures that pass: the
- * batches go again under their numbers until 'delivery.timeout.ms' is over. A batch that came to
- * the broker before is answered like a new one. Anything else is final and named.
+ * batches go again under their numbers until nothing was acknowledged for 'delivery.timeout.ms'. A
+ * batch that came to the broker before is answered like a new one. Anything else is final and named.
  */
 import { systemClock } from '../../base/clock.js';
+import { ConnectorError } from '../../base/errors.js';
 import { protocolErrorsCodesById } from './client-parts.js';
 import { splitRecords } from './batch-split.js';
-import type { Cluster } from './cluster.js';
 import type { KafkaEndpoint } from './options.js';
-import type { LaneBatch, ProduceLane } from './produce-lane.js';
+import { isRefusal, lacksReplicas, produceVerdict } from './produce-errors.js';
+import type { Complaint, LaneBatch, ProduceLane } from './produce-lane.js';
+import { ProduceLeader } from './produce-leader.js';
+import type { LeaderEvents, ProduceCluster, ProduceConnection } from './produce-leader.js';
+import { topicByteLimit } from './produce-limit.js';
+import { ProduceNotices } from './produce-notices.js';
 import type { ProduceSettings } from './produce-settings.js';
 import { PRODUCE, parseProduceResponse, produceRequest } from './produce-wire.js';
 import type { ProduceAnswer, ProducerIdentity } from './produce-wire.js';
 import { brokerErrorHint } from './record-delivery.js';
 import type { DeliveryFailure } from './record-delivery.js';
-import type { WireConnection } from './wire-connection.js';
 
 /** What one request carries at most, beside a single batch that is larger. */
 const REQUEST_BYTES_MAX = 4 << 20;
 const BUFFER_STEP_BYTES = 256 * 1024;
 const NO_BUFFER = Buffer.alloc(0);
 const REFRESH_PAUSE_MS = 100;
-const RECONNECT_PAUSE_MS = 100;
-
-const ERROR = {
-  NONE: 0,
-  MESSAGE_TOO_LARGE: 10,
-  RECORD_LIST_TOO_LARGE: 18,
-  OUT_OF_ORDER_SEQUENCE: 45,
-  DUPLICATE_SEQUENCE: 46,
-} as const;
-
-/**
- * Errors that pass: corrupt on the way, unknown topic (while it is created), no or another leader,
- * timed out, replica not available, network, too few replicas (before and after the append), disk,
- * fenced or unknown leader epoch, throttled.
- */
-const PASSING: ReadonlySet<number> = new Set([2, 3, 5, 6, 7, 9, 13, 19, 20, 56, 74, 75, 89]);
-/** Of those, the ones after which the leaders are asked for. */
-const LEADER_MOVED: ReadonlySet<number> = new Set([3, 5, 6, 9, 13, 56, 74, 75]);
+/** A topic that just came into being is not known to every broker at once. */
+const GONE_AFTER_MS = 2_000;
+/** An epoch has 16 bits. */
+const EPOCH_MAX = 32_767;
+const NO_LEADER: Complaint = { text: 'it has no leader', errorCode: null };
 
 export interface ProduceSenderParts {
   readonly endpoint: KafkaEndpoint;
-  readonly cluster: Cluster;
+  readonly cluster: ProduceCluster;
   readonly identity: ProducerIdentity;
   readonly settings: ProduceSettings;
   readonly lanes: readonly ProduceLane[];
@@ -66,32 +57,32 @@ export interface ProduceEvents {
   readonly failed: (failure: LaneFailure) => void;
 }
 
-/** A broker that leads partitions, and how many requests it has not answered. */
-interface Leader {
-  readonly nodeId: number;
-  connection: WireConnection | null;
-  connecting: boolean;
-  retryAtNs: number;
-  asked: number;
-}
-
 export class ProduceSender {
   private readonly parts: ProduceSenderParts;
   private readonly events: ProduceEvents;
+  private readonly notices: ProduceNotices;
+  private readonly topicId: string;
   private readonly laneOf: ReadonlyMap<number, ProduceLane>;
-  private readonly leaders = new Map<number, Leader>();
+  private readonly leaders = new Map<number, ProduceLeader>();
   /** Of requests that were answered: at most as many as were ever under way. */
   private readonly spare: Buffer[] = [];
   private refreshing = false;
   private refreshWanted = false;
   private refreshedNs = Number.NEGATIVE_INFINITY;
-  private away = false;
+  /** Since when the cluster does not know the topic. */
+  private missingSinceNs: number | null = null;
+  private patienceMs: number;
+  /** When the job was stopped. */
+  private hurriedNs: number | null = null;
   private closed = false;
 
   constructor(parts: ProduceSenderParts, events: ProduceEvents) {
     this.parts = parts;
     this.events = events;
+    this.notices = new ProduceNotices(parts.endpoint, parts.notice);
+    this.topicId = parts.cluster.topic().topicId;
     this.laneOf = new Map(parts.lanes.map((lane) => [lane.partition, lane]));
+    this.patienceMs = parts.settings.deliveryTimeoutMs;
     this.findLeaders();
   }
 
@@ -104,32 +95,59 @@ export class ProduceSender {
     this.giveUpLate(nowNs);
   }
 
+  /** The job is stopped: patience ends sooner, and no quota is waited for. */
+  hurry(patienceMs: number): void {
+    this.hurriedNs ??= systemClock.monotonicNs();
+    this.patienceMs = Math.min(this.patienceMs, patienceMs);
+  }
+
   close(): void {
     this.closed = true;
-    for (const { connection } of this.leaders.values()) connection?.close();
+    for (const leader of this.leaders.values()) leader.close();
   }
 
   private findLeaders(): void {
-    for (const { partition, leader } of this.parts.cluster.topic().partitions) {
+    const { cluster } = this.parts;
+    for (const { partition, leader } of cluster.topic().partitions) {
       const lane = this.laneOf.get(partition);
       // A partition that was added later takes no records: keys keep their partitions.
       if (lane === undefined) continue;
       lane.leader = leader;
       if (leader < 0) {
+        lane.complaint = NO_LEADER;
         this.refreshWanted = true;
       } else if (!this.leaders.has(leader)) {
-        const idle = { connection: null, connecting: false, retryAtNs: 0, asked: 0 };
-        this.leaders.set(leader, { nodeId: leader, ...idle });
+        this.leaders.set(leader, new ProduceLeader(leader, cluster, this.leaderEvents));
       }
     }
   }
 
-  private sendTo(leader: Leader, nowNs: number): void {
-    this.renew(leader);
-    while (leader.asked < this.parts.settings.inFlightMax) {
+  private readonly leaderEvents: LeaderEvents = {
+    connected: () => {
+      this.pump();
+    },
+    lost: () => {
+      this.refreshWanted = true;
+    },
+    refused: ({ nodeId }, error) => {
+      this.refreshWanted = true;
+      if (isRefusal(error)) {
+        this.refused(error);
+        return;
+      }
+      this.notices.away();
+      for (const lane of this.parts.lanes) {
+        if (lane.leader === nodeId) lane.complaint = complaintOf(error);
+      }
+    },
+  };
+
+  private sendTo(leader: ProduceLeader, nowNs: number): void {
+    leader.renew();
+    while (leader.hasRoom(this.parts.settings.inFlightMax, nowNs)) {
       if (leader.connection?.expiring === true) return;
       if (leader.connection === null) {
-        if (this.wants(leader)) this.connect(leader, nowNs);
+        if (this.wants(leader)) leader.connect(nowNs);
         return;
       }
       const batches = this.takeBatches(leader, nowNs);
@@ -138,20 +156,12 @@ export class ProduceSender {
     }
   }
 
-  /** A login that ends soon: the next request goes over a new connection. */
-  private renew(leader: Leader): void {
-    const { connection } = leader;
-    if (connection === null || !connection.expiring || leader.asked > 0) return;
-    leader.connection = null;
-    connection.close();
-  }
-
-  private wants({ nodeId }: Leader): boolean {
+  private wants({ nodeId }: ProduceLeader): boolean {
     return this.parts.lanes.some((lane) => lane.leader === nodeId && !lane.idle);
   }
 
   /** At most one batch of each of the leader's partitions. */
-  private takeBatches({ nodeId }: Leader, nowNs: number): LaneBatch[] {
+  private takeBatches({ nodeId }: ProduceLeader, nowNs: number): LaneBatch[] {
     const batches: LaneBatch[] = [];
     let bytes = 0;
     for (const lane of this.parts.lanes) {
@@ -169,7 +179,11 @@ export class ProduceSender {
     return batches;
   }
 
-  private request(leader: Leader, connection: WireConnection, batches: LaneBatch[]): void {
+  private request(
+    leader: ProduceLeader,
+    connection: ProduceConnection,
+    batches: LaneBatch[],
+  ): void {
     const { endpoint, settings } = this.parts;
     leader.asked += 1;
     const head = { topic: endpoint.topic, timeoutMs: settings.requestTimeoutMs };
@@ -178,26 +192,32 @@ export class ProduceSender {
       buffer = this.takeBuffer(byteLength);
       return buffer;
     });
-    connection.request(PRODUCE.key, PRODUCE.version, body, false).then(
-      (frame) => {
-        leader.asked -= 1;
-        this.spare.push(buffer);
+    const answered = connection.request(PRODUCE.key, PRODUCE.version, body, false);
+    answered
+      .then((frame) => {
         try {
-          const { answers } = parseProduceResponse(frame.bytes, frame.from, frame.to);
-          this.answered(batches, answers);
+          return parseProduceResponse(frame.bytes, frame.from, frame.to);
         } finally {
           frame.release();
         }
-        this.pump();
-      },
-      (error: unknown) => {
+      })
+      .then(
+        ({ answers, throttleMs }) => {
+          leader.rest(throttleMs);
+          if (throttleMs > 0) this.notices.throttled(connection.address, throttleMs);
+          this.answered(connection, batches, answers);
+        },
+        (error: unknown) => {
+          // Also of a response that is none: what comes behind it cannot be trusted.
+          leader.lose(connection);
+          for (const batch of batches) this.again(batch, complaintOf(error));
+        },
+      )
+      .finally(() => {
         leader.asked -= 1;
         this.spare.push(buffer);
-        this.lost(leader, connection);
-        for (const batch of batches) this.again(batch, textOf(error));
         this.pump();
-      },
-    );
+      });
   }
 
   /** Requests are of like size: a buffer whose answer came serves the next. */
@@ -207,51 +227,92 @@ export class ProduceSender {
     return Buffer.allocUnsafeSlow(Math.ceil(byteLength / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES);
   }
 
-  private answered(batches: readonly LaneBatch[], answers: readonly ProduceAnswer[]): void {
+  private answered(
+    connection: ProduceConnection,
+    batches: readonly LaneBatch[],
+    answers: readonly ProduceAnswer[],
+  ): void {
     if (this.closed) return;
-    this.isBack();
+    this.notices.alive();
     for (const batch of batches) {
       const answer = answers.find(({ partition }) => partition === batch.partition);
-      if (answer === undefined) this.again(batch, 'the broker did not answer for the partition');
-      else this.take(batch, answer);
+      if (answer === undefined) this.again(batch, complaintOf('the broker says nothing of it'));
+      else this.take(connection, batch, answer);
     }
   }
 
-  private take(batch: LaneBatch, { errorCode, errorText }: ProduceAnswer): void {
+  private take(connection: ProduceConnection, batch: LaneBatch, answer: ProduceAnswer): void {
     const lane = this.lane(batch);
-    if (errorCode === ERROR.NONE || errorCode === ERROR.DUPLICATE_SEQUENCE) {
-      const done = lane.acknowledge(batch);
-      if (done.length > 0) this.events.acknowledged(done);
-      return;
-    }
-    const name = protocolErrorsCodesById[errorCode] ?? `ERROR_${errorCode}`;
-    const reason = errorText === null ? name : `${name}: ${errorText}`;
-    const behind = errorCode === ERROR.OUT_OF_ORDER_SEQUENCE && !lane.isFirst(batch);
-    if (PASSING.has(errorCode) || behind) {
-      if (LEADER_MOVED.has(errorCode)) this.refreshWanted = true;
-      this.again(batch, reason);
-    } else if (isTooLarge(errorCode) && batch.rows > 1) {
-      this.split(lane, batch);
-    } else {
-      const size = isTooLarge(errorCode) ? ` (a record of ${batch.recordBytes} bytes)` : '';
-      const hint = brokerErrorHint(errorCode);
-      this.events.failed({ partition: batch.partition, reason: `${reason}${size}`, hint });
+    const { errorCode } = answer;
+    const verdict = produceVerdict(errorCode, lane.isFirst(batch));
+    const complaint = { text: textOf(answer), errorCode };
+    switch (verdict) {
+      case 'done':
+        this.notices.takes(batch.partition);
+        this.acknowledge(lane, batch);
+        break;
+      case 'again':
+      case 'behind':
+        if (lacksReplicas(errorCode)) this.notices.takesNothing(batch.partition, complaint.text);
+        this.again(batch, complaint);
+        break;
+      case 'elsewhere':
+        this.refreshWanted = true;
+        this.again(batch, complaint);
+        break;
+      case 'begin-anew':
+        this.beginAnew(lane, batch, complaint);
+        break;
+      case 'too-large':
+        if (batch.rows > 1) this.split(lane, batch);
+        else void this.refuseRecord(connection, batch, complaint.text);
+        break;
+      case 'final':
+        this.fail(batch.partition, complaint);
     }
   }
 
-  private again(batch: LaneBatch, complaint: string): void {
+  private acknowledge(lane: ProduceLane, batch: LaneBatch): void {
+    const done = lane.acknowledge(batch, systemClock.monotonicNs());
+    if (done.length > 0) this.events.acknowledged(done);
+  }
+
+  private again(batch: LaneBatch, complaint: Complaint): void {
     const retryAtNs = systemClock.monotonicNs() + this.parts.settings.retryBackoffMs * 1e6;
     this.lane(batch).sendAgain(batch, complaint, retryAtNs);
+  }
+
+  private beginAnew(lane: ProduceLane, batch: LaneBatch, complaint: Complaint): void {
+    if (lane.epoch >= EPOCH_MAX) {
+      this.fail(batch.partition, complaint);
+      return;
+    }
+    this.again(batch, complaint);
+    lane.beginAnew();
+    this.notices.forgotten(batch.partition, complaint.text);
+  }
+
+  /** Names the topic's limit, where the broker tells. */
+  private async refuseRecord(
+    connection: ProduceConnection,
+    { partition, recordBytes }: LaneBatch,
+    reason: string,
+  ): Promise<void> {
+    const limit = await topicByteLimit(connection, this.parts.endpoint.topic);
+    const bound = limit === null ? '' : `; the topic's 'max.message.bytes' is ${limit}`;
+    const text = `${reason} (a record of ${recordBytes} bytes${bound})`;
+    this.fail(partition, { text, errorCode: 10 });
   }
 
   private split(lane: ProduceLane, batch: LaneBatch): void {
     const { identity, settings } = this.parts;
     const { partition, sealedNs } = batch;
+    const { epoch } = lane;
     let { sequence } = batch;
     let recordBytes = batch.recordBytes >> 1;
     const halves = splitRecords(batch.writer).map((writer): LaneBatch => {
       const { rows } = writer;
-      const bytes = writer.seal({ ...identity, sequence }, settings.compressor);
+      const bytes = writer.seal({ ...identity, epoch, sequence }, settings.compressor);
       const half = { partition, bytes, writer, recordBytes, sequence, rows, sealedNs };
       sequence = lane.sequenceAfter(sequence, rows);
       recordBytes = batch.recordBytes - recordBytes;
@@ -261,55 +322,23 @@ export class ProduceSender {
     this.events.split(batch);
   }
 
-  private connect(leader: Leader, nowNs: number): void {
-    if (leader.connecting || nowNs < leader.retryAtNs) return;
-    leader.connecting = true;
-    this.parts.cluster.fetchConnection(leader.nodeId).then(
-      (connection) => {
-        leader.connecting = false;
-        if (this.closed) {
-          connection.close();
-          return;
-        }
-        leader.connection = connection;
-        void connection.closed.then(() => {
-          this.lost(leader, connection);
-        });
-        this.pump();
-      },
-      (error: unknown) => {
-        leader.connecting = false;
-        leader.retryAtNs = systemClock.monotonicNs() + RECONNECT_PAUSE_MS * 1e6;
-        this.refreshWanted = true;
-        this.isAway();
-        for (const lane of this.parts.lanes) {
-          if (lane.leader === leader.nodeId) lane.complaint = textOf(error);
-        }
-      },
-    );
-  }
-
-  private lost(leader: Leader, connection: WireConnection): void {
-    if (leader.connection !== connection) return;
-    leader.connection = null;
-    this.refreshWanted = true;
-    connection.close();
-  }
-
   /** Asks for the leaders, at most every REFRESH_PAUSE_MS; a failure is tried again by pump(). */
   private refresh(nowNs: number): void {
     if (this.refreshing || nowNs < this.refreshedNs + REFRESH_PAUSE_MS * 1e6) return;
     this.refreshing = true;
     this.refreshWanted = false;
     this.parts.cluster.refresh().then(
-      () => {
+      ({ topicId }) => {
         this.refreshed();
-        this.findLeaders();
+        this.missingSinceNs = null;
+        if (topicId === this.topicId) this.findLeaders();
+        else this.failTopic('it was deleted and created again');
         this.pump();
       },
-      () => {
+      (error: unknown) => {
         this.refreshed();
         this.refreshWanted = true;
+        this.missed(error);
       },
     );
   }
@@ -319,29 +348,47 @@ export class ProduceSender {
     this.refreshedNs = systemClock.monotonicNs();
   }
 
-  /** A batch that is not acknowledged in time ends the job; a mute connection ends by itself. */
+  private missed(error: unknown): void {
+    if (isRefusal(error)) this.refused(error);
+    if (!(error instanceof ConnectorError) || error.key !== 'TOPIC_NOT_FOUND') return;
+    this.missingSinceNs ??= this.refreshedNs;
+    if (this.refreshedNs - this.missingSinceNs < GONE_AFTER_MS * 1e6) return;
+    this.failTopic('it was deleted');
+  }
+
+  /** Where nothing is acknowledged for too long the job ends; a mute connection ends by itself. */
   private giveUpLate(nowNs: number): void {
-    const { lanes, settings } = this.parts;
-    const patienceNs = settings.deliveryTimeoutMs * 1e6;
-    for (const { waitsSinceNs, partition, complaint } of lanes) {
-      if (waitsSinceNs === null || nowNs <= waitsSinceNs + patienceNs) continue;
-      const seconds = settings.deliveryTimeoutMs / 1000;
-      const why = complaint === null ? '' : `, last: ${complaint}`;
-      this.events.failed({ partition, reason: `not acknowledged for ${seconds} s${why}` });
+    const { hurriedNs, patienceMs } = this;
+    for (const lane of this.parts.lanes) {
+      const { waitsSinceNs, partition, complaint } = lane;
+      if (waitsSinceNs === null) continue;
+      const restedNs = this.leaders.get(lane.leader)?.restsUntilNs ?? Number.NEGATIVE_INFINITY;
+      const sinceNs = Math.max(waitsSinceNs, hurriedNs ?? restedNs);
+      if (nowNs <= sinceNs + patienceMs * 1e6) continue;
+      const stopped = hurriedNs === null ? '' : 'the job was stopped, and they are ';
+      const why = complaint === null ? '' : `, last: ${complaint.text}`;
+      const text = `${stopped}not acknowledged for ${patienceMs / 1000} s${why}`;
+      this.fail(partition, { text, errorCode: complaint?.errorCode ?? null });
       return;
     }
   }
 
-  private isAway(): void {
-    if (this.away || this.closed) return;
-    this.away = true;
-    this.parts.notice(`broker ${this.parts.endpoint.brokers} went away, retrying …`);
+  private fail(partition: number, { text, errorCode }: Complaint): void {
+    const hint = errorCode === null ? undefined : brokerErrorHint(errorCode);
+    this.failed({ partition, reason: text, hint });
   }
 
-  private isBack(): void {
-    if (!this.away) return;
-    this.away = false;
-    this.parts.notice(`broker ${this.parts.endpoint.brokers} is back`);
+  private failTopic(reason: string): void {
+    this.failed({ partition: null, reason, hint: 'start the job again to write all of its rows' });
+  }
+
+  private refused(cause: ConnectorError): void {
+    const { message, hint } = cause;
+    this.failed({ partition: null, reason: message, hint: hint ?? undefined, cause });
+  }
+
+  private failed(failure: LaneFailure): void {
+    if (!this.closed) this.events.failed(failure);
   }
 
   private lane({ partition }: LaneBatch): ProduceLane {
@@ -350,10 +397,12 @@ export class ProduceSender {
   }
 }
 
-function isTooLarge(errorCode: number): boolean {
-  return errorCode === ERROR.MESSAGE_TOO_LARGE || errorCode === ERROR.RECORD_LIST_TOO_LARGE;
+/** `NOT_ENOUGH_REPLICAS`, with what the broker says about it. */
+function textOf({ errorCode, errorText }: ProduceAnswer): string {
+  const name = protocolErrorsCodesById[errorCode] ?? `ERROR_${errorCode}`;
+  return errorText === null ? name : `${name}: ${errorText}`;
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function complaintOf(error: unknown): Complaint {
+  return { text: error instanceof Error ? error.message : String(error), errorCode: null };
 }

@@ -114,8 +114,8 @@ export function parseInitProducerId(bytes: Uint8Array, from: number, to: number)
   return { errorCode, producerId: reader.int64(), epoch: reader.int16() };
 }
 
-/** Big-endian fields one after the other. */
-class ResponseReader {
+/** Big-endian fields one after the other, of a version without tagged fields. */
+export class ResponseReader {
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   private at = 0;

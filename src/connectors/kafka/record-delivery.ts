@@ -8,6 +8,9 @@ import type { SqlMap } from '../../columnar/types.js';
 import type { ByteBuffer } from '../../formats/byte-buffer.js';
 import type { KafkaEndpoint } from './options.js';
 
+/** How long a stopped job waits for a topic that takes nothing. */
+export const STOP_PATIENCE_MS = 10_000;
+
 export type ProducePath = 'columnar' | 'librdkafka';
 
 /**
@@ -28,6 +31,8 @@ export interface RecordDelivery {
   drop(): void;
   /** null: go on. A promise: enough is under way, wait for it. */
   pressure(): Promise<void> | null;
+  /** The job is stopped: gives up when nothing was acknowledged for so long from now on. */
+  hurry(patienceMs: number): void;
   /** Resolves when the broker has acknowledged every record. Throws SINK_WRITE. */
   flush(): Promise<void>;
   /** Flushes and disconnects. After a failure nothing more is waited for. */
@@ -51,7 +56,7 @@ export function deliveryError(failure: DeliveryFailure): ConnectorError {
   const place = partition === null ? '' : `partition ${partition} of `;
   return new ConnectorError('SINK_WRITE', {
     message: `${place}topic "${endpoint.topic}" of ${endpoint.label} cannot take more rows: ${reason}`,
-    detail: `the broker acknowledged ${acknowledged} of ${sent} records`,
+    detail: `the broker acknowledged ${acknowledged} of ${sent} records: ${sent - acknowledged} were not delivered`,
     hint: failure.hint ?? `check the broker at ${endpoint.brokers} and the topic's limits`,
     cause,
   });
@@ -62,9 +67,15 @@ const HINTS: ReadonlyMap<number, string> = new Map([
   [10, "raise the topic's 'max.message.bytes' or the broker's 'message.max.bytes'"],
   [18, "raise the topic's 'max.message.bytes' or the broker's 'message.max.bytes'"],
   [19, "bring the topic's replicas back or lower its 'min.insync.replicas'"],
+  [20, "bring the topic's replicas back or lower its 'min.insync.replicas'"],
   [29, 'allow this user to WRITE to the topic'],
   [31, 'allow this user IDEMPOTENT_WRITE on the cluster'],
   [32, "raise the topic's 'message.timestamp.after.max.ms', or write other event times"],
+  [
+    45,
+    "the cluster lost records that it had acknowledged: look at 'unclean.leader.election.enable', and write the topic anew",
+  ],
+  [47, "another producer goes under this one's number: start the job again"],
   [76, "use another 'properties.compression.type'"],
   [87, 'a compacted topic takes only records with a key: declare a PRIMARY KEY'],
 ]);

@@ -19,6 +19,7 @@ import type { Sink, SinkRequest } from '../sink.js';
 import { openRecordDelivery } from './open-delivery.js';
 import { writeOptions } from './options.js';
 import type { KafkaWriteTarget } from './options.js';
+import { STOP_PATIENCE_MS } from './record-delivery.js';
 import type { RecordDelivery } from './record-delivery.js';
 import { openKeyEncoder } from './record-keys.js';
 import type { KeyEncoder } from './record-keys.js';
@@ -94,6 +95,10 @@ class KafkaSink implements Sink {
 
   flush(): Promise<void> {
     return this.parts.delivery.flush();
+  }
+
+  hurry(): void {
+    this.parts.delivery.hurry(STOP_PATIENCE_MS);
   }
 
   close(): Promise<void> {

@@ -223,6 +223,10 @@ export class CoordinatedQuery implements QueryShape {
     });
   }
 
+  hurry(): void {
+    this.results?.sink.hurry?.();
+  }
+
   /** Whether all rows of the turns before `seq` are in the sink. */
   hasResultsThrough(seq: number): boolean {
     return this.results === null || this.results.seq >= seq;

@@ -145,6 +145,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   async stop(): Promise<void> {
     this.end('stopped', COMMAND_STOP);
+    for (const query of this.queries) query.hurry();
     await this.finished;
   }
 
