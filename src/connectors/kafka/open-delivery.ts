@@ -67,26 +67,44 @@ async function openColumnarProducer(
   }
 }
 
-/** Every run is a producer of its own; its number tells the broker what it has already. */
+/**
+ * Every run is a producer of its own; its number tells the broker what it has already. Any broker
+ * gives one: where a leader has just gone, the next look may name another.
+ */
 async function producerIdentity(
   endpoint: KafkaWriteTarget,
   cluster: Cluster,
 ): Promise<ProducerIdentity> {
   const deadlineNs = systemClock.monotonicNs() + endpoint.connectTimeoutMs * 1e6;
-  const leader = cluster.topic().partitions.find((partition) => partition.leader >= 0);
-  const connection = await cluster.fetchConnection(leader?.leader ?? 0);
-  try {
-    for (;;) {
-      const { key, version } = INIT_PRODUCER_ID;
-      const frame = await connection.request(key, version, initProducerIdRequest(), false);
-      const identity = parseInitProducerId(frame.bytes, frame.from, frame.to);
-      frame.release();
+  for (let attempt = 0; ; attempt += 1) {
+    const late = systemClock.monotonicNs() > deadlineNs;
+    try {
+      const identity = await askIdentity(cluster, attempt);
       const { errorCode } = identity;
       if (errorCode === 0) return identity;
-      if (!IDENTITY_PASSING.has(errorCode) || systemClock.monotonicNs() > deadlineNs) {
-        throw noIdentity(endpoint, errorCode);
-      }
-      await delay(IDENTITY_PAUSE_MS);
+      if (late || !IDENTITY_PASSING.has(errorCode)) throw noIdentity(endpoint, errorCode);
+    } catch (error) {
+      const passes = error instanceof ConnectorError && error.key === 'BROKER_UNREACHABLE';
+      if (late || !passes) throw error;
+      // It asks for the leaders again; a failure of it is met by the next attempt.
+      await cluster.refresh().catch(() => undefined);
+    }
+    await delay(IDENTITY_PAUSE_MS);
+  }
+}
+
+/** Each attempt asks another of the leaders. */
+async function askIdentity(cluster: Cluster, attempt: number): Promise<ProducerIdentity> {
+  const leaders = cluster.topic().partitions.map(({ leader }) => leader);
+  const known = [...new Set(leaders)].filter((leader) => leader >= 0);
+  const connection = await cluster.fetchConnection(known[attempt % known.length] ?? 0);
+  try {
+    const { key, version } = INIT_PRODUCER_ID;
+    const frame = await connection.request(key, version, initProducerIdRequest(), false);
+    try {
+      return parseInitProducerId(frame.bytes, frame.from, frame.to);
+    } finally {
+      frame.release();
     }
   } finally {
     connection.close();
