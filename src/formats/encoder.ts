@@ -37,8 +37,10 @@ export interface RowEncoder {
    * behind each selected row, which for one that was left out is that before it.
    */
   encode(batch: Batch, out: ByteBuffer, ends?: Int32Array | null): number;
-  /** Appends one physical row of a batch without a line feed; false when it is left out. */
-  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean;
+  /** The batch of the rows that encodeRow() is asked for; encode() binds its own. */
+  bind(batch: Batch): void;
+  /** Appends one physical row without a line feed; false when it is left out. */
+  encodeRow(row: number, out: ByteBuffer): boolean;
   /** What comes after the last row. */
   finish(out: ByteBuffer): void;
 }

@@ -40,6 +40,7 @@ export class LineEncoder implements RowEncoder {
   private readonly writers: CellWriter[] = [];
   /** The NULL masks of the bound columns: loads from here have one shape, from writers many. */
   private readonly nullMasks: Nulls[] = [];
+  private batchOps: Batch['ops'] = null;
 
   constructor(schema: Schema, options: EncoderOptions, layout: LineLayout) {
     this.changelog = options.changelog;
@@ -61,7 +62,7 @@ export class LineEncoder implements RowEncoder {
     let written = 0;
     for (let index = 0; index < selectedCount; index += 1) {
       const row = selection === null ? index : selection[index]!;
-      if (this.appendRow(batch, row, out)) {
+      if (this.encodeRow(row, out)) {
         out.appendByte(LINE_FEED);
         written += 1;
       }
@@ -70,16 +71,8 @@ export class LineEncoder implements RowEncoder {
     return written;
   }
 
-  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean {
-    this.bind(batch);
-    return this.appendRow(batch, row, out);
-  }
-
-  finish(): void {
-    // No line format has a trailer.
-  }
-
-  private bind(batch: Batch): void {
+  bind(batch: Batch): void {
+    this.batchOps = batch.ops;
     for (let index = 0; index < this.columns.length; index += 1) {
       const column = batch.columns[index]!;
       this.nullMasks[index] = column.nulls;
@@ -87,8 +80,9 @@ export class LineEncoder implements RowEncoder {
     }
   }
 
-  private appendRow(batch: Batch, row: number, out: ByteBuffer): boolean {
-    const op = batch.ops === null ? 0 : batch.ops[row]!;
+  encodeRow(row: number, out: ByteBuffer): boolean {
+    const { batchOps } = this;
+    const op = batchOps === null ? 0 : batchOps[row]!;
     const { writers, nullMasks, prefixes, nullText, suffix } = this;
     if (this.changelog) {
       out.appendBytes(this.ops[op]!, 0, this.ops[op]!.length);
@@ -107,5 +101,9 @@ export class LineEncoder implements RowEncoder {
     }
     out.appendBytes(suffix, 0, suffix.length);
     return true;
+  }
+
+  finish(): void {
+    // No line format has a trailer.
   }
 }

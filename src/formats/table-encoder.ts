@@ -35,18 +35,23 @@ export class TableEncoder implements RowEncoder {
 
   encode(batch: Batch, out: ByteBuffer): number {
     const rows: string[][] = [];
+    this.bind(batch);
     for (let k = 0; k < batch.selectedCount; k += 1) {
       const row = batch.selection === null ? k : (batch.selection[k] as number);
       this.scratch.clear();
-      if (this.rowEncoder.encodeRow(batch, row, this.scratch)) rows.push(this.cells());
+      if (this.rowEncoder.encodeRow(row, this.scratch)) rows.push(this.cells());
     }
     if (rows.length > 0) this.draw(rows, out);
     return rows.length;
   }
 
-  encodeRow(batch: Batch, row: number, out: ByteBuffer): boolean {
+  bind(batch: Batch): void {
+    this.rowEncoder.bind(batch);
+  }
+
+  encodeRow(row: number, out: ByteBuffer): boolean {
     this.scratch.clear();
-    if (!this.rowEncoder.encodeRow(batch, row, this.scratch)) return false;
+    if (!this.rowEncoder.encodeRow(row, this.scratch)) return false;
     this.draw([this.cells()], out);
     return true;
   }

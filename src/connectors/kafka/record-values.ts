@@ -2,7 +2,6 @@
  * The value of each record that a table writes, in the table's format. Owns the choice: texts are
  * the row encoders of formats/, messages with a schema schema-encoder.ts.
  */
-import { assert } from '../../base/assert.js';
 import { ConfigError } from '../../base/errors.js';
 import type { Batch } from '../../columnar/batch.js';
 import type { ByteBuffer } from '../../formats/byte-buffer.js';
@@ -23,19 +22,17 @@ export interface ValueEncoder {
 /** Rows as text. */
 export class TextValues implements ValueEncoder {
   private readonly encoder: RowEncoder;
-  private batch: Batch | null = null;
 
   constructor(encoder: RowEncoder) {
     this.encoder = encoder;
   }
 
   bind(batch: Batch): void {
-    this.batch = batch;
+    this.encoder.bind(batch);
   }
 
   encode(row: number, out: ByteBuffer): void {
-    assert(this.batch !== null, 'bind comes before encode');
-    this.encoder.encodeRow(this.batch, row, out);
+    this.encoder.encodeRow(row, out);
   }
 }
 
