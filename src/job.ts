@@ -205,14 +205,22 @@ async function openQueries(
   try {
     for (const plan of job.plan.queries) {
       const accounts = new QueryAccounts(options.onError, letters);
-      const sources = await openSources(plan, accounts, options, clock);
-      const sink = await openQuerySink(plan, options);
-      for (const source of sources.values()) source.settleWith?.(() => sink.flush());
-      runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast }));
+      const sources = new Map<string, Source>();
+      try {
+        await openSources(sources, plan, { accounts, options, clock });
+        const sink = await openQuerySink(plan, options);
+        for (const source of sources.values()) source.settleWith?.(() => sink.flush());
+        runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast }));
+      } catch (error) {
+        // Their connections would keep the process alive.
+        await Promise.allSettled([...sources.values()].map((source) => source.close()));
+        throw error;
+      }
     }
     return runs;
   } catch (error) {
     await Promise.allSettled(runs.map((run) => run.abandon()));
+    await letters?.close();
     throw error;
   }
 }
@@ -221,14 +229,19 @@ async function openDeadLetters(uri: string): Promise<JsonDeadLetters> {
   return new JsonDeadLetters(await openLineWriter(uri));
 }
 
+interface QuerySetting {
+  readonly accounts: QueryAccounts;
+  readonly options: RunOptions;
+  readonly clock: Clock;
+}
+
+/** Adds the source of each scan, as it is open. */
 async function openSources(
+  sources: Map<string, Source>,
   plan: QueryPlan,
-  accounts: QueryAccounts,
-  options: RunOptions,
-  clock: Clock,
-): Promise<Map<string, Source>> {
+  { accounts, options, clock }: QuerySetting,
+): Promise<void> {
   const batchRows = options.batchRows ?? plan.settings.batchSize ?? BATCH_ROWS_MAX;
-  const sources = new Map<string, Source>();
   for (const scan of scansOf(plan.root)) {
     const { table, physical, system } = scan;
     const source = await openSource({
@@ -244,7 +257,6 @@ async function openSources(
     });
     sources.set(scan.id, source);
   }
-  return sources;
 }
 
 function openQuerySink(plan: QueryPlan, options: RunOptions): Promise<Sink> {

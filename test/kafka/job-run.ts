@@ -20,6 +20,7 @@ export function kafkaDdl(
   topic: string,
   options: Readonly<Record<string, string>>,
   columns: string,
+  name = 't',
 ): string {
   const all = {
     connector: 'kafka',
@@ -29,7 +30,7 @@ export function kafkaDdl(
     ...options,
   };
   const list = Object.entries(all).map(([name, value]) => `'${name}' = '${value}'`);
-  return `CREATE TABLE t (${columns}) WITH (${list.join(', ')});`;
+  return `CREATE TABLE ${name} (${columns}) WITH (${list.join(', ')});`;
 }
 
 export class JobRun {

@@ -5,7 +5,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from '../support/kafka-broker.mjs';
+import { createTopics, freePorts } from '../support/kafka-broker.mjs';
+import { velo } from '../support/velo-process.js';
+import type { VeloRun } from '../support/velo-process.js';
 import * as kafka from './harness.js';
 import { FETCH_PATHS } from './java-records.js';
 import type { JavaFixture } from './java-records.js';
@@ -72,6 +74,43 @@ export function testSecured(fixture: JavaFixture): void {
       const rows = await JobRun.rowsOf(sql, { partitions: 2, workers: 2 });
       const ids = rows.map((row) => Number(row['id'])).sort((a, b) => a - b);
       expect(ids).toEqual(kafka.range(RECORDS));
+    });
+
+    /** A copy of the topic, written with this password. */
+    const copied = async (
+      copy: string,
+      { password = PASSWORD, arch = 'v1' } = {},
+    ): Promise<VeloRun> => {
+      const own = Object.entries(sasl({ 'properties.sasl.password': password }));
+      const to = Object.fromEntries(own.filter(([name]) => name.startsWith('properties.')));
+      const tables = [
+        kafkaDdl(secure().sasl, topic, sasl(), 'id BIGINT'),
+        kafkaDdl(
+          secure().sasl,
+          copy,
+          { ...to, produce: fetch, 'connect.timeout': CONNECT_TIMEOUT },
+          'id BIGINT',
+          'copy',
+        ),
+      ];
+      const sql = `${tables.join(' ')} INSERT INTO copy SELECT id FROM t;`;
+      return velo(['run', '--arch', arch, '-e', sql], { limitMs: 25_000 });
+    };
+
+    it.each(['v1', 'v2'])('a sink with a wrong password ends %s', async (arch) => {
+      const copy = `${topic}-${fetch}-${arch}-not`;
+      const { exit, stderr } = await copied(copy, { password: 'wrong', arch });
+      expect(stderr).toContain('error[VELO_KAFKA_AUTHENTICATION]');
+      expect(exit).toBe(1);
+    });
+
+    it.each(['v1', 'v2'])('SCRAM over TLS writes on %s', async (arch) => {
+      const copy = `${topic}-${fetch}-${arch}`;
+      await createTopics(fixture.brokers(), [{ topic: copy, partitions: 1 }]);
+      const { exit, stderr } = await copied(copy, { arch });
+      expect(exit, stderr).toBe(0);
+      const table = kafka.kafkaTable(secure().sasl, copy, sasl());
+      expect(await kafka.readIds(table)).toEqual(kafka.range(RECORDS));
     });
 
     it('a client certificate reads', async () => {

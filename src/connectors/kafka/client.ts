@@ -285,12 +285,17 @@ async function connect<T extends RdClient>(endpoint: KafkaEndpoint, client: T): 
     await promised((done) => client.connect({ timeout }, done));
     return client;
   } catch (cause) {
+    // A producer has no error event before it is connected.
+    if (reason?.startsWith(LOGIN_REFUSED) === true) refusal ??= REFUSALS['authentication failure'];
     if (refusal !== undefined) throw connectionRefused(endpoint, refusal, reason, cause);
     throw brokerUnreachable(endpoint, reason, cause);
   } finally {
     client.off('event.log', remember);
   }
 }
+
+/** How librdkafka's log line of a refused login begins. */
+const LOGIN_REFUSED = 'SASL authentication error';
 
 interface Refusal {
   readonly key: 'KAFKA_AUTHENTICATION' | 'KAFKA_TLS';
