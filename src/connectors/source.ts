@@ -48,7 +48,10 @@ export interface PartitionRange {
 
 export interface Source {
   readonly bounded: boolean;
-  /** All splits known at opening. */
+  /**
+   * All splits known at opening; a source without end may append some later, and then every
+   * split's ready() resolves.
+   */
   readonly splits: readonly SplitReader[];
   /** Total rows if known (progress bar), else null. */
   readonly rowsTotal: number | null;

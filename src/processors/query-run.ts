@@ -17,6 +17,8 @@ import type { QueryAccounts } from './query-accounts.js';
 interface ScanRun {
   readonly port: ScanPort;
   readonly source: Source;
+  /** Splits of the source that are among the inputs. */
+  knownSplits: number;
   openSplits: number;
 }
 
@@ -43,7 +45,8 @@ export interface QueryRunParts {
 }
 
 export class QueryRun {
-  readonly inputs: readonly SplitRun[];
+  /** The splits of all scans; a source without end may append some. */
+  readonly inputs: SplitRun[];
   done = false;
   /** The query stopped because its LIMIT was reached. */
   limited = false;
@@ -72,9 +75,9 @@ export class QueryRun {
     });
     this.scans = this.pipeline.scans.map((port) => {
       const source = parts.sources.get(port.node.id) as Source;
-      return { port, source, openSplits: source.splits.length };
+      return { port, source, knownSplits: 0, openSplits: 0 };
     });
-    this.inputs = this.scans.flatMap(splitRuns);
+    this.inputs = this.scans.flatMap(newSplits);
     for (const { port, source } of this.scans) {
       port.setSplits(source.splits.map((split) => split.split));
       if (source.splits.length === 0) port.end(true);
@@ -84,6 +87,16 @@ export class QueryRun {
 
   get rowsOut(): number {
     return this.parts.sink.rowsWritten();
+  }
+
+  /**
+   * Takes in splits that sources have got since. Each joins the watermark with its first record, so
+   * that one which stays empty holds nothing back, and what was announced before stands.
+   */
+  takeNewSplits(): void {
+    for (const scan of this.scans) {
+      if (scan.source.splits.length > scan.knownSplits) this.inputs.push(...newSplits(scan));
+    }
   }
 
   /** Pushes one block of input `at`; rows read, 0 when the split ended, -1 when it had nothing. */
@@ -249,8 +262,12 @@ export class QueryRun {
   }
 }
 
-function splitRuns(scan: ScanRun): SplitRun[] {
-  return scan.source.splits.map((reader) => ({
+/** Splits of the source that are not among the inputs yet. */
+function newSplits(scan: ScanRun): SplitRun[] {
+  const added = scan.source.splits.slice(scan.knownSplits);
+  scan.knownSplits += added.length;
+  scan.openSplits += added.length;
+  return added.map((reader) => ({
     scan,
     reader,
     idleTimeoutMs: scan.port.idleTimeoutMs,

@@ -196,6 +196,7 @@ export class SimpleJobProcessor implements JobProcessor {
   /** One block of each of the query's splits; true when any had one. */
   private stepRun(run: QueryRun): boolean {
     let progressed = false;
+    run.takeNewSplits();
     for (let at = 0; at < run.inputs.length; at += 1) {
       const beforeNs = this.options.clock.monotonicNs();
       const rows = run.step(at);

@@ -6,7 +6,7 @@
 import kafka from 'node-rdkafka';
 import { velo } from '../support/velo-process.js';
 import type { VeloRun } from '../support/velo-process.js';
-import { ids, produce } from './harness.js';
+import { ids, produce, promise } from './harness.js';
 
 /** Ten times the session of a killed member. */
 const UNTIL_MS = 60_000;
@@ -199,4 +199,16 @@ export async function committedOffsets(
   });
   await new Promise((resolve) => consumer.disconnect(resolve));
   return new Map(found.map(({ partition, offset }) => [partition, Math.max(0, offset ?? 0)]));
+}
+
+/** The topic has so many partitions from now on. */
+export async function addPartitions(brokers: string, topic: string, total: number): Promise<void> {
+  const admin = kafka.AdminClient.create({ 'bootstrap.servers': brokers });
+  try {
+    await promise((done) => {
+      admin.createPartitions(topic, total, 10_000, done);
+    });
+  } finally {
+    admin.disconnect();
+  }
 }

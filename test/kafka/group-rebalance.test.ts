@@ -3,13 +3,12 @@
  * real broker. Several jobs run in one process here; processes that are killed are
  * group-sharing.test.ts and group-members.test.ts.
  */
-import kafka from 'node-rdkafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
-import { committedOffsets } from './group-processes.js';
-import { ids, newTopic, produce, promise, range } from './harness.js';
+import { addPartitions, committedOffsets } from './group-processes.js';
+import { ids, newTopic, produce, range } from './harness.js';
 import { JobRun, kafkaDdl } from './job-run.js';
 import type { Shape } from './job-run.js';
 
@@ -117,14 +116,3 @@ describe.runIf(javaSuiteRuns('rebalances of jobs'))('a job in a group', () => {
     expect(read.sort((a, b) => a - b)).toEqual(range(199));
   });
 });
-
-async function addPartitions(brokers: string, topic: string, total: number): Promise<void> {
-  const admin = kafka.AdminClient.create({ 'bootstrap.servers': brokers });
-  try {
-    await promise((done) => {
-      admin.createPartitions(topic, total, 10_000, done);
-    });
-  } finally {
-    admin.disconnect();
-  }
-}

@@ -44,7 +44,7 @@ describe('options of a Kafka table', () => {
       offsetReset: 'earliest',
       schema: null,
       outOfRange: 'error',
-      discoveryIntervalMs: 300_000,
+      discoveryIntervalMs: 60_000,
       fetch: 'auto',
     });
   });

@@ -15,6 +15,7 @@ import type {
   RecordFetcher,
   RecordQueue,
 } from './blocks.js';
+import { follow } from './growing-splits.js';
 import type { MessageBlock } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
 import { readOptions } from './options.js';
@@ -37,7 +38,7 @@ export async function openRdkafkaBlocks(request: BlocksRequest): Promise<KafkaBl
 }
 
 /** Throws ConfigError SETTING_INVALID for bad options. */
-export function blocksRequest(request: SourceRequest): BlocksRequest {
+export function blocksRequest(request: SourceRequest, grows: boolean): BlocksRequest {
   return {
     options: readOptions(request.table),
     parts: partsOf(request),
@@ -46,6 +47,7 @@ export function blocksRequest(request: SourceRequest): BlocksRequest {
     notice: request.notice,
     partitions: request.partitions ?? null,
     ranges: request.ranges ?? null,
+    grows,
     group: request.group ?? null,
   };
 }
@@ -61,8 +63,7 @@ export class KafkaBlockReader implements KafkaBlocks {
   readonly path: KafkaBlocks['path'];
   readonly bounded: boolean;
   readonly topic: string;
-  /** One per partition that is read, in their order. */
-  readonly splits: readonly KafkaBlockSplit[];
+  private readonly known: KafkaBlockSplit[] = [];
   private readonly reader: RecordFetcher;
   private readonly facts: ReaderFacts;
 
@@ -72,7 +73,12 @@ export class KafkaBlockReader implements KafkaBlocks {
     this.topic = facts.topic;
     this.reader = reader;
     this.facts = facts;
-    this.splits = reader.queues.map((queue) => new KafkaBlockSplit(reader, queue, facts.topic));
+  }
+
+  /** One per partition that is read, in their order. */
+  get splits(): readonly KafkaBlockSplit[] {
+    const { reader, topic, known } = this;
+    return follow(reader.queues, known, (queue) => new KafkaBlockSplit(reader, queue, topic));
   }
 
   /** All receivers have finished every record of the split before `nextOffset`. */

@@ -29,6 +29,8 @@ export interface BlocksRequest {
   readonly partitions: readonly number[] | null;
   /** Where they start and stop, resolved before; null: at opening, as the options say. */
   readonly ranges: readonly PartitionRange[] | null;
+  /** Partitions that the topic gets while it is read without end are read too; else only named. */
+  readonly grows: boolean;
   /** Whether a group's members may share the topic (SourceRequest.group); null: no membership. */
   readonly group: 'shared' | 'whole' | null;
 }
@@ -37,7 +39,10 @@ export interface KafkaBlocks {
   readonly bounded: boolean;
   readonly topic: string;
   readonly path: 'columnar' | 'librdkafka';
-  /** One per partition that is read, in their order. */
+  /**
+   * One per partition that is read, in their order; while a read without end runs, those of
+   * partitions that the topic has got since are appended, and every split's ready() resolves.
+   */
   readonly splits: readonly KafkaSplitBlocks[];
   /** With a group id: commits what is finished; resolves when the broker agreed. */
   commit(): Promise<void>;
@@ -67,6 +72,7 @@ export interface KafkaSplitBlocks {
 
 /** A way to fetch, as block-source.ts drives it: queues that are filled while they have room. */
 export interface RecordFetcher {
+  /** Partitions that are added while it reads are appended. */
   readonly queues: readonly RecordQueue[];
   /** What ended reading; the readers throw it. */
   readonly failure: Error | null;

@@ -16,6 +16,7 @@ import type { ClientSettings } from './client-settings.js';
 import { kafkaError, notAuthorized } from './cluster-errors.js';
 import { ClusterOffsets } from './cluster-offsets.js';
 import type { Cluster, TopicState } from './cluster.js';
+import { addedLine } from './growing-splits.js';
 import { LeaderFetch, isPassing } from './leader-fetch.js';
 import { logTruncated, notCommitted, resetPosition } from './offsets.js';
 import { FrameBudget, PartitionFetch } from './partition-fetch.js';
@@ -51,7 +52,7 @@ const PASSING_CODES: ReadonlySet<number> = new Set([
 ]);
 
 export class FetchReader implements RecordFetcher {
-  readonly queues: readonly PartitionFetch[];
+  readonly queues: PartitionFetch[];
   failure: Error | null = null;
   private readonly request: BlocksRequest;
   private readonly settings: ClientSettings;
@@ -60,7 +61,10 @@ export class FetchReader implements RecordFetcher {
   private readonly budget = new FrameBudget(HELD_BYTES_MAX);
   private readonly leaders = new Map<number, LeaderFetch>();
   private readonly committed = new Map<number, number>();
+  /** Partitions that are read, or of which it was said that they are not. */
   private readonly known: Set<number>;
+  /** The beginning of new partitions is being asked for. */
+  private joining = false;
   private readonly topicId: string;
   private started = false;
   private closing = false;
@@ -193,7 +197,6 @@ export class FetchReader implements RecordFetcher {
       this.fail(createdAgain(this.request));
       return;
     }
-    this.announce(topic);
     const states = new Map(topic.partitions.map((state) => [state.partition, state]));
     for (const queue of this.queues) {
       const state = states.get(queue.partition);
@@ -201,6 +204,7 @@ export class FetchReader implements RecordFetcher {
       queue.leaderEpoch = state?.leaderEpoch ?? -1;
     }
     this.route();
+    this.takeNews(topic);
     // A leader is being chosen.
     if (this.queues.some((queue) => queue.node < 0 && !queue.complete)) this.look();
   }
@@ -216,16 +220,46 @@ export class FetchReader implements RecordFetcher {
     }
   }
 
-  /** One of the readers that share a topic says what was added: the one of its first partition. */
-  private announce({ topic, partitions }: TopicState): void {
-    const added = partitions.filter(({ partition }) => !this.known.has(partition));
-    for (const { partition } of added) this.known.add(partition);
-    const speaks = this.queues.some(({ partition }) => partition === partitions[0]?.partition);
-    if (added.length === 0 || !speaks || this.request.options.stop.kind !== 'unbounded') return;
-    const names = added.map(({ partition }) => partition).join(', ');
-    this.request.notice(
-      `topic "${topic}" has new partitions (${names}): they are read when the job is started again`,
-    );
+  /** What a bounded read reads is settled; in a group others than this find new partitions. */
+  private takeNews({ topic, partitions }: TopicState): void {
+    const { options, grows, notice } = this.request;
+    if (options.stop.kind !== 'unbounded' || options.discoveryIntervalMs === 0) return;
+    const found = partitions.map(({ partition }) => partition);
+    const added = found.filter((partition) => !this.known.has(partition));
+    if (added.length === 0 || this.joining) return;
+    if (grows) {
+      void this.join(added);
+      return;
+    }
+    for (const partition of added) this.known.add(partition);
+    // One of the readers that share a topic says it: the one of its first partition.
+    const speaks = this.queues.some(({ partition }) => partition === found[0]);
+    if (speaks) notice(addedLine(topic, added, false));
+  }
+
+  /** Reads new partitions from their beginning: nothing of them was read before. */
+  private async join(added: readonly number[]): Promise<void> {
+    const { options, notice } = this.request;
+    const offsets = new ClusterOffsets(this.cluster, this.settings.isolation, options.groupId);
+    this.joining = true;
+    try {
+      const held = await offsets.held(added);
+      if (this.closing || this.failure !== null) return;
+      for (const [partition, { lowOffset }] of held) {
+        this.known.add(partition);
+        this.queues.push(
+          this.newQueue({ partition, start: lowOffset, stop: Number.POSITIVE_INFINITY }),
+        );
+      }
+      notice(addedLine(options.topic, [...held.keys()], true));
+      for (const queue of this.queues) queue.signal();
+    } catch (error) {
+      if (!isPassing(error)) this.fail(error);
+    } finally {
+      this.joining = false;
+      // Finds their leaders, or asks once more.
+      this.look();
+    }
   }
 
   private refused(queue: PartitionFetch, code: number): void {

@@ -52,6 +52,7 @@ export async function inferKafkaSchema(
     notice: () => undefined,
     partitions: null,
     ranges: null,
+    grows: false,
     group: null,
   });
   try {

@@ -16,11 +16,15 @@ import type { KafkaReadOptions } from './options.js';
 import { withSchemas } from './schema-blocks.js';
 
 /**
- * Blocks of formats with a registry come with their records' schemas. Throws as openColumnarBlocks
+ * Blocks of formats with a registry come with their records' schemas. `grows`: the reader takes in
+ * splits that are appended later. Throws as openColumnarBlocks
  * and openRdkafkaBlocks do, and ConfigError SETTING_INVALID.
  */
-export async function openBlocks(request: SourceRequest): Promise<KafkaBlocks> {
-  return openTopicBlocks(blocksRequest(request));
+export async function openBlocks(
+  request: SourceRequest,
+  { grows }: { readonly grows: boolean },
+): Promise<KafkaBlocks> {
+  return openTopicBlocks(blocksRequest(request, grows));
 }
 
 export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {

@@ -99,8 +99,16 @@ export interface KafkaWriteOptions extends KafkaWriteTarget {
 
 /** Default of 'connect.timeout': how long the first broker may take to answer. */
 export const CONNECT_TIMEOUT_MS = 10_000;
-/** Default of 'scan.topic-partition-discovery.interval', as in Flink. */
-export const DISCOVERY_INTERVAL_MS = 300_000;
+/** Default of 'scan.topic-partition-discovery.interval'. */
+export const DISCOVERY_INTERVAL_MS = 60_000;
+/** What Kafka's own clients call it, in ms: librdkafka and Java's. */
+const REFRESH_PROPERTIES = [
+  'properties.topic.metadata.refresh.interval.ms',
+  'properties.metadata.max.age.ms',
+];
+
+/** A timer takes no more. */
+const TIMER_MS_MAX = 0x7fffffff;
 
 const PREFIX = 'properties.';
 const START_MODES = [
@@ -339,7 +347,17 @@ class TableOptions {
   discoveryIntervalMs(): number {
     const name = 'scan.topic-partition-discovery.interval';
     if (Number.parseFloat(this.text(name) ?? '') <= 0) return 0;
-    return this.durationMs(name, DISCOVERY_INTERVAL_MS);
+    return this.durationMs(name, this.refreshIntervalMs() ?? DISCOVERY_INTERVAL_MS);
+  }
+
+  /** 0 or less: never, as in librdkafka; null: the table does not say. */
+  private refreshIntervalMs(): number | null {
+    const name = REFRESH_PROPERTIES.find((candidate) => this.text(candidate) !== null);
+    if (name === undefined) return null;
+    const value = this.required(name, 'a number of milliseconds');
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) return Math.min(Math.max(number, 0), TIMER_MS_MAX);
+    throw this.invalid(name, value, 'give a whole number of milliseconds, such as 30000');
   }
 
   private properties(): Record<string, string> {

@@ -15,7 +15,7 @@ import { openBlocks } from './open-blocks.js';
 /** Throws as openBlocks does. */
 export async function openOwnedKafkaSource(request: SourceRequest): Promise<OwnedSource> {
   const parts = await decoderParts(request);
-  const blocks = await openBlocks(request);
+  const blocks = await openBlocks(request, { grows: false });
   return {
     splits: blocks.splits.map((split) => new OwnedKafkaSplit(split, parts)),
     close: () => blocks.close(),

@@ -91,6 +91,7 @@ export interface RdClient {
 export interface RdConsumer extends RdClient {
   disconnect(done: RdCallback<unknown>): unknown;
   assign(assignments: readonly TopicPartitionOffset[]): unknown;
+  incrementalAssign(assignments: readonly TopicPartitionOffset[]): unknown;
   seek(to: TopicPartitionOffset, timeoutMs: number, done: RdCallback<unknown>): unknown;
   pause(partitions: readonly TopicPartition[]): unknown;
   resume(partitions: readonly TopicPartition[]): unknown;
@@ -123,7 +124,6 @@ export interface RdConsumer extends RdClient {
 export interface RdMember extends RdConsumer {
   subscribe(topics: readonly string[]): unknown;
   unassign(): unknown;
-  incrementalAssign(assignments: readonly TopicPartitionOffset[]): unknown;
   incrementalUnassign(partitions: readonly TopicPartition[]): unknown;
   rebalanceProtocol(): string;
 }

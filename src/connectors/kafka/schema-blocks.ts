@@ -11,6 +11,7 @@
 import { framedSchemaId, NO_FRAME } from '../../formats/wire-schema.js';
 import type { WriterSchema } from '../../formats/wire-schema.js';
 import type { KafkaBlocks, KafkaSplitBlocks } from './blocks.js';
+import { follow } from './growing-splits.js';
 import type { MessageBlock } from './message-block.js';
 import { TOO_LARGE } from './message-block.js';
 import type { MessageBlockView } from './message-wire.js';
@@ -26,11 +27,14 @@ export function withSchemas(
 ): KafkaBlocks {
   if (endpoint === null) return blocks;
   const registry = new SchemaRegistry(endpoint, talk);
+  const splits: SchemaSplit[] = [];
   return {
     bounded: blocks.bounded,
     topic: blocks.topic,
     path: blocks.path,
-    splits: blocks.splits.map((split) => new SchemaSplit(split, registry)),
+    get splits() {
+      return follow(blocks.splits, splits, (split) => new SchemaSplit(split, registry));
+    },
     commit: () => blocks.commit(),
     close: () => {
       registry.close();

@@ -10,15 +10,19 @@ import type { NextBatch, Source, SourceRequest, SplitReader } from '../source.js
 import { decoderParts, SplitDecoder } from './block-decoder.js';
 import type { DecoderParts } from './block-decoder.js';
 import type { KafkaSplitBlocks } from './blocks.js';
+import { follow } from './growing-splits.js';
 import { openBlocks } from './open-blocks.js';
 
 /** Throws as openBlocks does. */
 export async function openKafkaSource(request: SourceRequest): Promise<Source> {
   const parts = await decoderParts(request);
-  const blocks = await openBlocks(request);
+  const blocks = await openBlocks(request, { grows: true });
+  const splits: KafkaSplit[] = [];
   return {
     bounded: blocks.bounded,
-    splits: blocks.splits.map((split) => new KafkaSplit(split, parts)),
+    get splits() {
+      return follow(blocks.splits, splits, (split) => new KafkaSplit(split, parts));
+    },
     rowsTotal: null,
     commit: () => blocks.commit(),
     settleWith: (settle) => blocks.settleWith?.(settle),

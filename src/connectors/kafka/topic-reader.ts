@@ -18,6 +18,7 @@ import { kafkaError } from './cluster-errors.js';
 import { logTruncated, notCommitted, resetPosition, resolveRanges } from './offsets.js';
 import type { KafkaReadOptions } from './options.js';
 import { FetchBudget, PartitionQueue } from './partition-queue.js';
+import { PartitionDiscovery } from './rdkafka-discovery.js';
 import { RdkafkaOffsets, queryWatermarks } from './rdkafka-offsets.js';
 import { RD_ERROR, promised } from './rdkafka.js';
 import type { RdConsumer, RdError, RdMessage, TopicPartitionOffset } from './rdkafka.js';
@@ -62,7 +63,7 @@ async function rangesOf(
 }
 
 export class TopicReader implements RecordFetcher {
-  readonly queues: readonly PartitionQueue[];
+  readonly queues: PartitionQueue[];
   /** What ended reading; the readers throw it. */
   failure: ConnectorError | null = null;
   private readonly request: BlocksRequest;
@@ -85,15 +86,18 @@ export class TopicReader implements RecordFetcher {
   /** Positions that the broker holds and librdkafka refused, by partition. */
   private readonly refused = new Map<number, { offset: number; sinceMs: number }>();
   private idleDone: (() => void) | null = null;
+  private readonly discovery: PartitionDiscovery;
 
   constructor(request: BlocksRequest, consumer: RdConsumer, ranges: readonly PartitionRange[]) {
     this.request = request;
     this.options = request.options;
     this.consumer = consumer;
     this.watch = new BrokerWatch(request.options, consumer, request.notice);
-    const settings = { budget: this.budget, rowsMax: request.rowsMax, parts: request.parts };
-    this.queues = ranges.map((range) => new PartitionQueue(range, settings));
-    for (const queue of this.queues) this.byPartition[queue.partition] = queue;
+    this.queues = ranges.map((range) => this.newQueue(range));
+    const known = ranges.map(({ partition }) => partition);
+    this.discovery = new PartitionDiscovery(request, consumer, known, (added) => {
+      this.join(added);
+    });
     consumer.on('partition.eof', (end) => {
       this.ends.push(end);
     });
@@ -114,6 +118,7 @@ export class TopicReader implements RecordFetcher {
       open.map(({ partition, fetchedTo }) => ({ topic, partition, offset: fetchedTo })),
     );
     this.fetch();
+    this.discovery.start();
   }
 
   /** A reader took a block or waits for one. */
@@ -147,6 +152,7 @@ export class TopicReader implements RecordFetcher {
 
   async close(): Promise<void> {
     this.closing = true;
+    this.discovery.close();
     this.watch.close();
     if (this.busy) {
       await new Promise<void>((resolve) => {
@@ -154,6 +160,24 @@ export class TopicReader implements RecordFetcher {
       });
     }
     await closeConsumer(this.consumer);
+  }
+
+  private newQueue(range: PartitionRange): PartitionQueue {
+    const { rowsMax, parts } = this.request;
+    const queue = new PartitionQueue(range, { budget: this.budget, rowsMax, parts });
+    this.byPartition[queue.partition] = queue;
+    return queue;
+  }
+
+  private join(added: readonly PartitionRange[]): void {
+    if (this.failure !== null) return;
+    const { topic } = this.options;
+    this.consumer.incrementalAssign(
+      added.map(({ partition, start }) => ({ topic, partition, offset: start })),
+    );
+    this.queues.push(...added.map((range) => this.newQueue(range)));
+    for (const queue of this.queues) queue.signal();
+    this.drained();
   }
 
   private async sendCommit(offsets: readonly TopicPartitionOffset[]): Promise<void> {

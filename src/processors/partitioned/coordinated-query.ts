@@ -342,7 +342,7 @@ async function openForMain(
   if (sharing === 'main') {
     const { openBlocks } = await import('../../connectors/kafka/open-blocks.js');
     const group = options.joins ? { group: groupPolicy(plan) } : {};
-    const blocks = await openBlocks({ ...request, ...group });
+    const blocks = await openBlocks({ ...request, ...group }, { grows: false });
     const joined = blocks.settleWith !== undefined;
     const sourceName = blocks.topic;
     const splits = blocks.splits.map(({ split }) => ({ split, sourceName }));
