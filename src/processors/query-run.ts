@@ -177,12 +177,20 @@ export class QueryRun {
   /** What to wait for when no split had a block; splits that know when they have one left out. */
   waiting(exceptDue: boolean): readonly Promise<void>[] {
     const promises: Promise<void>[] = [];
-    for (const { ended, waiting, reader, idleTimeoutMs, idle } of this.inputs) {
+    for (const { ended, waiting, reader } of this.inputs) {
       if (ended || !waiting) continue;
       if (!exceptDue || reader.dueInMs === undefined) promises.push(reader.ready());
-      if (idleTimeoutMs > 0 && !idle) promises.push(delay(idleTimeoutMs));
     }
     return promises;
+  }
+
+  /** ms after which a waiting split may be idle; Infinity without one. */
+  idleAfterMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { ended, waiting, idleTimeoutMs, idle } of this.inputs) {
+      if (!ended && waiting && idleTimeoutMs > 0 && !idle) least = Math.min(least, idleTimeoutMs);
+    }
+    return least;
   }
 
   /** Takes silent splits out of the watermark ('source.idle-timeout'). */
@@ -277,8 +285,4 @@ function newSplits(scan: ScanRun): SplitRun[] {
     lastBatchMs: Number.NEGATIVE_INFINITY,
     idle: false,
   }));
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -14,6 +14,7 @@ import type {
 } from './job-processor.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
+import { ReadyWait } from './ready-wait.js';
 import { SimpleObserver } from './simple-observer.js';
 
 /** How long the loop may keep the event loop waiting. */
@@ -54,6 +55,7 @@ export class SimpleJobProcessor implements JobProcessor {
   private lastOutNs = Number.NaN;
   private stopReason: EndReason | null = null;
   private wake: (() => void) | null = null;
+  private readonly inputWait = new ReadyWait();
   private finished: Promise<void> = Promise.resolve();
   private rssPeakBytes = 0;
   private rssNextNs = Number.NEGATIVE_INFINITY;
@@ -232,16 +234,21 @@ export class SimpleJobProcessor implements JobProcessor {
     if (sleep !== null && dueMs < 2 * TIMER_LATE_MS) {
       sleep(Math.min(dueMs, TIMER_LATE_MS));
     } else {
-      const ready = active.flatMap((run) => run.waiting(sleep !== null));
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve, reject) => {
-        this.wake = resolve;
-        if (this.stopReason !== null) resolve();
-        for (const promise of ready) promise.then(resolve, reject);
-        if (Number.isFinite(dueMs)) timer = setTimeout(resolve, dueMs - TIMER_LATE_MS);
-      });
-      clearTimeout(timer);
-      this.wake = null;
+      const { inputWait } = this;
+      const ready = inputWait.any(active.flatMap((run) => run.waiting(sleep !== null)));
+      this.wake = () => {
+        inputWait.wake();
+      };
+      if (this.stopReason !== null) inputWait.wake();
+      const idleMs = Math.min(...active.map((run) => run.idleAfterMs()));
+      const timerMs = Math.min(dueMs - TIMER_LATE_MS, idleMs);
+      const timer = Number.isFinite(timerMs) ? setTimeout(this.wake, timerMs) : undefined;
+      try {
+        await ready;
+      } finally {
+        clearTimeout(timer);
+        this.wake = null;
+      }
     }
     for (const run of active) run.markIdle(this.options.clock.nowMs());
   }

@@ -289,6 +289,8 @@ export class GroupSplit implements KafkaSplitBlocks {
   /** Something was handed out since the last commit. */
   moved = false;
   private inner: KafkaSplitBlocks | null = null;
+  /** Whose ready() tells us. */
+  private followed: KafkaSplitBlocks | null = null;
   private failure: Error | null = null;
   private sequence = 0;
   private rows = 0;
@@ -322,7 +324,22 @@ export class GroupSplit implements KafkaSplitBlocks {
     this.change ??= new Promise((resolve) => {
       this.changed = resolve;
     });
-    return this.inner === null ? this.change : Promise.race([this.change, this.inner.ready()]);
+    if (this.inner !== null && this.followed !== this.inner) this.follow(this.inner);
+    return this.change;
+  }
+
+  /** One reaction to its ready(), however often it is waited for. */
+  private follow(inner: KafkaSplitBlocks): void {
+    this.followed = inner;
+    const settle = (): void => {
+      if (this.followed === inner) this.followed = null;
+      this.signal();
+    };
+    inner.ready().then(settle, (error: unknown) => {
+      if (this.inner === inner)
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
+      settle();
+    });
   }
 
   position(): string {

@@ -16,6 +16,7 @@ import { systemClock } from '../../base/clock.js';
 import { BlockArena } from '../../columnar/arena.js';
 import { WorkerCounter } from '../../metrics/partition-metrics.js';
 import { QueryAccounts } from '../query-accounts.js';
+import { ReadyWait } from '../ready-wait.js';
 import { BatchRows } from './batch-rows.js';
 import { COMMAND_ABORT, COMMAND_HOLD, JobAborted, JobControl } from './control.js';
 import type { LaneReader } from './lane-readers.js';
@@ -49,6 +50,7 @@ class WorkerJob {
   private idleSinceNs = Number.NaN;
   private socketsSeenNs = 0;
   private readonly time = new WorkerTime(systemClock);
+  private readonly inputWait = new ReadyWait();
   private readonly arenas: {
     readonly exchange: readonly BlockArena[];
     readonly stage: readonly BlockArena[];
@@ -222,8 +224,10 @@ class WorkerJob {
     const earlyMs = this.precise ? AWAKE_MS : 0;
     const dueMs = Math.min(IDLE_MS_MAX, this.dueInMs() - earlyMs);
     const ready = this.readers.flatMap((reader) => reader.ready() ?? []);
-    if (ready.length > 0) await Promise.race([...ready, cell.sleepAsync(ticket, dueMs)]);
-    else if (this.lanes.hasSockets) await cell.sleepAsync(ticket, Math.max(0, dueMs));
+    if (ready.length > 0) {
+      const input = this.inputWait.any(ready);
+      await Promise.race([input, cell.sleepAsync(ticket, dueMs)]);
+    } else if (this.lanes.hasSockets) await cell.sleepAsync(ticket, Math.max(0, dueMs));
     else if (dueMs > 0) cell.sleep(ticket, dueMs);
     this.time.back(before);
   }
