@@ -86,7 +86,8 @@ describe.each([1, 2])('V2 with individual rows at a rate, %i workers', (workers)
     ).done;
     const result = await (await pacedJob(paced)).done;
     expect(result.rowsRead).toBe(200);
-    expect(result.cpuSeconds).toBeLessThan(0.4);
+    // One core that spins for the 2 s takes 2; compiling beside other work has taken 0.46.
+    expect(result.cpuSeconds).toBeLessThan(1);
   });
 
   it('stops in the middle of a long wait', { timeout: 10_000 }, async () => {
