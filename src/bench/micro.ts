@@ -17,7 +17,7 @@ import { createJsonDecoder } from '../formats/json.js';
 import { compileJob } from '../job.js';
 import type { AggregateCall } from '../plan/pipeline-plan.js';
 import { Calc } from '../runtime/operators/calc.js';
-import { GroupedStateFactory } from '../state/grouped-state.js';
+import { GroupedStateFactory } from '../state/grouped-state-factory.js';
 import { arenaRounds, exchangeParts, ExchangeThreads, measureThreaded } from './micro-exchange.js';
 import { RING_SLOTS } from './micro-exchange-task.js';
 import { measureOverheads, overheadParts, overheadTable } from './micro-metrics.js';

@@ -3,7 +3,7 @@
  * holds and what the field takes. Owns which types fit which, and values that do not: numbers out of
  * range, names that an enum lacks, NULL where the schema has none. Rows are avro-encoder.ts. @hot
  */
-import { isSqlMap, typeText } from '../columnar/types.js';
+import { typeText } from '../columnar/types.js';
 import type { RowField, SqlType, SqlValue } from '../columnar/types.js';
 import { fitsPrecision, rescale } from '../functions/decimal.js';
 import { defaultValue } from './avro-default.js';
@@ -12,12 +12,11 @@ import { fieldName, otherThanNull } from './avro-schema.js';
 import type { AvroField, AvroLogical, AvroNode } from './avro-schema.js';
 import type { CellValue } from './cell-reader.js';
 import { RowFault } from './message-encoder.js';
+import { listOutput, mapOutput } from './nested-output.js';
+import type { CellOutput, InnerOutput } from './nested-output.js';
 import { ShapeFault } from './value-shape.js';
 
 const INT_MAX = 2 ** 31 - 1;
-
-/** What avsc is to write for a value that is not NULL. Throws RowFault. */
-export type CellOutput = (value: CellValue) => unknown;
 
 export interface FieldOutput {
   /** The field may be null. */
@@ -78,11 +77,12 @@ function outputOf(node: AvroNode, type: SqlType, longs: LongSize): CellOutput {
       if (type.kind === 'varchar') return symbolOutput(node.symbols);
       break;
     case 'array':
-      if (type.kind === 'array') return listOutput(avroOutput(node.items, type.element, longs));
+      if (type.kind === 'array')
+        return listOutput(innerOutput(avroOutput(node.items, type.element, longs)));
       break;
     case 'map':
       if (type.kind === 'map' && type.key.kind === 'varchar') {
-        return mapOutput(avroOutput(node.values, type.value, longs));
+        return mapOutput(innerOutput(avroOutput(node.values, type.value, longs)));
       }
       break;
     case 'record':
@@ -230,28 +230,12 @@ function bytesOfBigint(value: bigint, size: number | null): Buffer | null {
   return bytes;
 }
 
-/** Converts a value inside a list, map or row, where NULL is null. */
-function innerValue({ takesNull, output }: FieldOutput, value: SqlValue): unknown {
-  if (value !== null) return output(value);
-  if (takesNull) return null;
-  throw new RowFault("holds a NULL where the schema's type takes none");
-}
-
-function listOutput(item: FieldOutput): CellOutput {
-  // Checked boundary: an ARRAY is an array.
-  return (value) => (value as readonly SqlValue[]).map((each) => innerValue(item, each));
-}
-
-function mapOutput(entry: FieldOutput): CellOutput {
+/** Converts values inside a list, map or row, where NULL is null. */
+function innerOutput({ takesNull, output }: FieldOutput): InnerOutput {
   return (value) => {
-    // No prototype: keys may have any name.
-    const map = Object.create(null) as Record<string, unknown>;
-    if (Buffer.isBuffer(value) || !isSqlMap(value)) return map;
-    value.keys.forEach((key, at) => {
-      if (key === null) throw new RowFault('holds a map with the key NULL');
-      map[String(key)] = innerValue(entry, value.values[at] ?? null);
-    });
-    return map;
+    if (value !== null) return output(value);
+    if (takesNull) return null;
+    throw new RowFault("holds a NULL where the schema's type takes none");
   };
 }
 
@@ -260,14 +244,17 @@ function rowOutput(
   columns: readonly RowField[],
   longs: LongSize,
 ): CellOutput {
-  const places = placesOf(fields, columns, longs);
+  const outputs = placesOf(fields, columns, longs).map((place) => {
+    if (place.field === null) return () => place.absent;
+    const output = innerOutput(place.field);
+    return (values: readonly SqlValue[]) => output(values[place.column] ?? null);
+  });
   return (value) => {
     // Checked boundary: a ROW is an array.
     const values = value as readonly SqlValue[];
     const record: Record<string, unknown> = {};
-    places.forEach((place, index) => {
-      record[fieldName(index)] =
-        place.field === null ? place.absent : innerValue(place.field, values[place.column] ?? null);
+    outputs.forEach((output, index) => {
+      record[fieldName(index)] = output(values);
     });
     return record;
   };

@@ -11,16 +11,14 @@
  */
 import type { Enum, Field } from 'protobufjs';
 import protobuf from 'protobufjs';
-import { isSqlMap, typeText } from '../columnar/types.js';
+import { typeText } from '../columnar/types.js';
 import type { RowField, SqlType, SqlValue } from '../columnar/types.js';
 import { decimalText } from '../functions/decimal.js';
 import { dateText } from '../functions/time-format.js';
-import type { CellValue } from './cell-reader.js';
 import { RowFault } from './message-encoder.js';
+import { listOutput, mapOutput } from './nested-output.js';
+import type { CellOutput, InnerOutput } from './nested-output.js';
 import { ShapeFault } from './value-shape.js';
-
-/** What protobufjs is to write for a value that is not NULL. Throws RowFault. */
-export type CellOutput = (value: CellValue) => unknown;
 
 /** Converts a cell for a field; NULL too, for which undefined means: the field is absent. */
 export interface FieldOutput {
@@ -36,11 +34,11 @@ export function protobufOutput(field: Field, type: SqlType): FieldOutput {
     const isText = field.keyType === 'string' && type.key.kind === 'varchar';
     const isWhole = /int|fixed/.test(field.keyType) && type.key.kind === 'bigint';
     if (!isText && !isWhole) throw unfit(`a map with keys of ${field.keyType}`, type);
-    return { takesNull: true, output: mapOutput(elementOutput(field, type.value)) };
+    return { takesNull: true, output: mapOutput(innerOutput(elementOutput(field, type.value))) };
   }
   if (field.repeated) {
     if (type.kind !== 'array') throw unfit('a list', type);
-    return { takesNull: true, output: listOutput(elementOutput(field, type.element)) };
+    return { takesNull: true, output: listOutput(innerOutput(elementOutput(field, type.element))) };
   }
   const takesNull = field.hasPresence || field.resolvedType instanceof protobuf.Type;
   return { takesNull: takesNull && !field.required, output: elementOutput(field, type) };
@@ -158,26 +156,11 @@ function wordsOf(value: bigint): { readonly low: number; readonly high: number }
   };
 }
 
-function innerValue(output: CellOutput, value: SqlValue): unknown {
-  if (value !== null) return output(value);
-  throw new RowFault('holds a NULL, which no list or map of Protobuf does');
-}
-
-function listOutput(item: CellOutput): CellOutput {
-  // Checked boundary: an ARRAY is an array.
-  return (value) => (value as readonly SqlValue[]).map((each) => innerValue(item, each));
-}
-
-function mapOutput(entry: CellOutput): CellOutput {
+/** Converts values inside a list or map. */
+function innerOutput(output: CellOutput): InnerOutput {
   return (value) => {
-    // No prototype: keys may have any name.
-    const map = Object.create(null) as Record<string, unknown>;
-    if (Buffer.isBuffer(value) || !isSqlMap(value)) return map;
-    value.keys.forEach((key, at) => {
-      if (key === null) throw new RowFault('holds a map with the key NULL');
-      map[String(key)] = innerValue(entry, value.values[at] ?? null);
-    });
-    return map;
+    if (value !== null) return output(value);
+    throw new RowFault('holds a NULL, which no list or map of Protobuf does');
   };
 }
 

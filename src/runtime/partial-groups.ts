@@ -8,7 +8,7 @@ import { assert } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
 import { emptyHeader } from '../columnar/batch.js';
 import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../state/grouped-state.js';
+import { GroupedStateFactory } from '../state/grouped-state-factory.js';
 import type { GroupedState } from '../state/grouped-state.js';
 import type { LateRecords, OperatorContext, OperatorCounters, RecordErrors } from './operator.js';
 import { FixedWindows } from './operators/window-fixed.js';

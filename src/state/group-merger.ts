@@ -4,7 +4,8 @@
  * its place; one that is known is read beside it and added, the known rows counting as the earlier
  * ones. Owns the one scratch group; what adding means is group-records. @hot
  */
-import type { GroupedState, GroupedStateFactory } from './grouped-state.js';
+import type { GroupedStateFactory } from './grouped-state-factory.js';
+import type { GroupedState } from './grouped-state.js';
 import type { StateReader } from './snapshot.js';
 
 const SCRATCH_SLOT = 0;

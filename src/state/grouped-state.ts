@@ -1,7 +1,8 @@
 /**
  * Grouped state: groups by key, their accumulators, and the result rows of both the updating GROUP
  * BY and the windows. Owns the interface those operators are built on and the order of calls into
- * the generated kernels; groups live in group-table, kernels come from grouping-kernels. @hot
+ * the generated kernels; groups live in group-table, kernels come from grouping-kernels, and what
+ * states share is grouped-state-factory. @hot
  *
  *   factory (one per operator: texts, kernels, codecs)
  *      └─ state (one per window pane, or one)  ──update/updateEmit…──▶  ResultRows ──▶ output
@@ -9,100 +10,22 @@
  * A row's group is found first for all rows of a call (`resolve`), then one kernel runs over them;
  * it stops where a result column must widen or the result batch is full, and is called again.
  */
-import type { AggregateLayout } from '../codegen/aggregate-layout.js';
-import { planLayout } from '../codegen/aggregate-layout.js';
 import type { KernelMode } from '../codegen/aggregate-kernel.js';
 import { BATCH_ROWS_MAX, OP_INSERT, OP_UPDATE_AFTER } from '../columnar/batch.js';
 import type { Batch } from '../columnar/batch.js';
 import { combineHash, finaliseHash } from '../columnar/hash.js';
-import { TIMESTAMP } from '../columnar/types.js';
 import { CodeCombinations } from './code-combinations.js';
 import type { GroupObject } from './group-object.js';
 import { newGroupObject } from './group-objects.js';
-import { GroupRecords } from './group-records.js';
-import type { GroupSpec } from './group-spec.js';
 import { GroupTable } from './group-table.js';
-import { GroupingKernels } from './grouping-kernels.js';
-import { Interner } from './interner.js';
+import type { GroupedStateFactory } from './grouped-state-factory.js';
 import type { IdHolder } from './interner.js';
 import { keyGroupOf } from './key-groups.js';
-import { ResultRows } from './result-rows.js';
-import type { ResultRowsOptions, RowErrors, RowOutput } from './result-rows.js';
+import type { ResultRows } from './result-rows.js';
 import type { StateReader, StateWriter } from './snapshot.js';
-import type { CellCodec } from './value-cells.js';
-import { codecOf } from './value-cells.js';
 import { ValueTable } from './value-table.js';
 
-/** Bytes of released states that wait for their next use. */
-const RECYCLED_BYTES_MAX = 1 << 25;
 const NO_SLOTS = new Int32Array(BATCH_ROWS_MAX);
-
-/** What the states of one operator share: kernels, texts, recycled memory. */
-export class GroupedStateFactory {
-  readonly spec: GroupSpec;
-  readonly layout: AggregateLayout;
-  readonly interner = new Interner();
-  readonly codecs = new Map<number, CellCodec>();
-  readonly kernels: GroupingKernels;
-  readonly records: GroupRecords;
-  private readonly states = new Set<GroupedState>();
-  private readonly recycled: GroupedState[] = [];
-  private recycledBytes = 0;
-  private versions = 0;
-
-  constructor(spec: GroupSpec) {
-    this.spec = spec;
-    this.layout = planLayout({ ...spec, inputRetracts: spec.inputRetracts === true });
-    for (const column of this.layout.columns) {
-      this.codecs.set(column, codecOf(spec.inputTypes[column]!, this.interner));
-    }
-    this.kernels = new GroupingKernels(spec.id, this.layout, this.codecs, this.interner);
-    this.records = new GroupRecords(this.layout, this.codecs);
-  }
-
-  /** An empty state: one pane, or the whole of an operator without windows. */
-  create(): GroupedState {
-    const state = this.recycled.pop();
-    if (state === undefined) return this.adopt(new GroupedState(this));
-    this.recycledBytes -= state.byteSize();
-    return this.adopt(state);
-  }
-
-  /** Takes back a state that is no longer used; its memory serves the next create(). */
-  release(state: GroupedState): void {
-    state.clear();
-    this.states.delete(state);
-    const bytes = state.byteSize();
-    if (this.recycledBytes + bytes > RECYCLED_BYTES_MAX) return;
-    this.recycledBytes += bytes;
-    this.recycled.push(state);
-  }
-
-  /** A number no state of this factory has had. */
-  nextVersion(): number {
-    this.versions += 1;
-    return this.versions;
-  }
-
-  /** A builder of result rows for states of this factory. */
-  results(output: RowOutput, errors: RowErrors, options: ResultRowsOptions = {}): ResultRows {
-    const { spec } = this;
-    const types = spec.keys.map((key) => spec.inputTypes[key]!);
-    if (spec.windowColumns) types.push(TIMESTAMP, TIMESTAMP);
-    for (const aggregate of spec.aggregates) types.push(aggregate.type);
-    return new ResultRows(types, output, errors, options);
-  }
-
-  /** Forgets texts that no state needs, when there are many; between calls of kernels only. */
-  tidy(): void {
-    if (this.interner.isFull()) this.interner.compact(this.states);
-  }
-
-  private adopt(state: GroupedState): GroupedState {
-    this.states.add(state);
-    return state;
-  }
-}
 
 export class GroupedState implements IdHolder {
   readonly table: GroupTable;

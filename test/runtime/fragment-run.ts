@@ -14,7 +14,7 @@ import { PartialAggregate } from '../../src/runtime/partial-aggregate.js';
 import { buildPipeline } from '../../src/runtime/pipeline.js';
 import type { ExchangePort, PipelineEnvironment, ScanPort } from '../../src/runtime/pipeline.js';
 import { MinimumWatermark } from '../../src/runtime/watermark.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
 import type { GroupedState } from '../../src/state/grouped-state.js';
 import { PrefixChain, routed } from './exchange-support.js';
 import { batchOf, RecordingContext } from './stream-support.js';

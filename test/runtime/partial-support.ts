@@ -19,7 +19,7 @@ import { AggregateOperator } from '../../src/runtime/operators/aggregate.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
 import { PartialAggregate } from '../../src/runtime/partial-aggregate.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
 import type { GroupedState } from '../../src/state/grouped-state.js';
 import type { Collected, Row } from '../state/grouping-harness.js';
 import { batchesOf, COLUMNS, Random, TIME } from '../state/grouping-harness.js';

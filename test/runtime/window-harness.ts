@@ -13,7 +13,7 @@ import type {
 } from '../../src/plan/pipeline-plan.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
 import type { GroupedState } from '../../src/state/grouped-state.js';
 import { batchOf, RecordingContext, restoreInto, select, snapshotOf } from './stream-support.js';
 import type { OracleOptions, StreamRecord } from './window-oracle.js';

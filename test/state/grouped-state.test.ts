@@ -12,7 +12,7 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
 import type { GroupedState } from '../../src/state/grouped-state.js';
 import type { GroupSpec } from '../../src/state/group-spec.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';

@@ -18,7 +18,7 @@ import {
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
-import type { GroupedStateFactory } from '../../src/state/grouped-state.js';
+import type { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
 import type { ResultRows } from '../../src/state/result-rows.js';
 
 export type Row = readonly SqlValue[];

@@ -176,7 +176,7 @@ function readPartition(cursor: ResponseCursor): FetchedPartition {
   const aborted = readAborted(cursor);
   const preferredReplica = cursor.int32();
   const size = cursor.count();
-  const from = cursor.skip(size);
+  const from = cursor.advance(size);
   const divergesAt = cursor.divergesAt();
   return {
     partition,
@@ -219,16 +219,16 @@ class ResponseCursor {
   }
 
   int16(): number {
-    return this.view.getInt16(this.skip(2));
+    return this.view.getInt16(this.advance(2));
   }
 
   int32(): number {
-    return this.view.getInt32(this.skip(4));
+    return this.view.getInt32(this.advance(4));
   }
 
   /** An offset or an id, as a number: those that matter are below 2^53. */
   int64(): number {
-    const at = this.skip(8);
+    const at = this.advance(8);
     return this.view.getInt32(at) * 4_294_967_296 + this.view.getUint32(at + 4);
   }
 
@@ -239,7 +239,7 @@ class ResponseCursor {
 
   text(): string {
     const length = this.count();
-    const from = this.skip(length);
+    const from = this.advance(length);
     return textDecoder.decode(this.bytes.subarray(from, from + length));
   }
 
@@ -247,7 +247,7 @@ class ResponseCursor {
   tags(): void {
     for (let left = this.varint(); left > 0; left -= 1) {
       this.varint();
-      this.skip(this.varint());
+      this.advance(this.varint());
     }
   }
 
@@ -259,16 +259,16 @@ class ResponseCursor {
       const size = this.varint();
       const behind = this.at + size;
       if (tag === DIVERGING_EPOCH && size >= EPOCH_END_BYTES) {
-        this.skip(EPOCH_BYTES);
+        this.advance(EPOCH_BYTES);
         divergesAt = this.int64();
       }
-      this.skip(behind - this.at);
+      this.advance(behind - this.at);
     }
     return divergesAt;
   }
 
   /** Where the next `length` bytes begin; the cursor is behind them. */
-  skip(length: number): number {
+  advance(length: number): number {
     const from = this.at;
     if (length > this.to - from) this.fail();
     this.at = from + length;
@@ -278,7 +278,7 @@ class ResponseCursor {
   private varint(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.skip(1)] ?? 0;
+      const byte = this.bytes[this.advance(1)] ?? 0;
       value += (byte & 127) * 2 ** shift;
       if (byte < 128) return value;
     }

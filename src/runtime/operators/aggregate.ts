@@ -9,7 +9,7 @@ import type { Batch } from '../../columnar/batch.js';
 import { emptyHeader } from '../../columnar/batch.js';
 import type { AggregateNode } from '../../plan/pipeline-plan.js';
 import { GroupMerger } from '../../state/group-merger.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import { StateReader } from '../../state/snapshot.js';

@@ -12,7 +12,7 @@ import type { SqlType, SqlValue } from '../../columnar/types.js';
 import { ValueColumn } from '../../columnar/value-column.js';
 import { scaleOf } from '../../functions/compare.js';
 import type { JoinNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 
 /** Slot of a row with a NULL in its key. */

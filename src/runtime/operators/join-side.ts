@@ -9,7 +9,7 @@ import type { Batch } from '../../columnar/batch.js';
 import { emptyHeader, newBatch } from '../../columnar/batch.js';
 import type { Column } from '../../columnar/column.js';
 import type { SqlType } from '../../columnar/types.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import { grown, NULL_ROW, RowStore } from './row-store.js';

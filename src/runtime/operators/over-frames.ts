@@ -8,7 +8,7 @@ import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
 import { columnValue } from '../../columnar/column.js';
 import type { SqlType } from '../../columnar/types.js';
 import type { FrameSpec } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import type { OverEvaluator, OverResults, OverRows, PlannedCall } from './over-calls.js';

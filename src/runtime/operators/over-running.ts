@@ -8,7 +8,7 @@ import type { Column } from '../../columnar/column.js';
 import { columnValue } from '../../columnar/column.js';
 import type { SqlType, SqlValue } from '../../columnar/types.js';
 import type { OverNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';

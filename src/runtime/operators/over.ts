@@ -17,7 +17,7 @@ import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
 import type { Column } from '../../columnar/column.js';
 import { pipelineInputs } from '../../plan/pipeline-plan.js';
 import type { OverNode, PipelineNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';

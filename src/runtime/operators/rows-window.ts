@@ -11,7 +11,7 @@ import type { Column } from '../../columnar/column.js';
 import type { SqlType, SqlValue } from '../../columnar/types.js';
 import { ValueColumn } from '../../columnar/value-column.js';
 import type { RowsWindowNode, WindowCall } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';

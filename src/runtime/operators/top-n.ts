@@ -25,7 +25,7 @@ import {
 import type { Column, F64Column } from '../../columnar/column.js';
 import { NARROW_MAX } from '../../columnar/column.js';
 import type { SortKey, TopNNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { GroupedState } from '../../state/grouped-state.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';

@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.js';
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader } from '../../columnar/batch.js';
 import type { WindowAggregateNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state.js';
+import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import { GLOBAL_ENTRY, StateReader } from '../../state/snapshot.js';
 import type { StateWriter } from '../../state/snapshot.js';

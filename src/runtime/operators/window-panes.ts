@@ -8,7 +8,8 @@
  * Ends are unique among the windows of one operator (equal lengths, or equal starts and different
  * steps), so a pane is known by its end, and order of end is order of start, too.
  */
-import type { GroupedState, GroupedStateFactory } from '../../state/grouped-state.js';
+import type { GroupedStateFactory } from '../../state/grouped-state-factory.js';
+import type { GroupedState } from '../../state/grouped-state.js';
 import { TimeHeap } from './window-heap.js';
 import type { FixedWindowSpec } from './window-slices.js';
 import { sliceUnitMs, windowSlice } from './window-slices.js';

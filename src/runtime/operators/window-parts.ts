@@ -5,7 +5,7 @@
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { LatePolicy, WindowAggregateNode } from '../../plan/pipeline-plan.js';
-import type { GroupedStateFactory } from '../../state/grouped-state.js';
+import type { GroupedStateFactory } from '../../state/grouped-state-factory.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { OperatorContext } from '../operator.js';

@@ -21,7 +21,7 @@ import {
   RouteBuffer,
 } from '../../../src/processors/partitioned/hash-router.js';
 import { buildPipeline } from '../../../src/runtime/pipeline.js';
-import { GroupedStateFactory } from '../../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../../src/state/grouped-state-factory.js';
 import { GLOBAL_ENTRY, StateReader } from '../../../src/state/snapshot.js';
 import { planSql } from '../../plan/support.js';
 import {
