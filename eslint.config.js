@@ -15,12 +15,45 @@ const LAYERS = [
   ['connectors'],
   ['formats'],
   ['runtime'],
-  ['state', 'codegen'],
+  ['state'],
+  ['codegen'],
   ['plan'],
   ['functions', 'sql'],
   ['columnar', 'metrics'],
   ['base'],
 ];
+
+/** The same for the rooms of one folder. Files that stand in no room are its doors and contracts. */
+const ROOMS = {
+  cli: [['flags', 'cases'], ['configuration'], ['terminal']],
+  bench: [['compare', 'peers', 'micro'], ['scenario']],
+  'processors/partitioned': [
+    ['main'],
+    ['worker'],
+    ['pressure'],
+    ['exchange'],
+    ['turns', 'wire'],
+    ['routing'],
+  ],
+  connectors: [
+    ['kafka', 'datagen', 'faker'],
+    ['file', 'generator', 'stdout', 'blackhole'],
+  ],
+  'connectors/kafka': [
+    ['librdkafka', 'fetch'],
+    ['produce'],
+    ['record'],
+    ['registry'],
+    ['cluster', 'batch'],
+    ['blocks'],
+    ['settings'],
+  ],
+  formats: [['text'], ['avro', 'protobuf'], ['json', 'message'], ['columns']],
+  'runtime/operators': [['over'], ['window', 'rows-window', 'join'], ['rows']],
+  state: [['groups', 'rings'], ['values'], ['sums']],
+  codegen: [['calc', 'json'], ['emit'], ['memo']],
+  plan: [['explain'], ['fragments'], ['pipeline', 'bind'], ['logical'], ['expression']],
+};
 
 /** Files that say `@hot` in their header: the only ones where `!` is allowed. */
 const hotFiles = readdirSync('src', { recursive: true, withFileTypes: true })
@@ -28,20 +61,59 @@ const hotFiles = readdirSync('src', { recursive: true, withFileTypes: true })
   .map((entry) => join(entry.parentPath, entry.name))
   .filter((path) => readFileSync(path, 'utf8').slice(0, 2000).split('*/')[0].includes('@hot'));
 
-const layerRules = LAYERS.flatMap((folders, at) => {
-  const above = LAYERS.slice(0, at).flat();
-  if (above.length === 0) return [];
-  const regex = `^(\\.\\./)+(${above.join('|')})(/|\\.js$)`;
-  const message = 'Imports point down: see the layers in docs/architecture.md.';
-  return folders.map((folder) => ({
-    files: [`src/${folder}/**/*.ts`, `src/${folder}.ts`],
-    rules: { 'no-restricted-imports': ['error', { patterns: [{ regex, message }] }] },
-  }));
+/** Imports that folder `name` of `layers` must not have: of what stands above it, or beside it. */
+function forbidden(layers, name) {
+  const at = layers.findIndex((folders) => folders.includes(name));
+  return [...layers.slice(0, at).flat(), ...layers[at].filter((folder) => folder !== name)];
+}
+
+const layerMessage = 'Imports point down: see the layers in docs/architecture.md.';
+
+function patternOf(folders) {
+  return { regex: `^(\\.\\./)+(${folders.join('|')})(/|\\.js$)`, message: layerMessage };
+}
+
+/** Rows are computed by kernels: the interpreter folds constants in codegen, and is the oracle of tests. */
+const INTERPRETER = {
+  regex: '/codegen/interpreter\\.js$',
+  message:
+    'Compile the expression (codegen/calc): the interpreter is what kernels are tested against.',
+};
+
+/** A later rule replaces an earlier one for its files, so each room repeats what holds around it. */
+const layerRules = LAYERS.flat().flatMap((folder) => {
+  const outer = forbidden(LAYERS, folder);
+  const rule = (files, patterns) =>
+    patterns.length === 0
+      ? []
+      : [{ files, rules: { 'no-restricted-imports': ['error', { patterns }] } }];
+  const whole = [...(outer.length === 0 ? [] : [patternOf(outer)]), INTERPRETER];
+  const rooms = Object.entries(ROOMS)
+    .filter(([parent]) => parent === folder || parent.startsWith(`${folder}/`))
+    .sort(([a], [b]) => a.length - b.length)
+    .flatMap(([parent, layers]) =>
+      layers.flat().flatMap((room) => {
+        const outside = outerRooms(parent);
+        const inside = forbidden(layers, room);
+        const own = inside.length === 0 ? [] : [patternOf(inside)];
+        return rule([`src/${parent}/${room}/**/*.ts`], [...whole, ...outside, ...own]);
+      }),
+    );
+  return [...rule([`src/${folder}/**/*.ts`, `src/${folder}.ts`], whole), ...rooms];
 });
+
+/** What holds for the room that `parent` itself is. */
+function outerRooms(parent) {
+  const at = parent.lastIndexOf('/');
+  const layers = at < 0 ? undefined : ROOMS[parent.slice(0, at)];
+  if (layers === undefined || !layers.flat().includes(parent.slice(at + 1))) return [];
+  const names = forbidden(layers, parent.slice(at + 1));
+  return names.length === 0 ? [] : [patternOf(names)];
+}
 
 const THREADS = ['SharedArrayBuffer', 'Atomics'].map((name) => ({
   name,
-  message: 'Only processors/partitioned and columnar/arena share memory.',
+  message: 'Only processors/partitioned, columnar/arena and base/byte-ring share memory.',
 }));
 
 const CLOCKS = [
@@ -66,7 +138,12 @@ export default tseslint.config(
   { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', ...CLOCKS] } },
   { files: ['src/base/clock.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
-    files: ['src/processors/partitioned/**/*.ts', 'src/columnar/arena.ts', 'test/**/*.ts'],
+    files: [
+      'src/processors/partitioned/**/*.ts',
+      'src/columnar/arena.ts',
+      'src/base/byte-ring.ts',
+      'test/**/*.ts',
+    ],
     rules: { 'no-restricted-globals': 'off' },
   },
   {

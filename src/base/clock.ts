@@ -4,7 +4,7 @@
  */
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; never goes backwards (processing time, forwardClock). */
   nowMs(): number;
   /** Monotonic nanoseconds with one origin for all threads of a process; for durations only. */
   monotonicNs(): number;
@@ -31,7 +31,34 @@ function measureOrigin(): number {
   return originNs;
 }
 
-export const systemClock: Clock = {
+/**
+ * Wall time that never goes backwards: while the wall clock is behind a time that was given, time
+ * passes half as fast, so that windows of processing time still close and the two meet again.
+ * Standing still would stop them for as long as the clock was set back.
+ */
+export function forwardClock(wall: Clock): Clock {
+  let givenMs = Number.NEGATIVE_INFINITY;
+  let givenNs = 0;
+  return {
+    nowMs: () => {
+      const nowMs = wall.nowMs();
+      const nowNs = wall.monotonicNs();
+      const leastMs = givenMs + Math.max(0, nowNs - givenNs) / 2e6;
+      givenMs = Math.max(nowMs, leastMs);
+      givenNs = nowNs;
+      return Math.floor(givenMs);
+    },
+    monotonicNs: () => wall.monotonicNs(),
+  };
+}
+
+/** Wall time that stands still: every record of a job is read then. null: the system's clock. */
+export function clockAt(nowMs: number | null): Clock {
+  if (nowMs === null) return systemClock;
+  return { nowMs: () => nowMs, monotonicNs: () => systemClock.monotonicNs() };
+}
+
+export const systemClock: Clock = forwardClock({
   nowMs: () => Date.now(),
   monotonicNs: () => performance.now() * 1e6 + threadOriginNs,
-};
+});

@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   AGGREGATE_MISPLACED: user('An aggregate stands where none may stand.'),
   WINDOW_MISPLACED: user('A window function or window column stands where none may stand.'),
   WINDOW_INVALID: user('A window with a size, column or advance that cannot be.'),
+  QUERY_TOO_LARGE: user('A query with more parts, or more levels, than a plan may have.'),
   LIMIT_INVALID: user('LIMIT is no whole number of at least 0.'),
   EMIT_INVALID: user('EMIT does not fit the query or its input.'),
   ORDER_BY_UNBOUNDED: user('ORDER BY over an unbounded input without a window.'),
@@ -47,6 +48,7 @@ export const ERROR_CODES = {
   // command line and configuration
   FLAG_INVALID: user('A command-line flag that is unknown or has a bad value.'),
   CONFIG_INVALID: user('velo.yaml or a VELO_ variable has an unknown key or a bad value.'),
+  CASE_INVALID: user('A case file of velo test cannot be read, or says what makes no sense.'),
   SQL_FILE_MISSING: user('The SQL file cannot be read.'),
 
   // data: one record
@@ -63,6 +65,7 @@ export const ERROR_CODES = {
   // connectors
   DATA_FILE_MISSING: external('A data file or folder does not exist or cannot be opened.'),
   FILE_READ: external('A data file cannot be read.'),
+  FILE_DAMAGED: external('A data file whose bytes do not hold together.'),
   SINK_WRITE: external('A sink cannot take more rows.'),
   KAFKA_UNAVAILABLE: external('node-rdkafka is not installed.'),
   BROKER_UNREACHABLE: passing('No broker answers.'),
@@ -73,6 +76,7 @@ export const ERROR_CODES = {
   KAFKA_AUTHORIZATION: external('The Kafka user may not do what the job needs.'),
   KAFKA_TLS: external('A secure connection to a Kafka broker cannot be set up.'),
   KAFKA_BROKER_OLD: external('A Kafka broker that is too old for columnar fetch.'),
+  KAFKA_ANSWER: external('What a Kafka broker answers does not hold together.'),
   KAFKA_RECORD_CORRUPT: external('A Kafka record batch whose bytes do not add up.'),
   KAFKA_RECORD_FORMAT: external('Kafka records in a format that velo does not read.'),
   KAFKA_LOG_TRUNCATED: external('A Kafka topic lost records that had been read.'),
@@ -84,12 +88,14 @@ export const ERROR_CODES = {
   SCHEMA_REGISTRY_REFUSED: external('The schema registry refuses a request or gives no schema.'),
 
   // state and process
+  STATE_TOO_LARGE: data('A part of the state would be larger than velo can address.'),
+  MEMORY_EXHAUSTED: data('The job would take more memory than it may.'),
   STATE_INVALID: internal('A snapshot does not fit the operator that should restore it.'),
   WORKER_DIED: internal('A worker ended before its work was done.'),
 
   // bench
   VERIFICATION_FAILED: internal('A benchmark produced rows that do not verify.'),
-  BASELINE_MISMATCH: user('A baseline was taken on another machine.'),
+  BASELINE_MISMATCH: user('Two benchmark results say nothing about each other.'),
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorKey = keyof typeof ERROR_CODES;

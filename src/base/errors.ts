@@ -1,6 +1,6 @@
 /**
  * Operating errors: what a user, a record or the outside world got wrong. Owns the error classes
- * and their fields; the table of codes is error-codes.ts and the rendering is cli/terminal.
+ * and their fields; the table of codes is error-codes.ts and the rendering is cli/terminal/terminal.
  * A code is derived from the table's key, never typed twice, and never matched by message text.
  */
 import { ERROR_CODES } from './error-codes.js';

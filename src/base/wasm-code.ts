@@ -21,11 +21,9 @@ declare const WebAssembly: {
   };
 };
 
-export interface WasmMemory {
-  /** Another one after growing: what was made of the old one is empty. */
+/** It never grows: that detaches its buffer, and slows down all typed arrays of the thread. */
+interface WasmMemory {
   readonly buffer: ArrayBuffer;
-  /** Adds pages of 64 KiB. Throws RangeError when there are no more. */
-  grow(pages: number): number;
 }
 
 export interface WasmFunction {

@@ -1,13 +1,17 @@
 /**
- * Draws benchmark results: one table, per scenario a latency and a throughput histogram, and what
- * did not verify. Owns layout only; colours come from the caller's chalk.
+ * Draws benchmark results: the verdict, one table, and if asked a latency and a throughput histogram
+ * per lane, within the width of a terminal. Owns layout only; colours come from the caller's chalk.
  */
 import type { ChalkInstance } from 'chalk';
-import Table from 'cli-table3';
+import { wrapToWidth } from '../base/display-width.js';
+import { figureTable } from '../base/figure-table.js';
+import type { FigureColumn } from '../base/figure-table.js';
 import type { BenchEnvironment } from './environment.js';
 import type { BenchResult } from './results.js';
 
 const BAR_WIDTH = 40;
+/** Beside a bar: its label, and how many. */
+const BESIDE_BAR = 30;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 export function environmentLine(environment: BenchEnvironment): string {
@@ -16,65 +20,154 @@ export function environmentLine(environment: BenchEnvironment): string {
   return `${cpu}, ${cores} cores, Node ${node}, ${build}, load ${load}`;
 }
 
-interface Column {
-  readonly head: string;
-  readonly align: 'left' | 'right';
+/** How reports are drawn. */
+export interface ReportSpace {
+  readonly color: ChalkInstance;
+  /** Of the terminal; null: lines may have any length. */
+  readonly width: number | null;
+}
+
+interface Column extends FigureColumn {
   readonly cell: (result: BenchResult, color: ChalkInstance) => string;
-  /** Only where some result has more than one thread. */
-  readonly v2Only?: boolean;
+  /** Whether it has anything to say. Default: it has. */
+  readonly when?: (results: readonly BenchResult[]) => boolean;
+  /** Said once where all results have the same. */
+  readonly common?: boolean;
 }
 
 const COLUMNS: readonly Column[] = [
-  { head: 'scenario', align: 'left', cell: (result) => `${result.scenario} ${result.title}` },
-  { head: 'arch', align: 'left', cell: (result) => result.arch },
-  { head: 'P×W', align: 'left', cell: (result) => `${result.partitions}×${result.workers}` },
-  { head: 'source', align: 'left', cell: sourceText },
-  { head: 'rows in', align: 'right', cell: (result) => count(result.rowsIn) },
-  { head: 'rows out', align: 'right', cell: (result) => count(result.rowsOut) },
+  {
+    head: 'scenario',
+    align: 'left',
+    expendable: 0,
+    cut: true,
+    cell: nameText,
+  },
+  { head: 'engine', align: 'left', expendable: 0, cell: engineText },
+  { head: 'source', align: 'left', expendable: 6, common: true, cell: sourceText },
+  {
+    head: 'rows in',
+    align: 'right',
+    expendable: 5,
+    common: true,
+    cell: (result) => count(result.rowsIn),
+  },
+  { head: 'rows out', align: 'right', expendable: 7, cell: (result) => count(result.rowsOut) },
   {
     head: 'verified',
     align: 'left',
+    expendable: 0,
+    // Where all are, the verdict says so.
+    when: (results) => results.some(({ verified }) => !verified),
     cell: ({ verified }, color) => (verified ? color.green('true') : color.red('false')),
   },
   {
     head: 'rec/s',
     align: 'right',
+    expendable: 0,
     cell: (result, color) => color.bold(rate(result.recordsPerSecond.median)),
   },
   {
     head: '95 % interval',
     align: 'right',
+    expendable: 2,
     cell: (result) => result.recordsPerSecond.ci95.map(rate).join(' – '),
   },
-  { head: 'rows out/s', align: 'right', cell: (result) => rate(result.rowsOutPerSecond) },
-  { head: '÷ V1', align: 'right', cell: ({ ratioToV1 }) => ratioText(ratioToV1), v2Only: true },
-  { head: 'efficiency', align: 'right', cell: efficiencyText, v2Only: true },
-  { head: 'latency', align: 'left', cell: (result) => kindText(result) },
-  { head: 'p50', align: 'right', cell: (result) => time(result.latencyUs.p50) },
-  { head: 'p95', align: 'right', cell: (result) => time(result.latencyUs.p95) },
-  { head: 'p99', align: 'right', cell: (result) => time(result.latencyUs.p99) },
-  { head: 'cpu s', align: 'right', cell: (result) => result.cpuSeconds.toFixed(2) },
+  {
+    head: 'rows out/s',
+    align: 'right',
+    expendable: 7,
+    cell: (result) => rate(result.rowsOutPerSecond),
+  },
+  {
+    head: '÷ V1',
+    align: 'right',
+    expendable: 1,
+    cell: ({ ratioToV1 }) => ratioText(ratioToV1),
+    when: hasV2,
+  },
+  { head: 'efficiency', align: 'right', expendable: 4, cell: efficiencyText, when: hasV2 },
+  { head: 'latency', align: 'left', expendable: 6, common: true, cell: kindText },
+  { head: 'p50', align: 'right', expendable: 4, cell: (result) => time(result.latencyUs.p50) },
+  { head: 'p95', align: 'right', expendable: 8, cell: (result) => time(result.latencyUs.p95) },
+  { head: 'p99', align: 'right', expendable: 1, cell: (result) => time(result.latencyUs.p99) },
+  { head: 'cpu s', align: 'right', expendable: 9, cell: (result) => result.cpuSeconds.toFixed(2) },
   {
     head: 'memory',
     align: 'right',
+    expendable: 5,
     cell: (result) => `${(result.rssPeakBytes / 2 ** 20).toFixed(0)} MiB`,
   },
 ];
 
-export function resultTable(results: readonly BenchResult[], color: ChalkInstance): string {
-  const parallel = results.some((result) => result.arch === 'v2');
-  const columns = COLUMNS.filter((column) => parallel || column.v2Only !== true);
-  const table = new Table({
-    head: columns.map((column) => column.head),
-    colAligns: columns.map((column) => column.align),
-    style: tableStyle(color),
-  });
-  for (const result of results) table.push(columns.map((column) => column.cell(result, color)));
-  return table.toString();
+/** What all of it comes to, in a line or a few. */
+export function verdictOf(results: readonly BenchResult[], { color, width }: ReportSpace): string {
+  const wrong = results.filter(({ verified }) => !verified);
+  const lanes = results.length === 1 ? 'the result is' : `all ${results.length} results are`;
+  const verdict =
+    wrong.length === 0
+      ? color.green(`${lanes} verified`)
+      : color.red(
+          fitted(
+            `${wrong.length} of ${results.length} not verified: ${wrong.map(laneOf).join('; ')}`,
+            width,
+          ),
+        );
+  const ratios = results.flatMap(({ ratioToV1 }) => ratioToV1?.median ?? []);
+  if (ratios.length === 0) return verdict;
+  const [low, high] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2));
+  const range = low === high ? `${low} times` : `${low} to ${high} times`;
+  return `${verdict}\n${fitted(`v2 is ${range} as fast as v1`, width)}`;
 }
 
-export function tableStyle(color: ChalkInstance): { head: string[]; border: string[] } {
-  return { head: color.level === 0 ? [] : ['cyan'], border: color.level === 0 ? [] : ['gray'] };
+/** One line per result; what all of them have in common stands above, what found no room is said. */
+export function resultTable(results: readonly BenchResult[], space: ReportSpace): string {
+  const { color, width } = space;
+  const columns = COLUMNS.filter(({ when }) => when === undefined || when(results));
+  const isCommon = ({ common, cell }: Column): boolean =>
+    common === true &&
+    results.length > 1 &&
+    new Set(results.map((result) => cell(result, color))).size === 1;
+  const common = columns
+    .filter(isCommon)
+    .flatMap(({ head, cell }) => results.slice(0, 1).map((one) => `${head} ${cell(one, color)}`));
+  const own = columns.filter((column) => !isCommon(column));
+  const { lines, columnsShown } = figureTable(
+    own,
+    results.map((result) => own.map(({ cell }) => cell(result, color))),
+    { width, paintHead: color.level === 0 ? (text) => text : color.cyan },
+  );
+  const all = [
+    ...(common.length === 0 ? [] : [fitted(`all: ${common.join(' · ')}`, width)]),
+    ...lines,
+  ];
+  if (columnsShown < own.length) {
+    const note = `${columnsShown} of ${own.length} columns shown (--json FILE has every figure)`;
+    all.push(color.dim(fitted(note, width)));
+  }
+  return all.join('\n');
+}
+
+/** The text in lines that a terminal does not break. */
+export function fitted(text: string, width: number | null): string {
+  return width === null ? text : wrapToWidth(text, width).join('\n');
+}
+
+function hasV2(results: readonly BenchResult[]): boolean {
+  return results.some(({ arch }) => arch === 'v2');
+}
+
+/** A user's file has no title but its name. */
+function nameText({ scenario, title }: BenchResult): string {
+  return title === scenario ? scenario : `${scenario} ${title}`;
+}
+
+function engineText({ arch, partitions, workers }: BenchResult): string {
+  return arch === 'v1' ? 'v1' : `v2 ${partitions}×${workers}`;
+}
+
+function laneOf(result: BenchResult): string {
+  return `scenario ${result.scenario}, ${engineText(result)}`;
 }
 
 function sourceText({ source, groups, conditions: { kafka } }: BenchResult): string {
@@ -100,18 +193,29 @@ function kindText({ latencyUs, rate: paced }: BenchResult): string {
   return paced === null ? 'open loop' : `open loop, ${rate(paced)}/s`;
 }
 
-export function histograms(result: BenchResult, color: ChalkInstance): string {
-  const { scenario, title, latencyUs } = result;
+export function histograms(result: BenchResult, { color, width }: ReportSpace): string {
+  const { latencyUs } = result;
+  const barWidth =
+    width === null ? BAR_WIDTH : Math.max(1, Math.min(BAR_WIDTH, width - BESIDE_BAR));
   const latency = bars(
     result.latencySteps.map(([us, records]) => ({ label: `≥ ${time(us)}`, size: records })),
+    barWidth,
     (records) => count(records),
   );
-  const throughput = bars(rateBuckets(result.rates), (intervals) => `${intervals} intervals`);
-  return [
-    color.bold(`${scenario} ${title}${engineOf(result)}`),
+  const throughput = bars(
+    rateBuckets(result.rates),
+    barWidth,
+    (intervals) => `${intervals} intervals`,
+  );
+  const kind =
     latencyUs.kind === 'service'
-      ? `  service time per record (time from reading its batch to its rows being out)`
-      : `  open-loop latency per record (time from when it was due to its rows being out)`,
+      ? `service time per record (time from reading its batch to its rows being out)`
+      : `open-loop latency per record (time from when it was due to its rows being out)`;
+  return [
+    color.bold(fitted(`${nameText(result)}${engineOf(result)}`, width)),
+    ...fitted(kind, width === null ? null : width - 2)
+      .split('\n')
+      .map((line) => `  ${line}`),
     ...latency,
     `  throughput per 100 ms interval, records per second`,
     ...throughput,
@@ -123,11 +227,11 @@ interface Bar {
   readonly size: number;
 }
 
-function bars(items: readonly Bar[], text: (size: number) => string): string[] {
+function bars(items: readonly Bar[], barWidth: number, text: (size: number) => string): string[] {
   const most = Math.max(1, ...items.map((item) => item.size));
   const width = Math.max(0, ...items.map((item) => item.label.length));
   return items.map((item) => {
-    const eighths = Math.round((item.size / most) * BAR_WIDTH * 8);
+    const eighths = Math.round((item.size / most) * barWidth * 8);
     const bar = '█'.repeat(eighths >> 3) + (EIGHTHS[eighths & 7] ?? '');
     return `    ${item.label.padStart(width)} │${bar} ${text(item.size)}`;
   });

@@ -3,12 +3,13 @@
  * trials come to, whether their output was right, and how lanes relate (V2 to V1, more workers to
  * one). Owns no process and no drawing.
  */
-import type { DigestSummary } from '../connectors/row-digest.js';
+import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Percentiles } from '../metrics/histogram.js';
-import type { ProcessingMode } from '../processors/partitioned/settings.js';
-import { digestFaults } from './expectation.js';
-import type { FetchPath, KafkaCodec, KafkaFixture } from './kafka-fixture.js';
-import type { BenchOptions, BenchRate, BenchSource, Lane } from './lanes.js';
+import type { ProcessingMode } from '../processors/partitioned/job-settings.js';
+import { digestFaults } from './scenario/expectation.js';
+import type { FetchPath, KafkaCodec, KafkaFixture } from './scenario/kafka-fixture.js';
+import { digestsOf, outcomeDifferences } from './reference.js';
+import type { BenchOptions, BenchRate, Lane } from './trial-lanes.js';
 import type { Interval } from './statistics.js';
 import { median, medianInterval95, ratioInterval95 } from './statistics.js';
 import type { PartitionRows, TrialOutcome } from './trial.js';
@@ -50,7 +51,8 @@ export interface BenchResult {
   readonly arch: 'v1' | 'v2';
   readonly partitions: number;
   readonly workers: number;
-  readonly source: BenchSource;
+  /** Where records come from: generated, file, kafka; several joined. */
+  readonly source: string;
   readonly groups: number;
   readonly conditions: BenchConditions;
   readonly rowsIn: number;
@@ -133,7 +135,7 @@ function laneResult({ lane, outcomes }: MeasuredLane, options: BenchOptions): Be
     arch: engine.partitioned === null ? 'v1' : 'v2',
     partitions: engine.partitioned?.partitions ?? 1,
     workers: engine.partitioned?.workers ?? 1,
-    source: options.source,
+    source: sourceOf(lane, options),
     groups: options.groups,
     conditions: conditionsOf(lane, options),
     rowsIn: typical.rowsIn,
@@ -156,6 +158,10 @@ function laneResult({ lane, outcomes }: MeasuredLane, options: BenchOptions): Be
     efficiency: null,
     aboveCores: false,
   };
+}
+
+function sourceOf({ scenario: { own } }: Lane, { source }: BenchOptions): string {
+  return own === null || source !== 'generated' ? source : own.sources.name;
 }
 
 function conditionsOf({ engine, kafka, task }: Lane, options: BenchOptions): BenchConditions {
@@ -187,11 +193,12 @@ export function fastestCpuRate({ rowsIn, repeats }: TrialOutcome): number {
 }
 
 function ratioToV1(v2: MeasuredLane, v1: MeasuredLane, seed: number): RatioToV1 {
-  const { builtin } = v2.lane.scenario;
-  const snapshots = builtin === '3b' && v2.lane.fixture.changes === 'snapshot';
+  const { builtin, own } = v2.lane.scenario;
+  const isScenario = builtin === '3b' && v2.lane.fixture.changes === 'snapshot';
+  const snapshots = own?.isSnapshot ?? isScenario;
   const rateOf = (outcome: TrialOutcome): number =>
     (snapshots ? outcome.rowsOut : outcome.rowsIn) / outcome.seconds;
-  const rounds = v2.outcomes.map((outcome, run) => ({
+  const rounds = commonRuns(v2, v1).map((outcome, run) => ({
     before: [rateOf(v1.outcomes[run] as TrialOutcome)],
     after: [rateOf(outcome)],
   }));
@@ -200,6 +207,14 @@ function ratioToV1(v2: MeasuredLane, v1: MeasuredLane, seed: number): RatioToV1 
     median: median(rounds.map(({ before, after }) => (after[0] as number) / (before[0] as number))),
     ci95: ratioInterval95(rounds, seed),
   };
+}
+
+/** Runs that the other lane has as well: one that was stopped may have fewer. */
+function commonRuns(
+  { outcomes }: Pick<MeasuredLane, 'outcomes'>,
+  other: Pick<MeasuredLane, 'outcomes'>,
+): readonly TrialOutcome[] {
+  return outcomes.slice(0, other.outcomes.length);
 }
 
 /** Run by run against one worker on as many partitions. */
@@ -213,7 +228,7 @@ function efficiencyOf(
     return other !== null && other.workers === 1 && other.partitions === partitions;
   });
   if (single === undefined) return null;
-  const gains = outcomes.map(
+  const gains = commonRuns({ outcomes }, single).map(
     (outcome, run) => fastestRate(outcome) / fastestRate(single.outcomes[run] as TrialOutcome),
   );
   return median(gains) / workers;
@@ -221,16 +236,21 @@ function efficiencyOf(
 
 /** What is wrong with a trial's output, in words. */
 export function outcomeFaults(lane: Lane, outcome: TrialOutcome): string[] {
-  const faults = lane.expected === null ? [] : digestFaults(lane.expected, outcome.digest);
-  if (lane.expected === null && lane.scenario.builtin === null) {
-    faults.push('the file has no @expect annotations to verify against');
+  const { expected, reference, scenario, fixture } = lane;
+  const faults = expected === null ? [] : digestFaults(expected, outcome.digest);
+  if (reference !== null) {
+    faults.push(...reference.faults, ...outcomeDifferences(reference.outcome, outcome));
   }
-  if (lane.scenario.builtin !== null && outcome.rowsIn !== lane.fixture.records) {
-    faults.push(`read ${outcome.rowsIn} records instead of ${lane.fixture.records}`);
+  if (scenario.builtin !== null && outcome.rowsIn !== fixture.records) {
+    faults.push(`read ${outcome.rowsIn} records instead of ${fixture.records}`);
   }
-  if (outcome.rowsOut !== outcome.digest.rows) {
-    faults.push(`engine counted ${outcome.rowsOut} rows, the sink ${outcome.digest.rows}`);
+  const digested = digestsOf(outcome).reduce((sum, { rows }) => sum + rows, 0);
+  if (outcome.rowsOut !== digested) {
+    faults.push(`engine counted ${outcome.rowsOut} rows, the sink ${digested}`);
   }
-  if (outcome.rowsFailed > 0) faults.push(`${outcome.rowsFailed} records failed`);
+  // A user's file may say that such records are skipped.
+  if (scenario.own === null && outcome.rowsFailed > 0) {
+    faults.push(`${outcome.rowsFailed} records failed`);
+  }
   return faults;
 }

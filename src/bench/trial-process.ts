@@ -6,9 +6,11 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VeloError } from '../base/errors.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
-import { PARTITIONED_DEFAULTS } from '../processors/partitioned/settings.js';
-import { fixtureVariables } from './scenario.js';
-import type { FixtureOptions, Scenario } from './scenario.js';
+import { PARTITIONED_DEFAULTS } from '../processors/partitioned/job-settings.js';
+import { scenarioVariables } from './scenario/scenario.js';
+import type { FixtureOptions, Scenario } from './scenario/scenario.js';
+import { changesFor } from './scenario/own-sources.js';
+import type { SourceChanges } from './scenario/source-changes.js';
 import type { TrialMessage, TrialOutcome, TrialTask } from './trial.js';
 
 /** No trial may take longer; a hang becomes an error. */
@@ -28,7 +30,8 @@ const WARMUP_PARTITIONED_MS = 4_000;
 /** At a rate the warm-ups are paced as well, because few rows at a time take other ways. */
 const PACED_WARMUP_SECONDS = 0.5;
 
-const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
+/** The trials of this build. */
+export const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
 
 /** A trial of the scenario on V1 as fast as it goes, warmed up, except for what is given. */
 export function trialTask(
@@ -42,8 +45,8 @@ export function trialTask(
   return {
     sourceName: scenario.file,
     text: scenario.text,
-    variables: fixtureVariables(fixture),
-    warmupVariables: fixtureVariables(warmup),
+    variables: scenarioVariables(scenario, fixture),
+    warmupVariables: scenarioVariables(scenario, warmup),
     warmups,
     warmupMs: warmupMs(warmups, partitioned !== null),
     repeats: 1,
@@ -55,7 +58,28 @@ export function trialTask(
     rate: null,
     slowdown: 0,
     observed: false,
+    ...ownTask(scenario, { fixture, warmup }, more),
     ...more,
+  };
+}
+
+/** What only a user's file needs. */
+function ownTask(
+  { own }: Scenario,
+  sizes: { readonly fixture: FixtureOptions; readonly warmup: FixtureOptions },
+  { rate = null, redirects = [] }: Partial<TrialTask>,
+): Pick<TrialTask, 'own'> {
+  if (own === null) return { own: null };
+  const { defaults, onError, deadLetter, sources, records } = own;
+  const isSized = redirects.length === 0 && (records !== null || rate !== null);
+  const changes = ({ records: rows }: FixtureOptions): SourceChanges =>
+    changesFor(sources, isSized ? rows : null);
+  return {
+    own: {
+      ...{ defaults, onError, deadLetter },
+      changes: changes(sizes.fixture),
+      warmupChanges: changes(sizes.warmup),
+    },
   };
 }
 
@@ -64,20 +88,30 @@ function warmupMs(warmups: number, isPartitioned: boolean): number {
   return isPartitioned ? WARMUP_PARTITIONED_MS : WARMUP_MS;
 }
 
-/**
- * `entry`: the compiled trial.js of the build to measure; this one's by default. `show` is given
- * the partitions every second, if the task says that they are observed.
- */
-export function runTrial(
-  task: TrialTask,
-  entry: string = OWN_ENTRY,
-  show: (observed: JobMetricsForExport) => void = () => undefined,
-): Promise<TrialOutcome> {
+export interface TrialRun {
+  /** The compiled trial.js of the build to measure. Default: this one's. */
+  readonly entry?: string;
+  /** Given the partitions every second, if the task says that they are observed. */
+  readonly show?: (observed: JobMetricsForExport) => void;
+  /** Aborted: the trial is killed, and what it would have said is lost. Default: never. */
+  readonly signal?: AbortSignal | null;
+}
+
+/** Throws WORKER_DIED when the trial fails, and the signal's reason when it was aborted. */
+export function runTrial(task: TrialTask, run: TrialRun = {}): Promise<TrialOutcome> {
+  const { entry = OWN_ENTRY, show = () => undefined, signal: aborting = null } = run;
+  aborting?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = fork(entry, [JSON.stringify(task)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const timer = setTimeout(() => child.kill('SIGKILL'), TRIAL_LIMIT_MS);
+    const kill = (): boolean => child.kill('SIGKILL');
+    const timer = setTimeout(kill, TRIAL_LIMIT_MS);
+    aborting?.addEventListener('abort', kill);
+    const ended = (): void => {
+      clearTimeout(timer);
+      aborting?.removeEventListener('abort', kill);
+    };
     let message: TrialMessage | null = null;
     child.on('message', (received) => {
       const arrived = received as TrialMessage;
@@ -85,12 +119,13 @@ export function runTrial(
       else message = arrived;
     });
     child.on('error', (error) => {
-      clearTimeout(timer);
+      ended();
       reject(error);
     });
     child.on('exit', (code, signal) => {
-      clearTimeout(timer);
+      ended();
       if (message?.kind === 'done') resolve(message.outcome);
+      else if (aborting?.aborted === true) reject(aborting.reason as Error);
       else reject(trialError(message, code, signal));
     });
   });

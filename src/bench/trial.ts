@@ -5,19 +5,27 @@
  * common: fields are added, never renamed.
  */
 import { systemClock } from '../base/clock.js';
-import type { DigestSummary } from '../connectors/row-digest.js';
+import { environmentVariable } from '../base/environment-variable.js';
+import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import { compileJob, createJob } from '../job.js';
 import type { RunOptions } from '../job.js';
 import type { Percentiles } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import type { JobResult } from '../processors/job-processor.js';
-import type { PartitionedSettings, ProcessingMode } from '../processors/partitioned/settings.js';
-import { SlowedSink } from './slowed-sink.js';
+import type {
+  PartitionedSettings,
+  ProcessingMode,
+} from '../processors/partitioned/job-settings.js';
+import type { OnError } from '../processors/query-accounts.js';
+import { SlowedSink } from './compare/slowed-sink.js';
+import { changeSources } from './scenario/source-changes.js';
+import type { SourceChanges } from './scenario/source-changes.js';
 import { runWatched } from './trial-watch.js';
 
 export interface TrialTask {
   readonly sourceName: string;
   readonly text: string;
+  /** Of ${NAME}; what is not among them comes from the environment. */
   readonly variables: Readonly<Record<string, string>>;
   readonly warmupVariables: Readonly<Record<string, string>>;
   readonly warmups: number;
@@ -38,6 +46,18 @@ export interface TrialTask {
   readonly slowdown: number;
   /** Send a snapshot of the partitions every second. */
   readonly observed: boolean;
+  /** What a user's file is run with besides; null: a scenario, which needs nothing. */
+  readonly own: OwnTask | null;
+}
+
+/** A user's file, as `velo run` would run it, but for where its sources end. */
+export interface OwnTask {
+  /** CompileOptions.defaults: of the environment and velo.yaml. */
+  readonly defaults: Readonly<Record<string, string>>;
+  readonly onError: OnError;
+  readonly deadLetter: string | null;
+  readonly changes: SourceChanges;
+  readonly warmupChanges: SourceChanges;
 }
 
 /** One partition over all queries. */
@@ -52,7 +72,10 @@ export interface TrialOutcome {
   readonly rowsIn: number;
   readonly rowsOut: number;
   readonly rowsFailed: number;
+  /** Of the last query. */
   readonly digest: DigestSummary;
+  /** Of every query; absent from older builds. */
+  readonly digests?: readonly DigestSummary[];
   /** Which partitions did what; one line for all of V1. */
   readonly partitions: readonly PartitionRows[];
   readonly seconds: number;
@@ -74,31 +97,34 @@ export type TrialMessage =
   | { readonly kind: 'done'; readonly outcome: TrialOutcome }
   | { readonly kind: 'failed'; readonly message: string };
 
-async function runOnce(
-  task: TrialTask,
-  variables: Readonly<Record<string, string>>,
-  rate: number | null,
-): Promise<JobResult> {
-  const job = await compileJob({
+async function runOnce(task: TrialTask, run: 'warm-up' | 'measured'): Promise<JobResult> {
+  // Another build's task may not know of a user's own files.
+  const { own = null } = task as Partial<TrialTask>;
+  const isMeasured = run === 'measured';
+  const variables = isMeasured ? task.variables : task.warmupVariables;
+  const compiled = await compileJob({
     source: { name: task.sourceName, text: task.text },
-    variables: (name) => variables[name],
+    variables: (name) => variables[name] ?? environmentVariable(name),
     settings: task.settings,
+    defaults: own?.defaults ?? {},
     changelog: false,
     redirects: new Map(task.redirects),
     limit: null,
   });
+  const changes = isMeasured ? own?.changes : own?.warmupChanges;
+  const job = changeSources(compiled, changes ?? {});
   const slowed: Pick<RunOptions, 'sinkFor'> =
     task.slowdown > 0 ? { sinkFor: (query) => new SlowedSink(query, task.slowdown) } : {};
   const processor = createJob(job, {
     sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
     sink: 'blackhole',
-    onError: 'fail',
-    deadLetter: null,
+    onError: own?.onError ?? 'fail',
+    deadLetter: own?.deadLetter ?? null,
     durationMs: null,
     batchRows: task.batchRows,
     mode: task.mode,
     partitioned: task.partitioned,
-    rate,
+    rate: task.rate,
     notice: () => undefined,
     ...slowed,
   });
@@ -111,10 +137,10 @@ async function runOnce(
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] ?? '{}') as TrialTask;
   await warmUp(task);
-  let best = await runOnce(task, task.variables, task.rate);
+  let best = await runOnce(task, 'measured');
   const repeats = [best];
   while (repeats.length < task.repeats) {
-    const result = await runOnce(task, task.variables, task.rate);
+    const result = await runOnce(task, 'measured');
     repeats.push(result);
     if (result.seconds < best.seconds) best = result;
   }
@@ -131,16 +157,19 @@ async function main(): Promise<void> {
 async function warmUp(task: TrialTask): Promise<void> {
   const untilNs = systemClock.monotonicNs() + (task.warmupMs ?? 0) * 1e6;
   for (let run = 0; run < task.warmups || systemClock.monotonicNs() < untilNs; run += 1) {
-    await runOnce(task, task.warmupVariables, task.rate);
+    await runOnce(task, 'warm-up');
   }
 }
+
+const NOTHING: DigestSummary = { rows: 0, columns: [] };
 
 function outcomeOf(result: JobResult): Omit<TrialOutcome, 'repeats'> {
   return {
     rowsIn: result.rowsRead,
     rowsOut: result.rowsOut,
     rowsFailed: result.rowsFailed,
-    digest: result.digests.at(-1) ?? { rows: 0, columns: [] },
+    digest: result.digests.at(-1) ?? NOTHING,
+    digests: result.digests.map((digest) => digest ?? NOTHING),
     partitions: partitionsOf(result),
     seconds: result.seconds,
     cpuSeconds: result.cpuSeconds,
@@ -175,6 +204,10 @@ function send(message: TrialMessage): void {
   else process.send(message);
 }
 
+// ^C goes to all processes of a terminal: the parent decides, and takes this one along when it ends.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit());
+process.channel?.unref();
 try {
   await main();
 } catch (error) {

@@ -1,16 +1,18 @@
 /**
- * `velo check`: every fault of every file in one go. Reads at most 1,000 records of quoted sources
- * and starts nothing. Exit 2 when any file has a fault.
+ * `velo check`: every fault of every file in one go. Reads at most 1,000 records of quoted files,
+ * asks the network for those of topics only with --resolve, and starts nothing. Exit 2 when any file has a fault.
  */
 import type { Command } from 'commander';
-import { compileJob } from '../job.js';
-import { jobConfiguration, readOuterLayers } from './configuration.js';
-import { exitCodeOf } from './exit-code.js';
-import { addTalkFlags, pairFlag, readSqlText, verbosityOf } from './options.js';
+import { checkDeadLetters } from '../job.js';
+import { jobConfiguration } from './configuration/configuration.js';
+import { exitCodeOf } from './terminal/exit-code.js';
+import { RESOLVE_HELP, addTalkFlags, pairFlag, verbosityOf } from './options.js';
 import type { TalkFlags } from './options.js';
-import { Terminal } from './terminal.js';
+import { compileScript } from './script-file.js';
+import { Terminal } from './terminal/terminal.js';
 
 interface CheckFlags extends TalkFlags {
+  readonly resolve?: boolean;
   readonly set?: ReadonlyMap<string, string>;
 }
 
@@ -19,7 +21,8 @@ export function addCheckCommand(program: Command): void {
     .command('check')
     .argument('<files...>', 'SQL files')
     .description('report every fault of every file, start nothing')
-    .option('--set <key=value>', 'as SET in front of each file', pairFlag('--set'));
+    .option('--set <key=value>', 'as SET in front of each file', pairFlag('--set'))
+    .option('--resolve', RESOLVE_HELP);
   addTalkFlags(command)
     .addHelpText('after', '\nExample:\n  $ velo check jobs/*.sql')
     .action(async (files: string[], flags: CheckFlags) => {
@@ -32,19 +35,16 @@ async function checkFiles(files: readonly string[], flags: CheckFlags): Promise<
   let exitCode = 0;
   for (const file of files) {
     try {
-      const source = await readSqlText(file, undefined);
-      const outer = await readOuterLayers(flags, source.text);
-      const job = await compileJob({
-        source,
-        variables: (name) => process.env[name],
-        settings: Object.fromEntries(flags.set ?? []),
-        defaults: outer.defaults,
-        changelog: false,
-        redirects: new Map(),
-        limit: null,
+      const resolve = flags.resolve === true;
+      const { source, outer, job } = await compileScript({
+        file,
+        flags,
+        resolve,
+        compile: { remark: (remark) => terminal.remark(remark) },
       });
-      jobConfiguration(outer, job, source);
-      for (const warning of job.plan.warnings) terminal.warn(`${file}: ${warning}`);
+      const { values } = jobConfiguration(outer, job, source);
+      checkDeadLetters(job, { onError: values.on_error, deadLetter: values.dead_letter });
+      for (const warning of job.plan.warnings) terminal.warn(warning);
       const queries = job.plan.queries.length;
       terminal.note(`${file}: ${queries} ${queries === 1 ? 'query' : 'queries'}, no fault`);
     } catch (error) {

@@ -1,24 +1,31 @@
 /**
  * `velo config`: every setting, its value and where it came from. Owns the listing; the layers are
- * configuration.ts. Reads at most 1,000 records of a file's quoted sources and starts nothing.
+ * configuration.ts. Reads at most 1,000 records of a file's quoted files and starts nothing.
  */
 import type { Command } from 'commander';
-import { compileJob } from '../job.js';
-import { jobConfiguration, readOuterLayers, resolveConfiguration } from './configuration.js';
-import type { Configuration } from './configuration.js';
-import { SETTING_KEYS } from './configuration-schema.js';
-import type { SettingKey } from './configuration-schema.js';
-import { addEngineFlags, addPlacementFlags } from './engine-flags.js';
-import type { SettingFlags } from './engine-flags.js';
-import { exitCodeOf } from './exit-code.js';
-import { addTalkFlags, choiceFlag, pairFlag, readSqlText, verbosityOf } from './options.js';
+import { redact } from '../base/redact.js';
+import { visibleText } from '../base/visible-text.js';
+import {
+  jobConfiguration,
+  readOuterLayers,
+  resolveConfiguration,
+} from './configuration/configuration.js';
+import type { Configuration } from './configuration/configuration.js';
+import { SETTING_KEYS } from './configuration/configuration-schema.js';
+import type { SettingKey } from './configuration/configuration-schema.js';
+import { addEngineFlags, addPlacementFlags } from './configuration/engine-flags.js';
+import type { SettingFlags } from './configuration/engine-flags.js';
+import { exitCodeOf } from './terminal/exit-code.js';
+import { RESOLVE_HELP, addTalkFlags, choiceFlag, pairFlag, verbosityOf } from './options.js';
 import type { TalkFlags } from './options.js';
-import { Terminal } from './terminal.js';
+import { compileScript } from './script-file.js';
+import { Terminal } from './terminal/terminal.js';
 
 const FORMATS = ['text', 'json'] as const;
 
 interface ConfigFlags extends TalkFlags, Omit<SettingFlags, 'format'> {
   readonly format: (typeof FORMATS)[number];
+  readonly resolve?: boolean;
 }
 
 const EXAMPLES = `
@@ -33,7 +40,8 @@ export function addConfigCommand(program: Command): void {
     .argument('[file]', 'SQL file whose annotations and SET count')
     .description('print every setting, its value and where it came from')
     .option('--format <format>', FORMATS.join(', '), choiceFlag('--format', FORMATS), 'text')
-    .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'));
+    .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
+    .option('--resolve', RESOLVE_HELP);
   addTalkFlags(addEngineFlags(addPlacementFlags(command)))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string | undefined, flags: ConfigFlags) => {
@@ -47,7 +55,7 @@ async function printConfiguration(file: string | undefined, flags: ConfigFlags):
     const configuration = await configurationOf(file, flags, terminal);
     for (const line of configuration.notices) terminal.note(line);
     const text = flags.format === 'json' ? jsonText(configuration) : table(configuration, terminal);
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${redact(text)}\n`);
     return 0;
   } catch (error) {
     terminal.error(error);
@@ -65,16 +73,11 @@ async function configurationOf(
     const outer = await readOuterLayers(flags, '');
     return resolveConfiguration({ ...outer, annotations: nothing, settings: nothing });
   }
-  const source = await readSqlText(file, undefined);
-  const outer = await readOuterLayers(flags, source.text);
-  const job = await compileJob({
-    source,
-    variables: (name) => process.env[name],
-    settings: Object.fromEntries(flags.set ?? []),
-    defaults: outer.defaults,
-    changelog: false,
-    redirects: new Map(),
-    limit: null,
+  const { source, outer, job } = await compileScript({
+    file,
+    flags,
+    resolve: flags.resolve === true,
+    compile: { needsQuery: false, remark: (remark) => terminal.remark(remark) },
   });
   for (const warning of job.plan.warnings) terminal.warn(warning);
   return jobConfiguration(outer, job, source);
@@ -98,7 +101,10 @@ function plainValue(key: SettingKey, { values }: Configuration): string | number
 }
 
 function table(configuration: Configuration, terminal: Terminal): string {
-  const rows = SETTING_KEYS.map((key) => [key, String(plainValue(key, configuration) ?? 'none')]);
+  const rows = SETTING_KEYS.map((key) => [
+    key,
+    visibleText(String(plainValue(key, configuration) ?? 'none')),
+  ]);
   const width = (column: number): number =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0));
   const [keyWidth, valueWidth] = [width(0), width(1)];

@@ -3,13 +3,15 @@
  * topic that has to be there first, progress and summary; the writing is job/write-table.
  */
 import type { Command } from 'commander';
+import { environmentVariable } from '../base/environment-variable.js';
 import { ConfigError } from '../base/errors.js';
-import { connectorOfUri } from '../connectors/registry.js';
+import { addressed } from '../connectors/registry.js';
 import { planTableWrite, targetTable } from '../job/write-table.js';
 import type { OpenTableWrite, WriteTarget } from '../job/write-table.js';
 import type { JobResult } from '../processors/job-processor.js';
-import { exitCodeOf } from './exit-code.js';
-import { Interrupt } from './interrupt.js';
+import { exitCodeOf } from './terminal/exit-code.js';
+import { Interrupt } from './terminal/interrupt.js';
+import { shareText, timeLeft } from './terminal/progress-text.js';
 import {
   addTalkFlags,
   choiceFlag,
@@ -19,7 +21,7 @@ import {
   wholeFlag,
 } from './options.js';
 import type { TalkFlags } from './options.js';
-import { countText, rateText, Terminal } from './terminal.js';
+import { countText, rateText, Terminal } from './terminal/terminal.js';
 
 const FORMATS = ['json', 'csv'] as const;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -54,7 +56,7 @@ export function addDatagenCommand(program: Command): void {
     .option('--table <name>', 'the generator table; needed where the file has several')
     .requiredOption(
       '--to <URI>',
-      'a file, or kafka://host:port/topic, with ?option=value as in WITH',
+      'a file, - for stdout, or kafka://host:port/topic, with ?option=value as in WITH',
     )
     .option('--rows <n>', "so many rows, instead of the table's own", wholeFlag('--rows', 0))
     .option('--rate <n>', 'rows per second (default: as fast as they go)', wholeFlag('--rate', 1))
@@ -89,7 +91,7 @@ async function datagen(file: string, flags: DatagenFlags): Promise<number> {
     const target = targetOf(flags);
     const write = planTableWrite({
       source,
-      variables: (name) => process.env[name],
+      variables: environmentVariable,
       settings: Object.fromEntries(flags.set ?? []),
       table: flags.table ?? null,
       rows: flags.rows ?? null,
@@ -110,7 +112,7 @@ async function datagen(file: string, flags: DatagenFlags): Promise<number> {
 
 /** The sink's options; flags of topics are refused for files. */
 function targetOf(flags: DatagenFlags): WriteTarget {
-  const { connector, options } = connectorOfUri(flags.to);
+  const { connector, options } = addressed(flags.to);
   const format = flags.format === undefined ? {} : { format: flags.format };
   const topicOnly = (['key', 'partitions', 'compression'] as const).find(
     (name) => flags[name] !== undefined,
@@ -140,7 +142,8 @@ async function prepareTopic(
   { partitions }: DatagenFlags,
   terminal: Terminal,
 ): Promise<string> {
-  const { endpointOf, findOrCreateTopic } = await import('../connectors/kafka/topic-admin.js');
+  const { endpointOf, findOrCreateTopic } =
+    await import('../connectors/kafka/librdkafka/topic-admin.js');
   const endpoint = endpointOf(targetTable(table, target));
   const shape = { partitions: partitions ?? null, configs: {} };
   const found = await findOrCreateTopic(endpoint, shape);
@@ -165,16 +168,19 @@ async function writeRows(
   const interrupt = new Interrupt(terminal);
   interrupt.watch(processor);
   const timer = setInterval(() => {
-    const { rowsOut, rowsTotal, seconds } = processor.metrics();
-    const share =
-      rowsTotal === null ? '' : ` (${((100 * rowsOut) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
-    const rate = seconds > 0 ? ` · ${rateText(rowsOut / seconds)} rows/s` : '';
-    terminal.progress(`${countText(rowsOut)} rows${share}${byteCount(bytesWritten())}${rate}`);
+    const metrics = processor.metrics();
+    const { rowsOut, seconds, share } = metrics;
+    const parts = [
+      `${countText(rowsOut)} rows${shareText(share)}${byteCount(bytesWritten())}`,
+      ...(seconds > 0 ? [`${rateText(rowsOut / seconds)} rows/s`] : []),
+      ...timeLeft(metrics),
+    ];
+    terminal.progress(parts.join(' · '));
   }, PROGRESS_MS);
   try {
     const result = await processor.start();
     terminal.stopProgress();
-    terminal.note(summaryLine(result, { table, place, bytes: bytesWritten() }, terminal));
+    terminal.summary(summaryLine(result, { table, place, bytes: bytesWritten() }));
     return interrupt.exitCode ?? 0;
   } finally {
     clearInterval(timer);
@@ -186,12 +192,11 @@ async function writeRows(
 function summaryLine(
   { rowsOut, seconds, end }: JobResult,
   what: { readonly table: string; readonly place: string; readonly bytes: number | null },
-  terminal: Terminal,
 ): string {
   const rate = seconds > 0 ? rowsOut / seconds : Number.NaN;
   const head = end === 'stopped' ? 'stopped' : 'written';
   return [
-    `${terminal.color.green(head)} "${what.table}" to ${what.place}`,
+    `${head} "${what.table}" to ${what.place}`,
     `${countText(rowsOut)} rows${byteCount(what.bytes)}`,
     `${seconds.toFixed(2)} s`,
     `${rateText(rate)} rows/s`,

@@ -1,17 +1,20 @@
 /**
  * `velo explain`: what would run, from the syntax tree to the generated kernels. Owns the choice
- * of stage and format; the texts are made by sql/printer, plan/explain and codegen. Reads at most
- * 1,000 records of quoted sources and starts nothing.
+ * of stage and format; the texts are made by sql/printer, plan/explain/explain-plan and codegen. Reads at most
+ * 1,000 records of quoted files, of topics only with --resolve, and starts nothing.
  */
 import type { Command } from 'commander';
 import { kernelTexts } from '../runtime/kernel-texts.js';
-import { compileJob } from '../job.js';
-import { explain } from '../plan/explain.js';
-import { readOuterLayers } from './configuration.js';
-import { exitCodeOf } from './exit-code.js';
-import { addTalkFlags, choiceFlag, pairFlag, readSqlText, verbosityOf } from './options.js';
+import { redact, redactData } from '../base/redact.js';
+import { visibleLines } from '../base/visible-text.js';
+import type { CompiledJob } from '../job.js';
+import { explain } from '../plan/explain/explain-plan.js';
+import { exitCodeOf } from './terminal/exit-code.js';
+import { isSpanKey } from '../sql/walk.js';
+import { RESOLVE_HELP, addTalkFlags, choiceFlag, pairFlag, verbosityOf } from './options.js';
 import type { TalkFlags } from './options.js';
-import { Terminal } from './terminal.js';
+import { compileScript } from './script-file.js';
+import { Terminal } from './terminal/terminal.js';
 
 const STAGES = ['ast', 'logical', 'pipeline', 'kernels'] as const;
 const FORMATS = ['text', 'json', 'mermaid'] as const;
@@ -22,17 +25,19 @@ interface ExplainFlags extends TalkFlags {
   readonly format: (typeof FORMATS)[number];
   readonly set?: ReadonlyMap<string, string>;
   readonly changelog?: boolean;
+  readonly resolve?: boolean;
 }
 
 export function addExplainCommand(program: Command): void {
   const command = program
     .command('explain')
-    .argument('[file]', 'SQL file, or - for stdin')
+    .argument('[file]', 'SQL file, SQL text, or - for stdin')
     .description('show what would run')
     .option('-e, --execute <sql>', 'SQL text instead of a file')
     .option('--stage <stage>', STAGES.join(', '), choiceFlag('--stage', STAGES), 'pipeline')
     .option('--format <format>', FORMATS.join(', '), choiceFlag('--format', FORMATS), 'text')
     .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
+    .option('--resolve', RESOLVE_HELP)
     .option('--changelog', 'plan for a visible changelog');
   addTalkFlags(command)
     .addHelpText(
@@ -47,19 +52,18 @@ export function addExplainCommand(program: Command): void {
 async function explainFile(file: string | undefined, flags: ExplainFlags): Promise<number> {
   const terminal = new Terminal(verbosityOf(flags));
   try {
-    const source = await readSqlText(file, flags.execute);
-    const outer = await readOuterLayers({ set: flags.set }, source.text);
-    const job = await compileJob({
-      source,
-      variables: (name) => process.env[name],
-      settings: Object.fromEntries(flags.set ?? []),
-      defaults: outer.defaults,
-      changelog: flags.changelog === true,
-      redirects: new Map(),
-      limit: null,
+    const { job } = await compileScript({
+      file,
+      execute: flags.execute,
+      flags: { set: flags.set },
+      resolve: flags.resolve === true,
+      compile: {
+        changelog: flags.changelog === true,
+        remark: (remark) => terminal.remark(remark),
+      },
     });
     for (const warning of job.plan.warnings) terminal.warn(warning);
-    process.stdout.write(`${stageText(job, flags)}\n`);
+    process.stdout.write(`${visibleLines(redact(stageText(job, flags)))}\n`);
     return 0;
   } catch (error) {
     terminal.error(error);
@@ -67,13 +71,10 @@ async function explainFile(file: string | undefined, flags: ExplainFlags): Promi
   }
 }
 
-function stageText(
-  job: Awaited<ReturnType<typeof compileJob>>,
-  { stage, format }: ExplainFlags,
-): string {
+function stageText(job: CompiledJob, { stage, format }: ExplainFlags): string {
   switch (stage) {
     case 'ast':
-      return JSON.stringify(job.script, withoutSpans, 2);
+      return JSON.stringify(redactData(job.script), withoutSpans, 2);
     case 'kernels':
       return kernelTexts(job.plan).join('\n');
     case 'logical':
@@ -83,6 +84,6 @@ function stageText(
 }
 
 function withoutSpans(key: string, value: unknown): unknown {
-  if (key === 'span' || key === 'valueSpan') return undefined;
+  if (isSpanKey(key)) return undefined;
   return typeof value === 'bigint' ? value.toString() : value;
 }

@@ -2,16 +2,21 @@
  * Flags that several commands share: their parsing and checking. A bad value is a ConfigError with
  * the flag's name and an example; what the values mean is the commands' business.
  */
+import { isUtf8 } from 'node:buffer';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { ConfigError } from '../base/errors.js';
+import { ConfigError, SqlError } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
-import type { Verbosity } from './terminal.js';
+import type { Verbosity } from './terminal/terminal.js';
 
 export interface TalkFlags {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
+
+/** Of --resolve. */
+export const RESOLVE_HELP = 'ask topics for their schemas, put variables into quoted addresses';
 
 export function verbosityOf(flags: TalkFlags): Verbosity {
   if (flags.quiet === true) return 'quiet';
@@ -79,7 +84,12 @@ export function pairFlag(
   };
 }
 
-/** The SQL text of FILE, `-` (stdin) or -e. */
+/** Whether what stands for a SQL file is the SQL itself: several words, and no file of that name. */
+export function isSqlArgument(argument: string): boolean {
+  return /\S\s+\S/.test(argument) && !/\.sql$/i.test(argument) && !existsSync(argument);
+}
+
+/** The SQL text of FILE, `-` (stdin), -e, or an argument that is the text itself. */
 export async function readSqlText(
   file: string | undefined,
   expression: string | undefined,
@@ -88,12 +98,17 @@ export async function readSqlText(
   if (file === undefined) {
     throw new ConfigError('FLAG_INVALID', {
       message: 'no SQL file given',
-      hint: `give a file, - for stdin, or -e "SELECT …"`,
+      hint: 'give a file, - for stdin, or the SQL itself: "SELECT …"',
     });
   }
-  if (file === '-') return { name: 'stdin', text: await readStdin() };
+  if (isSqlArgument(file)) return { name: 'sql', text: file };
+  if (file === '-') return sourceOf('stdin', await readStdin());
+  return sourceOf(file, await readSqlFile(file));
+}
+
+async function readSqlFile(file: string): Promise<Buffer> {
   try {
-    return { name: file, text: await readFile(file, 'utf8') };
+    return await readFile(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigError('SQL_FILE_MISSING', {
@@ -105,8 +120,36 @@ export async function readSqlText(
   }
 }
 
-async function readStdin(): Promise<string> {
+async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+/** Throws SqlError SYNTAX at the first byte that is no UTF-8: it would be read as another text. */
+function sourceOf(name: string, bytes: Buffer): SourceText {
+  const text = bytes.toString('utf8');
+  if (isUtf8(bytes)) return { name, text };
+  const at = firstReplaced(bytes, text);
+  const byte = (bytes[Buffer.byteLength(text.slice(0, at))] ?? 0).toString(16);
+  const isUtf16 = bytes.subarray(0, 2).equals(UTF_16) || bytes.subarray(0, 2).equals(UTF_16_BIG);
+  throw new SqlError('SYNTAX', {
+    message: `byte 0x${byte.padStart(2, '0')} is no UTF-8`,
+    span: { start: at, end: at + 1 },
+    source: { name, text },
+    hint: isUtf16 ? 'the file looks like UTF-16: save it as UTF-8' : 'save the file as UTF-8',
+  });
+}
+
+const UTF_16 = Buffer.of(0xff, 0xfe);
+const UTF_16_BIG = Buffer.of(0xfe, 0xff);
+const REPLACEMENT = '\ufffd';
+
+/** Where the text first has a replacement character that is not in the bytes. */
+function firstReplaced(bytes: Buffer, text: string): number {
+  const own = Buffer.from(REPLACEMENT);
+  for (let at = text.indexOf(REPLACEMENT); ; at = text.indexOf(REPLACEMENT, at + 1)) {
+    const start = Buffer.byteLength(text.slice(0, at));
+    if (!bytes.subarray(start, start + own.length).equals(own)) return at;
+  }
 }

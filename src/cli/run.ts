@@ -4,39 +4,55 @@
  */
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { ConfigError, SqlError, SqlFaults } from '../base/errors.js';
-import { compileJob, createJob, scansOf } from '../job.js';
+import { systemClock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
+import { redactData } from '../base/redact.js';
+import type { TableForm } from '../connectors/connector.js';
+import { isEndless } from '../job/job-targets.js';
+import { createJob } from '../job.js';
+import { scansOf } from '../plan/pipeline/pipeline-plan.js';
 import type { CompiledJob } from '../job.js';
-import { describeEmission, describeWatermark } from '../plan/describe.js';
-import { planFragments } from '../plan/fragments.js';
-import type { QueryPlan } from '../plan/pipeline-plan.js';
+import { describeEmission, describeWatermark } from '../plan/explain/plan-notes.js';
+import { planFragments } from '../plan/fragments/fragments.js';
+import { resultUpdates } from '../plan/pipeline/result-updates.js';
+import { lateStrategiesOf } from '../plan/pipeline/pipeline-plan.js';
+import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import type { MetricsServer, QueryMetricsForExport } from '../metrics/prometheus.js';
 import type { JobProcessor, JobResult } from '../processors/job-processor.js';
-import { jobConfiguration, readOuterLayers } from './configuration.js';
-import type { Configuration } from './configuration.js';
-import { addEngineFlags, addPlacementFlags, settingFlag } from './engine-flags.js';
-import type { SettingFlags } from './engine-flags.js';
-import { exitCodeOf } from './exit-code.js';
-import { Interrupt } from './interrupt.js';
-import {
-  addTalkFlags,
-  durationFlag,
-  pairFlag,
-  readSqlText,
-  verbosityOf,
-  wholeFlag,
-} from './options.js';
+import { jobConfiguration } from './configuration/configuration.js';
+import type { Configuration } from './configuration/configuration.js';
+import { addEngineFlags, addPlacementFlags, settingFlag } from './configuration/engine-flags.js';
+import type { SettingFlags } from './configuration/engine-flags.js';
+import { exitCodeOf } from './terminal/exit-code.js';
+import { HeldOutput } from './terminal/held-output.js';
+import { Interrupt } from './terminal/interrupt.js';
+import { addTalkFlags, durationFlag, pairFlag, verbosityOf, wholeFlag } from './options.js';
 import type { TalkFlags } from './options.js';
-import { LivePartitionTable } from './partition-table.js';
-import { bytesText, countText, durationText, rateText, Terminal } from './terminal.js';
-import { workerLines, workerTimes } from './worker-times.js';
+import { compileScript } from './script-file.js';
+import { LiveTables } from './terminal/live-tables.js';
+import { progressText } from './terminal/progress-text.js';
+import { LivePartitionTable } from './terminal/partition-table.js';
+import {
+  bytesText,
+  countText,
+  durationText,
+  rateText,
+  Terminal,
+  stdoutWidth,
+} from './terminal/terminal.js';
+import { workerLines, workerTimes } from './terminal/worker-times.js';
 
 const PROGRESS_MS = 200;
+/** How often it is asked why nothing comes out. */
+const HELD_LOOK_MS = 1000;
 
 interface RunFlags extends TalkFlags, SettingFlags {
   readonly execute?: string;
   readonly source?: ReadonlyMap<string, string>;
+  readonly to?: string;
   readonly changelog?: boolean;
+  readonly maxRows?: number | 'all';
+  readonly live?: boolean;
   readonly limit?: number;
   readonly duration?: number;
   readonly statsJson?: string;
@@ -46,7 +62,7 @@ interface RunFlags extends TalkFlags, SettingFlags {
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .argument('[file]', 'SQL file, or - for stdin')
+    .argument('[file]', 'SQL file, SQL text, or - for stdin')
     .description('run a SQL file as a stream job')
     .option('-e, --execute <sql>', 'SQL text instead of a file')
     .option(
@@ -54,12 +70,20 @@ export function addRunCommand(program: Command): void {
       'read a declared table from a file or kafka://',
       pairFlag('--source'),
     )
+    .option('--to <URI>', 'write the rows of SELECTs to a file or kafka:// instead of stdout')
     .option('--set <key=value>', 'as SET in front of the file', pairFlag('--set'))
     .option(
       '--format <format>',
       'table, jsonl, csv, markdown (default: table on a terminal, else jsonl)',
       settingFlag('--format', 'format'),
     )
+    .option(
+      '--max-rows <n>',
+      'tables: show the first and the last of more rows, or all (default: 40 on a terminal)',
+      maxRowsFlag,
+    )
+    .option('--live', 'a table that is drawn over itself, of results that update (on a terminal)')
+    .option('--no-live', 'every change of such a result as a row of its own')
     .option('--changelog', 'show the op (+I -U +U -D) of each row')
     .option('--limit <rows>', 'stop after so many result rows', wholeFlag('--limit', 0))
     .option('--duration <time>', 'stop after 30s, 5m …', durationFlag('--duration'))
@@ -86,43 +110,36 @@ const EXAMPLES = `
 Examples:
   $ velo run query.sql
   $ velo run query.sql --format csv > rows.csv
+  $ velo run query.sql --to rows.csv.gz
   $ velo run query.sql --partitions 8 --workers 2
-  $ velo run -e "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
+  $ velo run "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
   $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10`;
 
 async function runFile(file: string | undefined, flags: RunFlags): Promise<number> {
   const terminal = new Terminal(verbosityOf(flags));
   try {
-    const source = await readSqlText(file, flags.execute);
-    const outer = await readOuterLayers(flags, source.text);
-    const job = await compileJob({
-      source,
-      variables: (name) => process.env[name],
-      settings: Object.fromEntries(flags.set ?? []),
-      defaults: outer.defaults,
-      changelog: flags.changelog === true,
-      redirects: flags.source ?? new Map(),
-      limit: flags.limit ?? null,
+    const { source, outer, job } = await compileScript({
+      file,
+      execute: flags.execute,
+      flags,
+      resolve: true,
+      compile: {
+        changelog: flags.changelog === true,
+        redirects: flags.source ?? new Map(),
+        to: flags.to ?? null,
+        limit: flags.limit ?? null,
+        remark: (remark) => terminal.remark(remark),
+      },
     });
-    if (job.plan.queries.length === 0) throw nothingToRun(source);
     for (const warning of job.plan.warnings) terminal.warn(warning);
     const configuration = jobConfiguration(outer, job, source);
     for (const notice of configuration.notices) terminal.note(notice);
+    for (const line of unusedDeadLetters(job, configuration.values)) terminal.warn(line);
     return await runJob(job, { flags, configuration, terminal });
   } catch (error) {
     terminal.error(error);
     return exitCodeOf(error);
   }
-}
-
-function nothingToRun(source: { readonly name: string; readonly text: string }): SqlFaults {
-  const fault = new SqlError('STATEMENT_INVALID', {
-    message: 'the file declares tables but has no query',
-    span: { start: 0, end: 1 },
-    source,
-    hint: 'add a SELECT or an INSERT INTO',
-  });
-  return new SqlFaults([fault]);
 }
 
 interface Run {
@@ -134,17 +151,34 @@ interface Run {
 async function runJob(job: CompiledJob, run: Run): Promise<number> {
   const { flags, configuration, terminal } = run;
   const { values, mode, partitioned, batchRows } = configuration;
-  terminal.note(terminal.color.dim(resolvedLine(job, configuration)));
+  terminal.note(resolvedLine(job, configuration), terminal.color.dim);
+  const format = outputFormat(flags, configuration);
+  if (flags.maxRows !== undefined && format !== 'table') {
+    terminal.warn(`--max-rows says nothing to ${format}: it is for --format table`);
+  }
   const interrupt = new Interrupt(terminal);
+  let stalled = false;
+  const live = liveTables(job, run, format);
   const processor = createJob(job, {
     sinks: {
+      ...(live === null ? {} : { live }),
       stdout: process.stdout,
-      format: outputFormat(flags, configuration),
+      format,
+      table: tableForm(job, flags),
+      // Progress stands where the next row goes.
+      beforeStdout: () => {
+        if (process.stdout.isTTY) terminal.makeRoom();
+      },
       onStdoutClosed: () => void processor.stop(),
+      onStdoutStalled: () => {
+        stalled = true;
+        terminal.note('the reader of stdout takes nothing: the rows it has not taken are given up');
+      },
     },
     onError: values.on_error,
     deadLetter: values.dead_letter,
     durationMs: flags.duration ?? null,
+    maxMemoryBytes: values.max_memory,
     batchRows,
     mode,
     partitioned,
@@ -155,20 +189,51 @@ async function runJob(job: CompiledJob, run: Run): Promise<number> {
   interrupt.watch(processor);
   const rowsOnTerminal =
     process.stdout.isTTY && job.plan.queries.some((query) => query.sink.table === null);
-  const progress = rowsOnTerminal ? null : showProgress(processor, run);
+  const held = new HeldOutput(job.plan.queries, (line) => terminal.note(line));
+  const look = (): void => held.observe(systemClock.monotonicNs() / 1e6, processor.metrics());
+  const heldTimer = setInterval(look, HELD_LOOK_MS);
+  const progress = showProgress(processor, run, { rowsOnTerminal, live });
   try {
     const result = await processor.start();
-    progress?.stop({ keep: true });
-    terminal.note(summaryLine(result, terminal));
+    progress.stop({ keep: true });
+    terminal.summary(summaryLine(result));
+    for (const line of lateWarnings(job, result)) terminal.warn(line);
     const { queries } = processor.observed();
     for (const line of workerLines(queries)) terminal.detail(line);
     if (flags.statsJson !== undefined) await writeStats(flags.statsJson, result, queries);
+    // What waits for that reader would keep the process alive for as long as it stalls.
+    if (stalled) process.exit(interrupt.exitCode ?? 0);
     return interrupt.exitCode ?? 0;
   } finally {
-    progress?.stop({ keep: false });
+    progress.stop({ keep: false });
+    clearInterval(heldTimer);
     await server?.close();
     interrupt.unwatch();
   }
+}
+
+/** What process-with-warning warns of: rows that windows took although they had ended. */
+function lateWarnings({ plan }: CompiledJob, result: JobResult): readonly string[] {
+  const strategies = plan.queries.flatMap(({ root }) => lateStrategiesOf(root));
+  if (result.rowsLate === 0 || !strategies.includes('process-with-warning')) return [];
+  const rows =
+    result.rowsLate === 1 ? '1 record was' : `${countText(result.rowsLate)} records were`;
+  return [`${rows} late and applied all the same: late.strategy is process-with-warning`];
+}
+
+/** A place for dead letters that nothing will be sent to. */
+function unusedDeadLetters(
+  { plan }: CompiledJob,
+  values: Configuration['values'],
+): readonly string[] {
+  const { dead_letter: place, on_error: onError } = values;
+  const sends = plan.queries.some(({ root }) =>
+    lateStrategiesOf(root).some((strategy) => strategy !== 'drop'),
+  );
+  if (place === null || onError === 'dead-letter' || sends) return [];
+  return [
+    `--dead-letter ${place} stays empty: add --on-error dead-letter, or late.strategy = dead-letter`,
+  ];
 }
 
 /** Listens before the job starts, so that a port in use ends the command and not the job. */
@@ -189,15 +254,29 @@ interface Progress {
   stop(options: { readonly keep: boolean }): void;
 }
 
-/** One line for V1, the partitions for V2; nothing where there is no terminal. */
-function showProgress(processor: JobProcessor, { configuration, terminal }: Run): Progress {
-  if (configuration.partitioned !== null) {
+/**
+ * One line for V1 and below rows, the partitions for V2 where no rows are; nothing where there is no
+ * terminal.
+ */
+function showProgress(
+  processor: JobProcessor,
+  { configuration, terminal }: Run,
+  { rowsOnTerminal, live }: { readonly rowsOnTerminal: boolean; readonly live: LiveTables | null },
+): Progress {
+  if (live !== null) {
+    live.start(() => progressText(processor.metrics()));
+    return live;
+  }
+  if (configuration.partitioned !== null && !rowsOnTerminal) {
     return new LivePartitionTable(terminal, () => ({
-      headline: progressText(processor),
+      headline: progressText(processor.metrics()),
       queries: processor.observed().queries,
     }));
   }
-  const timer = setInterval(() => terminal.progress(progressText(processor)), PROGRESS_MS);
+  const timer = setInterval(
+    () => terminal.progress(progressText(processor.metrics())),
+    PROGRESS_MS,
+  );
   return {
     stop: () => {
       clearInterval(timer);
@@ -213,6 +292,50 @@ function outputFormat(
   if (flags.format === undefined && flags.json === true) return 'jsonl';
   if (values.format !== 'auto') return values.format;
   return process.stdout.isTTY ? 'table' : 'jsonl';
+}
+
+/** Rows of a table on a terminal that are drawn, where nobody says how many. */
+const ROWS_ON_TERMINAL = 40;
+
+/** On a terminal some rows, unless their end would be waited for in vain; in a pipe all. */
+function tableForm({ plan }: CompiledJob, { maxRows }: RunFlags): TableForm {
+  const { stdout } = process;
+  const usual = stdout.isTTY ? ROWS_ON_TERMINAL : 'all';
+  const whole = maxRows ?? usual;
+  const chosen = isEndless(plan.queries) ? (maxRows ?? 'all') : whole;
+  return {
+    width: stdoutWidth,
+    rowsMax: chosen === 'all' ? null : chosen,
+    wholeRowsMax: whole === 'all' ? null : whole,
+  };
+}
+
+/** Where both streams are a terminal, and some result that is shown there updates. */
+function liveTables(
+  { plan }: CompiledJob,
+  { flags, terminal }: Run,
+  format: string,
+): LiveTables | null {
+  const { live, changelog } = flags;
+  if (live === true && changelog === true) {
+    throw new ConfigError('FLAG_INVALID', {
+      message: '--live shows what stands, --changelog every change',
+      hint: 'leave one of them away',
+    });
+  }
+  const updates = plan.queries.some(
+    (query) => query.sink.table === null && resultUpdates(query) !== null,
+  );
+  if (live === true && !updates) {
+    terminal.warn('--live says nothing here: no result on stdout updates rows that it names');
+  }
+  const isShown = process.stdout.isTTY && terminal.live && format === 'table';
+  if (!isShown || !updates || live === false || changelog === true) return null;
+  return new LiveTables(terminal);
+}
+
+function maxRowsFlag(text: string): number | 'all' {
+  return text === 'all' ? text : wholeFlag('--max-rows', 1)(text);
 }
 
 function resolvedLine(job: CompiledJob, configuration: Configuration): string {
@@ -250,15 +373,6 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function progressText(processor: JobProcessor): string {
-  const { rowsRead, rowsOut, rowsTotal, seconds, rowsFailed } = processor.metrics();
-  const share =
-    rowsTotal === null ? '' : ` (${((100 * rowsRead) / Math.max(1, rowsTotal)).toFixed(0)} %)`;
-  const failed = rowsFailed === 0 ? '' : ` · ${countText(rowsFailed)} failed`;
-  const rate = seconds > 0 ? ` · ${rateText(rowsRead / seconds)} rec/s` : '';
-  return `${countText(rowsRead)} in${share} · ${countText(rowsOut)} out${failed}${rate}`;
-}
-
 const ENDINGS = {
   'end-of-input': 'end of input',
   limit: 'LIMIT reached',
@@ -266,11 +380,11 @@ const ENDINGS = {
   stopped: 'stopped',
 } as const;
 
-function summaryLine(result: JobResult, terminal: Terminal): string {
+function summaryLine(result: JobResult): string {
   const { p50, p99 } = result.latencyUs.percentiles();
   const rate = result.seconds > 0 ? result.rowsRead / result.seconds : Number.NaN;
   const parts = [
-    terminal.color.green(ENDINGS[result.end]),
+    ENDINGS[result.end],
     `${countText(result.rowsRead)} in`,
     `${countText(result.rowsOut)} out`,
     `${countText(result.rowsFailed)} failed`,
@@ -304,7 +418,7 @@ async function writeStats(
     workers: workerTimes(queries),
   };
   try {
-    await writeFile(file, `${JSON.stringify(stats, null, 2)}\n`);
+    await writeFile(file, `${JSON.stringify(redactData(stats), null, 2)}\n`);
   } catch (error) {
     throw new ConfigError('FLAG_INVALID', {
       message: `--stats-json cannot write "${file}": ${(error as Error).message}`,

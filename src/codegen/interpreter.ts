@@ -10,16 +10,19 @@ import { castValue } from '../functions/cast.js';
 import { compareValues } from '../functions/compare.js';
 import { DataFault } from '../functions/registry-types.js';
 import type { EvaluationContext, ScalarFunction } from '../functions/registry-types.js';
-import { scalarFunction } from '../functions/registry.js';
+import { scalarFunction } from '../functions/function-registry.js';
+import { childrenOf, isPureStep, mapChildren } from '../plan/expression/expression-walk.js';
 import type {
   BoundCall,
   BoundCase,
   BoundCast,
+  BoundChain,
   BoundCoalesce,
   BoundExpression,
   BoundIn,
+  BoundLet,
   BoundLogical,
-} from '../plan/expression.js';
+} from '../plan/expression/expression.js';
 
 /** The value of `expression` for `row`, whose values stand in schema order. Throws DataFault. */
 export function interpret(
@@ -44,6 +47,13 @@ export function interpret(
       return interpretIn(expression, row, context);
     case 'cast':
       return interpretCast(expression, row, context);
+    case 'chain':
+      return interpretChain(expression, row, context);
+    case 'let':
+      return interpretLet(expression, row, context);
+    case 'held':
+      // interpretLet has put the value in its place.
+      throw new TypeError('a held value stands below its LET');
     default:
       return assertNever(expression);
   }
@@ -144,6 +154,44 @@ function interpretCast(
   }
 }
 
+/** One step after the other: the value so far is the first argument of the next call. */
+function interpretChain(
+  { first, steps, span }: BoundChain,
+  row: readonly SqlValue[],
+  context: EvaluationContext,
+): SqlValue {
+  let value = interpret(first, row, context);
+  let { type } = first;
+  for (const step of steps) {
+    const soFar: BoundExpression = { kind: 'literal', value, type, span };
+    const next: BoundExpression =
+      step.kind === 'call'
+        ? { ...step, args: [soFar, ...step.args], span }
+        : { ...step, operand: soFar, span };
+    value = interpret(next, row, context);
+    ({ type } = step);
+  }
+  return value;
+}
+
+/** The value first, then the body with it in its place. */
+function interpretLet(
+  { value, body }: BoundLet,
+  row: readonly SqlValue[],
+  context: EvaluationContext,
+): SqlValue {
+  const { type, span } = value;
+  const held = interpret(value, row, context);
+  return interpret(withHeld(body, { kind: 'literal', value: held, type, span }), row, context);
+}
+
+function withHeld(expression: BoundExpression, value: BoundExpression): BoundExpression {
+  if (expression.kind === 'held') return value;
+  const inner = (child: BoundExpression): BoundExpression => withHeld(child, value);
+  if (expression.kind === 'let') return { ...expression, value: inner(expression.value) };
+  return mapChildren(expression, inner);
+}
+
 /** Whether the value is the same for every row and every time: no columns, no NOW(). */
 export function isConstant(expression: BoundExpression): boolean {
   switch (expression.kind) {
@@ -165,6 +213,12 @@ export function isConstant(expression: BoundExpression): boolean {
       return isConstant(expression.operand) && expression.list.every(isConstant);
     case 'cast':
       return isConstant(expression.operand);
+    case 'let':
+      return isConstant(expression.value) && isConstant(expression.body);
+    case 'held':
+      return false;
+    case 'chain':
+      return expression.steps.every(isPureStep) && childrenOf(expression).every(isConstant);
     default:
       return assertNever(expression);
   }

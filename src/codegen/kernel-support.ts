@@ -34,6 +34,11 @@ export function roundHalfAway(value: number): number {
   return (value < 0 ? -Math.round(-value) : Math.round(value)) + 0;
 }
 
+/** Whether the double of a whole number is another number. */
+export function isRounded(number: number, whole: bigint): boolean {
+  return !Number.isSafeInteger(number) && BigInt(number) !== whole;
+}
+
 /** Whether a result left the doubles although its operands were in them. */
 export function leftDoubles(result: number, a: number, b: number): boolean {
   return !Number.isFinite(result) && Number.isFinite(a) && Number.isFinite(b);

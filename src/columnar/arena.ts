@@ -186,11 +186,12 @@ export class BlockArena {
     let at = words[OLDEST]!;
     while (at !== NONE && Atomics.load(words, (at >> 2) + READERS) === 0) {
       const next = words[(at >> 2) + NEXT]!;
+      // Out of the list first: what is given back is never met in it again.
+      words[OLDEST] = next;
+      if (next === NONE) words[NEWEST] = NONE;
       this.giveBlock(at);
       at = next;
     }
-    words[OLDEST] = at;
-    if (at === NONE) words[NEWEST] = NONE;
   }
 
   /** Gives back every block that nobody reads, in whatever order. True when there was one. */
@@ -205,6 +206,7 @@ export class BlockArena {
       if (Atomics.load(words, (at >> 2) + READERS) === 0) {
         if (before === NONE) words[OLDEST] = next;
         else words[(before >> 2) + NEXT] = next;
+        if (next === NONE) words[NEWEST] = before;
         this.giveBlock(at);
         found = true;
       } else {
@@ -212,7 +214,6 @@ export class BlockArena {
       }
       at = next;
     }
-    words[NEWEST] = before;
     return found;
   }
 

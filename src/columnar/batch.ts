@@ -24,8 +24,12 @@ export const OP_DELETE = 3;
 export interface BatchHeader {
   /** Name of the source for messages: a file path or topic. */
   sourceName: string;
+  /** Whether the rows are results that answer to no one record, of a window say: not one was read. */
+  isResult: boolean;
   /** Source partition (Kafka partition, generator split; 0 for a file). */
   split: number;
+  /** Source partition of each physical row, where rows are of several; null: all are of `split`. */
+  splits: Int32Array | null;
   /** Number of the block within its split, from 0. */
   sequence: number;
   /** Offset of physical row 0; row r is at firstOffset + r unless `offsets` is set. */
@@ -69,7 +73,9 @@ export interface Batch {
 export function emptyHeader(sourceName: string): BatchHeader {
   return {
     sourceName,
+    isResult: false,
     split: 0,
+    splits: null,
     sequence: 0,
     firstOffset: 0,
     offsets: null,
@@ -80,6 +86,11 @@ export function emptyHeader(sourceName: string): BatchHeader {
     watermarkOthers: Number.POSITIVE_INFINITY,
     rawRecord: null,
   };
+}
+
+/** Header of an operator's results that answer to no one record. */
+export function resultHeader(operatorId: string): BatchHeader {
+  return { ...emptyHeader(operatorId), isResult: true };
 }
 
 export function newBatch(columns: Column[], header: BatchHeader): Batch {
@@ -94,6 +105,11 @@ export function newBatch(columns: Column[], header: BatchHeader): Batch {
     origins: null,
     header,
   };
+}
+
+/** Source partition of a physical row. */
+export function rowSplit(header: BatchHeader, row: number): number {
+  return header.splits === null ? header.split : (header.splits[row] as number);
 }
 
 /** Offset of a physical row in its split. */

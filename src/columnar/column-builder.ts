@@ -7,6 +7,7 @@
  * Text starts as dict codes in a dictionary of its own; once that is full (65,536 entries) the
  * column is utf8 from the next batch on, its bytes appended row by row.
  */
+import { withRoom } from './byte-room.js';
 import { assertNever } from '../base/assert.js';
 import type {
   BoolColumn,
@@ -146,10 +147,9 @@ export class ColumnBuilder {
   }
 
   private reserveBytes(length: number): void {
-    if (this.bytesUsed + length <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.bytesUsed + length, 4096));
-    grown.set(this.bytes.subarray(0, this.bytesUsed));
-    this.bytes = grown;
+    const used = this.bytesUsed;
+    if (used + length <= this.bytes.length) return;
+    this.bytes = withRoom(this.bytes, { used, needed: used + length, what: 'texts of a batch' });
   }
 
   /** Writes any value in the form of `kind`; slow, for tests and rare rows. */

@@ -18,6 +18,7 @@
  */
 import type { Dictionary } from './dictionary.js';
 import type { SqlType, SqlValue } from './types.js';
+import { decodeText } from './text-bytes.js';
 
 export type Nulls = Uint8Array | null;
 
@@ -67,13 +68,6 @@ export type ColumnKind = Column['kind'];
 
 /** Largest magnitude a BIGINT or an unscaled DECIMAL may have in an f64 column: 2^53 - 1. */
 export const NARROW_MAX = Number.MAX_SAFE_INTEGER;
-
-const textDecoder = new TextDecoder('utf-8');
-
-/** Text of a byte range; valid UTF-8 is the caller's business. */
-export function decodeText(bytes: Uint8Array, start: number, length: number): string {
-  return textDecoder.decode(bytes.subarray(start, start + length));
-}
 
 export function int128(high: bigint, low: bigint): bigint {
   return (high << 64n) | low;

@@ -3,13 +3,16 @@
  * buffer. Owns interning by bytes and the cached string of an entry. Codes mean nothing outside
  * the dictionary: they never enter routing, state or snapshots. @hot
  */
-import { decodeText } from './column.js';
+import { roomForEntries, withRoom } from './byte-room.js';
+import { decodeText } from './text-bytes.js';
 import { hashBytes } from './hash.js';
 
 const encoder = new TextEncoder();
 
 /** Past this many entries a decoder should write utf8 columns instead of dict columns. */
 export const DICTIONARY_ENTRIES_MAX = 65_536;
+/** Of texts whose strings are kept: the dictionary of a state may hold millions of them. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 
 export class Dictionary {
   /** Number of entries; codes are 0 … size - 1. */
@@ -22,6 +25,7 @@ export class Dictionary {
   private bytesUsed = 0;
   private slots: Int32Array = new Int32Array(128).fill(-1);
   private slotMask = 127;
+  private keptBytes = 0;
   private readonly strings: (string | undefined)[] = [];
 
   /** Code of the text in `source[start, start + length)`, added when new. */
@@ -70,8 +74,15 @@ export class Dictionary {
     const known = this.strings[code];
     if (known !== undefined) return known;
     const text = decodeText(this.bytes, this.offsets[code] as number, this.lengths[code] as number);
-    this.strings[code] = text;
+    this.keep(code, text);
     return text;
+  }
+
+  private keep(code: number, text: string): void {
+    const bytes = this.keptBytes + this.lengths[code]!;
+    if (code >= DICTIONARY_ENTRIES_MAX || bytes > KEPT_BYTES_MAX) return;
+    this.keptBytes = bytes;
+    this.strings[code] = text;
   }
 
   private equals(code: number, source: Uint8Array, start: number): boolean {
@@ -97,19 +108,19 @@ export class Dictionary {
     let slot = hash & this.slotMask;
     while ((this.slots[slot] as number) >= 0) slot = (slot + 1) & this.slotMask;
     this.slots[slot] = code;
-    this.strings.push(undefined);
+    if (code < DICTIONARY_ENTRIES_MAX) this.strings.push(undefined);
     this.size = code + 1;
     return code;
   }
 
   private reserveBytes(length: number): void {
-    if (this.bytesUsed + length <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.bytesUsed + length));
-    grown.set(this.bytes.subarray(0, this.bytesUsed));
-    this.bytes = grown;
+    const used = this.bytesUsed;
+    if (used + length <= this.bytes.length) return;
+    this.bytes = withRoom(this.bytes, { used, needed: used + length, what: 'different texts' });
   }
 
   private growEntries(): void {
+    roomForEntries(this.size + 1, 'different texts');
     this.offsets = grownCopy(this.offsets);
     this.lengths = grownCopy(this.lengths);
     this.hashes = grownCopy(this.hashes);

@@ -4,30 +4,47 @@
  *
  *   nothing seen, only null       VARCHAR          text                  VARCHAR
  *   whole numbers within 64 bits  BIGINT           true, false           BOOLEAN
- *   other numbers                 DOUBLE           array                 ARRAY of its elements' type
- *   anything mixed                VARCHAR          object with fields    ROW
+ *   of up to 38 digits            DECIMAL(38, 0)   array                 ARRAY of its elements' type
+ *   other numbers                 DOUBLE           object with fields    ROW
+ *   anything mixed                VARCHAR
+ *
+ * Whole numbers of more digits are texts: what is exact in the records is exact in the column.
  */
-import { decodeText } from '../columnar/column.js';
-import { BIGINT, BOOLEAN, DOUBLE, VARCHAR } from '../columnar/types.js';
+import { decodeText } from '../columnar/text-bytes.js';
+import {
+  BIGINT,
+  BOOLEAN,
+  DECIMAL_PRECISION_MAX,
+  decimalType,
+  DOUBLE,
+  VARCHAR,
+} from '../columnar/types.js';
 import type { SqlType } from '../columnar/types.js';
-import { parseNumberText, partsToBigint } from '../functions/decimal.js';
-import { JsonScanner, LINE_SPACE, MESSAGE_SPACE } from '../formats/json-scanner.js';
+import { parseNumberText, partsToBigint, partsToDecimal } from '../functions/decimal.js';
+import { JsonScanner, LINE_SPACE, MESSAGE_SPACE } from '../formats/json/json-scanner.js';
+import { TimesSeen } from './infer-times.js';
 import type { PhysicalColumn } from '../plan/schema.js';
 
 /** Below this depth everything is text. */
 const DEPTH_MAX = 16;
 
-type Shape = 'nothing' | 'boolean' | 'bigint' | 'double' | 'text' | 'array' | 'object' | 'mixed';
+type Shape = 'nothing' | 'boolean' | NumberShape | 'text' | 'array' | 'object' | 'mixed';
 
 /** What was seen in one place of the records: a key, an array's elements. */
 class Seen {
   shape: Shape = 'nothing';
   element: Seen | null = null;
   fields: Map<string, Seen> | null = null;
+  /** null: times are not asked for. */
+  readonly times: TimesSeen | null;
+
+  constructor(times: TimesSeen | null) {
+    this.times = times;
+  }
 
   add(shape: Shape): void {
     if (this.shape === 'nothing' || this.shape === shape) this.shape = shape;
-    else if (isNumber(this.shape) && isNumber(shape)) this.shape = 'double';
+    else if (isNumber(this.shape) && isNumber(shape)) this.shape = wider(this.shape, shape);
     else this.shape = 'mixed';
   }
 
@@ -37,6 +54,8 @@ class Seen {
         return BOOLEAN;
       case 'bigint':
         return BIGINT;
+      case 'decimal':
+        return WHOLE_DECIMAL;
       case 'double':
         return DOUBLE;
       case 'array':
@@ -52,8 +71,15 @@ class Seen {
   }
 }
 
-function isNumber(shape: Shape): boolean {
-  return shape === 'bigint' || shape === 'double';
+const NUMBER_SHAPES = ['bigint', 'decimal', 'double'] as const;
+type NumberShape = (typeof NUMBER_SHAPES)[number];
+
+function isNumber(shape: Shape): shape is NumberShape {
+  return (NUMBER_SHAPES as readonly Shape[]).includes(shape);
+}
+
+function wider(a: NumberShape, b: NumberShape): NumberShape {
+  return NUMBER_SHAPES.indexOf(a) > NUMBER_SHAPES.indexOf(b) ? a : b;
 }
 
 /** Gathers records one by one. */
@@ -62,6 +88,12 @@ export class JsonInference {
   records = 0;
   private readonly root = new Map<string, Seen>();
   private readonly scanner = new JsonScanner();
+  private readonly wantsTimes: boolean;
+
+  /** `times`: columns may be times; see infer-times.ts. */
+  constructor({ times = false }: { readonly times?: boolean } = {}) {
+    this.wantsTimes = times;
+  }
 
   /** Adds the record in `bytes[start, end)`; one that is no JSON object counts for nothing. */
   add(bytes: Uint8Array, start: number, end: number): void {
@@ -79,7 +111,17 @@ export class JsonInference {
 
   /** Columns in order of first appearance. */
   columns(): PhysicalColumn[] {
-    return [...this.root].map(([name, seen]) => ({ name, type: seen.type() }));
+    return [...this.root].map(([name, seen]) => {
+      const type = seen.type();
+      // Values of several types are texts, whatever they look like.
+      const isMixed = seen.shape === 'mixed';
+      return { name, type: isMixed ? type : (seen.times?.typeOf(name, type) ?? type) };
+    });
+  }
+
+  /** What to say of the columns' times. */
+  remarks(): string[] {
+    return [...this.root].flatMap(([name, seen]) => seen.times?.remarkOf(name, seen.type()) ?? []);
   }
 
   // From here on the record is known to be well formed.
@@ -99,7 +141,7 @@ export class JsonInference {
       const name = decodeText(textBytes, textStart, textEnd - textStart);
       let seen = fields.get(name);
       if (seen === undefined) {
-        seen = new Seen();
+        seen = new Seen(this.wantsTimes && depth === 1 ? new TimesSeen() : null);
         fields.set(name, seen);
       }
       at = scanner.skipSpace(bytes, this.addValue(bytes, at, seen, depth));
@@ -124,7 +166,7 @@ export class JsonInference {
     if (nested && depth < DEPTH_MAX) {
       if (byte === 91) {
         seen.add('array');
-        seen.element ??= new Seen();
+        seen.element ??= new Seen(null);
         return this.addElements(bytes, at, seen.element, depth + 1);
       }
       seen.add('object');
@@ -132,20 +174,31 @@ export class JsonInference {
       return this.addFields(bytes, at, seen.fields, depth + 1);
     }
     const end = this.scanner.skipValue(bytes, at);
-    if (byte === 34) seen.add('text');
-    else if (byte === 116 || byte === 102) seen.add('boolean');
+    if (byte === 34) {
+      seen.add('text');
+      seen.times?.addText(decodeText(bytes, at + 1, end - at - 2));
+    } else if (byte === 116 || byte === 102) seen.add('boolean');
     else if (nested) seen.add('mixed');
-    else if (byte !== 110) seen.add(numberShape(decodeText(bytes, at, end - at)));
+    else if (byte !== 110) {
+      const text = decodeText(bytes, at, end - at);
+      seen.add(numberShape(text));
+      seen.times?.addNumber(text);
+    }
     return end;
   }
 }
 
 /** A point or an exponent says DOUBLE even where the value is whole: 100.0 comes with 100.5. */
-export function numberShape(text: string): 'bigint' | 'double' {
+export function numberShape(text: string): NumberShape | 'mixed' {
   if (/[.eE]/.test(text)) return 'double';
   const parts = parseNumberText(text);
-  return parts !== undefined && partsToBigint(parts) !== undefined ? 'bigint' : 'double';
+  if (parts === undefined) return 'double';
+  if (partsToBigint(parts) !== undefined) return 'bigint';
+  return partsToDecimal(parts, DECIMAL_PRECISION_MAX, 0) === undefined ? 'mixed' : 'decimal';
 }
+
+/** The type of whole numbers beyond 64 bits. */
+export const WHOLE_DECIMAL: SqlType = decimalType(DECIMAL_PRECISION_MAX, 0);
 
 /** Columns of sampled records (message values, lines); empty when none is a JSON object. */
 export function inferJsonSchema(samples: Iterable<Uint8Array>): PhysicalColumn[] {

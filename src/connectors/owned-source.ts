@@ -2,10 +2,9 @@
  * Sources whose splits are dealt out to workers, each of which reads its own. Owns the contract of
  * such a split: to find the next block and to decode it are two steps, so that a worker looks for
  * blocks of its splits first, then takes its turn with one of them and decodes that. What is read
- * this way is Kafka's columnar fetch: kafka/owned-source.ts.
+ * this way is Kafka's columnar fetch: kafka/owned-topic.ts.
  */
 import type { Batch } from '../columnar/batch.js';
-import type { SourceRequest } from './source.js';
 
 export interface OwnedSplit {
   /** Source partition number: _PARTITION. */
@@ -34,9 +33,4 @@ export interface OwnedSplit {
 export interface OwnedSource {
   readonly splits: readonly OwnedSplit[];
   close(): Promise<void>;
-}
-
-/** Opens a worker's share of a topic: request.partitions, between request.ranges. */
-export async function openOwnedSource(request: SourceRequest): Promise<OwnedSource> {
-  return (await import('./kafka/owned-source.js')).openOwnedKafkaSource(request);
 }

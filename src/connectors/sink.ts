@@ -4,7 +4,8 @@
  */
 import type { Batch } from '../columnar/batch.js';
 import type { RowEncoding } from '../formats/encoder.js';
-import type { DigestSummary } from './row-digest.js';
+import type { DigestSummary } from './blackhole/row-digest.js';
+import type { ResultUpdates } from '../plan/pipeline/result-updates.js';
 import type { Schema } from '../plan/schema.js';
 import type { TableDefinition } from '../plan/schema.js';
 
@@ -15,6 +16,10 @@ export interface SinkRequest {
   readonly keyColumns: readonly number[];
   /** Write −U/−D rows and an `op` column; otherwise rows with −U or −D are left out. */
   readonly changelog: boolean;
+  /** How rows that update the result are told apart. Default: none do, or nothing tells. */
+  readonly updates?: ResultUpdates | null;
+  /** The job does not end by itself: rows are to be seen as they come. Default: false. */
+  readonly endless?: boolean;
   readonly notice: (line: string) => void;
 }
 
@@ -40,6 +45,11 @@ export interface Sink {
   abandon?(): Promise<void>;
   /** Rows written (after leaving out hidden changelog rows). */
   rowsWritten(): number;
+  /**
+   * How many of these have left for good, of a sink whose reader may go away without an error. Of
+   * others all have after flush().
+   */
+  rowsDelivered?(): number;
   /** Bytes of these rows as they were encoded, of a sink that encodes. */
   bytesWritten?(): number;
   /** What the rows add up to, of a sink that digests them. */

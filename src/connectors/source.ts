@@ -30,12 +30,20 @@ export interface SourceRequest {
    * that they agree. Absent: resolved at opening.
    */
   readonly ranges?: readonly PartitionRange[];
+  /** The splits by name as main found them, for workers, so that all open the same. */
+  readonly splitNames?: readonly string[];
   /**
    * Kafka, with a group id and no start of the table's own: whether members of the group may share
    * the topic ('shared'), or this query needs all of it because state, or rows that are not yet
    * published, would be lost with a partition ('whole'). Absent: the group only keeps offsets.
    */
   readonly group?: 'shared' | 'whole';
+}
+
+/** How much of a split was read, in a unit of its source's own: rows, bytes, offsets. */
+export interface ReadProgress {
+  readonly done: number;
+  readonly total: number;
 }
 
 /** What is read of a partition of a topic. */
@@ -53,10 +61,10 @@ export interface Source {
    * split's ready() resolves.
    */
   readonly splits: readonly SplitReader[];
-  /** Total rows if known (progress bar), else null. */
-  readonly rowsTotal: number | null;
   /** Called now and then with positions that are safe to commit (consumer groups). */
   commit(): Promise<void>;
+  /** The job is stopped by its user: whoever does not answer is not waited for any longer. */
+  hurry?(): void;
   /** Kafka, in a group: how whatever was handed out gets finished, before a partition goes. */
   settleWith?(settle: () => Promise<void>): void;
   close(): Promise<void>;
@@ -92,8 +100,14 @@ export interface SplitReader {
   position(): string;
   /** Before the first next(): start from a position() of an earlier run. */
   seek(position: string): void;
+  /** Rows of everything before this position() have left the sink: it may be committed. */
+  finished?(position: string): void;
   /** Records handed out so far, failed ones included. */
   rowsRead(): number;
+  /** How far it is; null or absent: it has no end that is known. */
+  progress?(): ReadProgress | null;
   /** When the rows of the last batch were due, for a table with a rate; else null. */
   dueNs?(): DueTimes | null;
+  /** Nobody takes batches any more, though the job may go on: what others wait for is let go. */
+  letGo?(): void;
 }

@@ -15,11 +15,14 @@ const NO_HEADERS: SqlMap = { keys: [], values: [] };
 
 /** Columns for sources without topic, key or headers: files and generators. */
 export class SystemColumns {
+  private readonly hasFiles: boolean;
   private readonly names: readonly SystemColumn[];
   private readonly columns: Column[];
   private filledTimeMs = Number.NaN;
 
-  constructor(names: readonly SystemColumn[]) {
+  /** `hasFiles`: the header's name of the source is that of a file. */
+  constructor(names: readonly SystemColumn[], { hasFiles = false } = {}) {
+    this.hasFiles = hasFiles;
     this.names = names;
     this.columns = names.map(newSystemColumn);
   }
@@ -50,6 +53,13 @@ export class SystemColumns {
         for (let row = 0; row < rowCount; row += 1) values[row] = header.firstOffset + row;
         return;
       }
+      case '_file': {
+        if (!this.hasFiles) return;
+        const files = column as DictColumn;
+        files.codes.fill(files.dictionary.internText(header.sourceName), 0, rowCount);
+        files.nulls = null;
+        return;
+      }
       case '_topic':
       case '_key':
       case '_headers':
@@ -65,7 +75,7 @@ function newSystemColumn(name: SystemColumn): Column {
     const values: SqlValue[] = new Array<SqlValue>(BATCH_ROWS_MAX).fill(NO_HEADERS);
     return { kind: 'list', values, nulls: null } satisfies ListColumn;
   }
-  if (name === '_topic' || name === '_key') {
+  if (name === '_topic' || name === '_key' || name === '_file') {
     const dictionary = new Dictionary();
     dictionary.internText('');
     const nulls = new Uint8Array(BATCH_ROWS_MAX).fill(1);

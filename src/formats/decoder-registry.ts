@@ -4,11 +4,13 @@
  */
 import { assertNever } from '../base/assert.js';
 import { ConfigError } from '../base/errors.js';
-import { createCsvDecoder } from './csv.js';
+import { createCsvDecoder } from './text/csv.js';
+import { PLAIN_CSV } from './text/csv-dialect.js';
+import type { CsvDialect } from './text/csv-dialect.js';
 import type { DecoderColumn, RecordDecoder } from './decoder.js';
-import { createJsonDecoder } from './json.js';
-import { createRawDecoder } from './raw.js';
-import type { SchemaSettings } from './wire-schema.js';
+import { createJsonDecoder } from './json/json.js';
+import { createRawDecoder } from './text/raw.js';
+import type { SchemaSettings } from './message/wire-schema.js';
 
 export type InputFormat = 'json' | 'csv' | 'raw';
 export const INPUT_FORMATS: readonly InputFormat[] = ['json', 'csv', 'raw'];
@@ -30,8 +32,10 @@ export interface DecoderOptions {
    * physical columns. Default: the columns themselves.
    */
   readonly fields?: readonly string[];
-  /** Between the fields of CSV: one ASCII character. Default ','. */
-  readonly delimiter?: string;
+  /** How CSV is written. Default: PLAIN_CSV. */
+  readonly csv?: CsvDialect;
+  /** The byte that ends a line of CSV: LF, the default, or CR. */
+  readonly lineEnd?: number;
 }
 
 export interface MessageDecoderOptions extends DecoderOptions {
@@ -56,14 +60,14 @@ export async function openMessageDecoder(
       return createDecoder(format, columns, options);
     case 'avro':
     case 'avro-confluent': {
-      const { createAvroDecoder } = await import('./avro.js');
+      const { createAvroDecoder } = await import('./avro/avro.js');
       const { definition } = settings;
       if (format === 'avro') return createAvroDecoder(columns, definition);
       return createAvroDecoder(columns, null, definition);
     }
     case 'protobuf':
     case 'protobuf-confluent': {
-      const { createProtobufDecoder } = await import('./protobuf.js');
+      const { createProtobufDecoder } = await import('./protobuf/protobuf.js');
       const definition = format === 'protobuf' ? settings.definition : null;
       return createProtobufDecoder(columns, { ...settings, definition });
     }
@@ -84,8 +88,9 @@ export function createDecoder(
     case 'csv':
       for (const column of columns) refuseNested(column);
       return createCsvDecoder(columns, {
-        delimiter: options.delimiter ?? ',',
+        dialect: options.csv ?? PLAIN_CSV,
         fields: options.fields ?? columns.map((column) => column.name),
+        ...(options.lineEnd === undefined ? {} : { lineEnd: options.lineEnd }),
       });
     case 'raw':
       if (columns.length > 1 || columns.some((column) => column.type.kind !== 'varchar')) {

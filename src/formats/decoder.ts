@@ -10,7 +10,7 @@
 import type { Column } from '../columnar/column.js';
 import type { SqlType } from '../columnar/types.js';
 import type { RecordFailure } from '../runtime/operator.js';
-import type { WriterSchema } from './wire-schema.js';
+import type { WriterSchema } from './message/wire-schema.js';
 
 /** A column that the query needs: the key of a JSON object or the name in a CSV header. */
 export interface DecoderColumn {

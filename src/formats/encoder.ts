@@ -1,24 +1,31 @@
 /**
- * The contract of row encoders: column batches in, bytes out, no object per row. Owns the interface
- * and the choice by format; the formats are in the *-encoder.ts files beside it. Sinks own the
- * buffer and decide when it is written.
+ * The contract of row encoders: column batches in, bytes out, no object per row. Owns the interface;
+ * the choice by format is encoder-choice.ts. Sinks own the buffer and decide when it is written.
  */
-import { assertNever } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
-import type { Schema } from '../plan/schema.js';
-import type { ByteBuffer } from './byte-buffer.js';
-import { createCsvEncoder } from './csv-encoder.js';
-import { createJsonEncoder } from './json-encoder.js';
-import { createMarkdownEncoder } from './markdown-encoder.js';
+import type { ByteBuffer } from './columns/byte-buffer.js';
 
 /** Formats of rows as text; `table` needs all rows and is drawn by the terminal. */
 export type OutputFormat = 'jsonl' | 'json' | 'csv' | 'markdown';
+const OUTPUT_FORMATS: ReadonlySet<string> = new Set<OutputFormat>([
+  'jsonl',
+  'json',
+  'csv',
+  'markdown',
+]);
+
+/** Whether rows can be written in a format; some are only read. */
+export function isOutputFormat(format: string): format is OutputFormat {
+  return OUTPUT_FORMATS.has(format);
+}
 
 export interface EncoderOptions {
   /** Write −U and −D rows too, and each row's `op` first; otherwise those rows are left out. */
   readonly changelog: boolean;
   /** CSV: between fields. Default ','. */
   readonly delimiter?: string;
+  /** CSV: what NULL is written as, and so quoted where it is a text. Default: nothing. */
+  readonly nullLiteral?: string | null;
   /** CSV: write the names as first line. Default true. */
   readonly header?: boolean;
 }
@@ -43,22 +50,4 @@ export interface RowEncoder {
   encodeRow(row: number, out: ByteBuffer): boolean;
   /** What comes after the last row. */
   finish(out: ByteBuffer): void;
-}
-
-export function createRowEncoder(
-  format: OutputFormat,
-  schema: Schema,
-  options: EncoderOptions,
-): RowEncoder {
-  switch (format) {
-    case 'jsonl':
-    case 'json':
-      return createJsonEncoder(schema, options);
-    case 'csv':
-      return createCsvEncoder(schema, options);
-    case 'markdown':
-      return createMarkdownEncoder(schema, options);
-    default:
-      return assertNever(format);
-  }
 }

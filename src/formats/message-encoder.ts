@@ -8,11 +8,11 @@ import { ConfigError } from '../base/errors.js';
 import type { Batch } from '../columnar/batch.js';
 import type { SqlType } from '../columnar/types.js';
 import type { Schema } from '../plan/schema.js';
-import { avroSchemaText } from './avro-table-schema.js';
-import type { ByteBuffer } from './byte-buffer.js';
-import { protobufSchemaText } from './protobuf-table-schema.js';
-import type { SchemaDefinition } from './wire-schema.js';
-import { FRAME_BYTES } from './wire-schema.js';
+import { avroSchemaText } from './avro/avro-table-schema.js';
+import type { ByteBuffer } from './columns/byte-buffer.js';
+import { protobufSchemaText } from './protobuf/protobuf-table-schema.js';
+import type { SchemaDefinition } from './message/wire-schema.js';
+import { FRAME_BYTES } from './message/wire-schema.js';
 
 export interface MessageEncoder {
   /** The batch of the rows to come; its columns are those that the encoder was made for. */
@@ -45,10 +45,10 @@ export async function openMessageEncoder(
 ): Promise<MessageEncoder> {
   try {
     if (writing.definition.language === 'avro') {
-      const { createAvroEncoder } = await import('./avro-encoder.js');
+      const { createAvroEncoder } = await import('./avro/avro-encoder.js');
       return createAvroEncoder(columns, writing);
     }
-    const { createProtobufEncoder } = await import('./protobuf-encoder.js');
+    const { createProtobufEncoder } = await import('./protobuf/protobuf-encoder.js');
     return createProtobufEncoder(columns, writing);
   } catch (error) {
     const id = writing.schemaId === null ? '' : ` ${writing.schemaId}`;

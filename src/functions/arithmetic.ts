@@ -9,6 +9,7 @@
  * as the standard has it, and a TIMESTAMP otherwise.
  */
 import {
+  DECIMAL_PRECISION_MAX,
   BIGINT,
   DATE,
   DOUBLE,
@@ -22,7 +23,7 @@ import {
   typeText,
 } from '../columnar/types.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
-import { MS_PER_DAY, addMonths } from './calendar.js';
+import { MS_PER_DAY, addMonths } from './time/calendar.js';
 import { scaleOf } from './compare.js';
 import {
   addDecimals,
@@ -41,7 +42,7 @@ import type {
   ScalarFunction,
   SignatureFault,
 } from './registry-types.js';
-import { at, entry } from './signature.js';
+import { at, entry, textCast } from './signature.js';
 import {
   decimalProductType,
   decimalQuotientType,
@@ -77,7 +78,11 @@ export function resolveArithmetic(
     resolved ?? {
       key: 'TYPE_MISMATCH',
       message: `operator "${sign}" does not take ${typeText(a)} and ${typeText(b)}`,
-      hint: 'convert one side with CAST(… AS …)',
+      hint:
+        sign === '+' && a.kind === 'varchar' && b.kind === 'varchar'
+          ? 'join texts with ||'
+          : 'convert one side with CAST(… AS …)',
+      cast: textCast([a, b]),
     }
   );
 }
@@ -284,11 +289,23 @@ const ABOUT: Readonly<Record<Sign, string>> = {
   '%': 'a % b: the remainder with the sign of a; x % 0 is a data error.',
 };
 
+/** A written divisor is known not to be 0; sums of DECIMALs get a digit more while there is one. */
+function mayFail(sign: Sign, second: ArgumentInfo | undefined, type: SqlType): boolean {
+  if (sign === '%' || sign === '/') {
+    const divisor = second?.literal;
+    if (divisor === undefined || divisor === null || typeof divisor === 'string') return true;
+    const size = Math.abs(Number(divisor));
+    return sign === '%' ? !(size > 0) : type.kind !== 'double' || !(size >= 1);
+  }
+  return type.kind !== 'decimal' || type.precision === DECIMAL_PRECISION_MAX;
+}
+
 function arithmetic(name: Sign): ScalarFunction {
   return entry({
     name,
     arity: [2, 2],
     nulls: 'null',
+    mayFail: (args, type) => mayFail(name, args[1], type),
     resolve: (args) => resolveArithmetic(name, args),
     evaluate: (args, types, type) => evaluateArithmetic(name, args, types, type),
     about: ABOUT[name],

@@ -6,7 +6,7 @@
 import { assert, assertNever } from '../base/assert.js';
 import { isSqlMap, sameType, typeText } from '../columnar/types.js';
 import type { SqlMap, SqlType, SqlValue } from '../columnar/types.js';
-import { MS_PER_DAY, TIMESTAMP_MS_MAX } from './calendar.js';
+import { MS_PER_DAY, TIMESTAMP_MS_MAX } from './time/calendar.js';
 import {
   decimalToDouble,
   divideRounded,
@@ -20,7 +20,7 @@ import {
   rescale,
 } from './decimal.js';
 import { DataFault } from './registry-types.js';
-import { parseDate, parseTimestamp } from './time-format.js';
+import { parseDate, parseTimestamp } from './time/time-format.js';
 import { valueText } from './value-text.js';
 
 type Kind = SqlType['kind'];
@@ -56,6 +56,32 @@ export function canCast(from: SqlType, to: SqlType): boolean {
 
 /** The value as `to`; NULL stays NULL. Throws DataFault CAST_FAILED; `canCast` must hold. */
 export function castValue(value: SqlValue, from: SqlType, to: SqlType): SqlValue {
+  return converted(value, from, to, castValue);
+}
+
+/**
+ * The value as the common type of several: as castValue has it, but a BIGINT that no DOUBLE holds is
+ * a fault, since nobody wrote that it may be rounded.
+ */
+export function unifiedValue(value: SqlValue, from: SqlType, to: SqlType): SqlValue {
+  const result = converted(value, from, to, unifiedValue);
+  const isRounded = typeof value === 'bigint' && from.kind === 'bigint' && to.kind === 'double';
+  if (!isRounded || BigInt(result as number) === value) return result;
+  throw roundedFault();
+}
+
+/** The fault of a BIGINT that loses digits beside a DOUBLE; kernels say the same. */
+export function roundedFault(): DataFault {
+  return new DataFault('NUMERIC_OVERFLOW', ROUNDED_TEXT);
+}
+
+export const ROUNDED_TEXT =
+  'a BIGINT beside a DOUBLE has more digits than a DOUBLE holds: round it with CAST(… AS DOUBLE)';
+
+type Convert = (value: SqlValue, from: SqlType, to: SqlType) => SqlValue;
+
+/** `inner` converts what is inside of nested values. */
+function converted(value: SqlValue, from: SqlType, to: SqlType, inner: Convert): SqlValue {
   if (value === null || from.kind === 'null') return null;
   if (sameType(from, to)) return value;
   switch (to.kind) {
@@ -79,17 +105,17 @@ export function castValue(value: SqlValue, from: SqlType, to: SqlType): SqlValue
       return toInterval(value, from, to);
     case 'array':
       assert(from.kind === 'array', 'only an ARRAY casts to ARRAY');
-      return castList(value, () => [from.element, to.element]);
+      return castList(value, inner, () => [from.element, to.element]);
     case 'row':
       assert(from.kind === 'row', 'only a ROW casts to ROW');
-      return castList(value, (i) => {
+      return castList(value, inner, (i) => {
         const [source, target] = [from.fields[i], to.fields[i]];
         assert(source && target, 'ROWs that cast have as many fields');
         return [source.type, target.type];
       });
     case 'map':
       assert(from.kind === 'map' && isSqlMap(value), 'only a MAP casts to MAP');
-      return castMap(value, from, to);
+      return castMap(value, from, to, inner);
     default:
       return assertNever(to);
   }
@@ -194,16 +220,17 @@ function toInterval(value: SqlValue, from: SqlType, to: SqlType): number {
 
 function castList(
   value: SqlValue,
+  inner: Convert,
   typesAt: (index: number) => readonly [SqlType, SqlType],
 ): readonly SqlValue[] {
-  return (value as readonly SqlValue[]).map((element, i) => castValue(element, ...typesAt(i)));
+  return (value as readonly SqlValue[]).map((element, i) => inner(element, ...typesAt(i)));
 }
 
 type MapType = Extract<SqlType, { kind: 'map' }>;
 
-function castMap(value: SqlMap, from: MapType, to: MapType): SqlMap {
+function castMap(value: SqlMap, from: MapType, to: MapType, inner: Convert): SqlMap {
   return {
-    keys: value.keys.map((key) => castValue(key, from.key, to.key)),
-    values: value.values.map((item) => castValue(item, from.value, to.value)),
+    keys: value.keys.map((key) => inner(key, from.key, to.key)),
+    values: value.values.map((item) => inner(item, from.value, to.value)),
   };
 }

@@ -32,6 +32,7 @@ const arrayConstructor: ScalarFunction = entry({
   name: 'ARRAY',
   arity: [0, Infinity],
   nulls: 'own',
+  unifies: true,
   resolve: (args) => {
     const element = commonType(typesOf(args));
     if (element === undefined) return noCommonType('ARRAY', args);
@@ -46,6 +47,7 @@ const mapConstructor: ScalarFunction = entry({
   name: 'MAP',
   arity: [0, Infinity],
   nulls: 'own',
+  unifies: true,
   resolve: (args) => {
     if (args.length % 2 === 1) {
       return { key: 'FUNCTION_ARITY', message: 'MAP needs a value for every key' };
@@ -91,6 +93,7 @@ const indexAccess: ScalarFunction = entry({
   name: 'index',
   arity: [2, 2],
   nulls: 'null',
+  unifies: true,
   resolve: ([container, index]) => {
     const [type, given] = [container?.type ?? NULL_TYPE, index?.type ?? NULL_TYPE];
     if (type.kind === 'array' && (given.kind === 'bigint' || given.kind === 'null')) {
@@ -167,6 +170,7 @@ const contains: ScalarFunction = entry({
   name: 'ARRAY_CONTAINS',
   arity: [2, 2],
   nulls: 'own',
+  unifies: true,
   resolve: (args) => {
     const type = args[0]?.type ?? NULL_TYPE;
     if (type.kind !== 'array') return argumentFault('ARRAY_CONTAINS', 0, 'an ARRAY', type);

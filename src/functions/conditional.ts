@@ -5,7 +5,7 @@
  */
 import { BOOLEAN, NULL_TYPE, typeText } from '../columnar/types.js';
 import type { SqlValue } from '../columnar/types.js';
-import { compareArguments, resolveComparison } from './comparison.js';
+import { compareArguments, resolveComparison } from './comparison-functions.js';
 import { compareValues } from './compare.js';
 import type { ArgumentInfo, ScalarFunction, SignatureFault } from './registry-types.js';
 import { argumentFault, at, entry, isFault, parameterType } from './signature.js';
@@ -61,6 +61,7 @@ function extreme(name: string, wanted: number, about: string): ScalarFunction {
     name,
     arity: [1, Infinity],
     nulls: 'own',
+    unifies: true,
     resolve: (args) => {
       const type = membershipType(args);
       if (type === undefined) return noCommonType(name, args);

@@ -91,6 +91,9 @@ export interface NumberParts {
   readonly length: number;
 }
 
+/** Digits of a number text that count; see shortened(). */
+const DIGITS_MAX = 400;
+
 const NUMBER_TEXT = /^([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d+))?$/;
 
 /** Reads number text: sign, digits, point, exponent; blanks around it are dropped. */
@@ -98,13 +101,24 @@ export function parseNumberText(text: string): NumberParts | undefined {
   const match = NUMBER_TEXT.exec(text.trim());
   if (match === null) return undefined;
   const fraction = match[3] ?? match[4] ?? '';
-  const all = (match[2] ?? '') + fraction;
-  const digits = BigInt(all);
+  const all = ((match[2] ?? '') + fraction).replace(/^0+(?=.)/, '');
+  const kept = shortened(all);
+  const digits = BigInt(kept);
   return {
     digits: match[1] === '-' ? -digits : digits,
-    exponent: Number(match[5] ?? '0') - fraction.length,
-    length: all.length,
+    exponent: Number(match[5] ?? '0') - fraction.length + all.length - kept.length,
+    length: kept.length,
   };
+}
+
+/**
+ * The first digits of a number of very many, and a 1 behind them if any of the others is not 0: no
+ * SQL type and no rounding tells it from the number itself, and a million digits cost nothing.
+ */
+function shortened(digits: string): string {
+  if (digits.length <= DIGITS_MAX) return digits;
+  const isWhole = /^0*$/.test(digits.slice(DIGITS_MAX - 1));
+  return digits.slice(0, DIGITS_MAX - 1) + (isWhole ? '0' : '1');
 }
 
 /** The unscaled DECIMAL(precision, scale), rounded; undefined when it has too many digits. */

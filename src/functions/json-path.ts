@@ -1,6 +1,6 @@
 /**
  * Paths into JSON text: $.a.b[2], $['x']. Finds the text of a value where it stands, so that
- * numbers keep every digit. Of a repeated key the last counts. Owns no SQL semantics (json.ts).
+ * numbers keep every digit. Of a repeated key the last counts. Owns no SQL semantics (json-functions.ts).
  *
  *   path  := ['lax' | 'strict'] '$' step*
  *   step  := '.' name | '.' '"' text '"' | '[' index ']' | '[' quoted text ']'

@@ -120,7 +120,7 @@ function cutDouble(name: string, division: Division, value: number, digits: numb
   if (surplus <= 0) return value;
   if (surplus > parts.length + 1) return 0;
   const kept = division(parts.digits, powerOfTen(surplus));
-  return finiteDouble(Number(`${kept}e${-digits}`), `"${name}"`, value);
+  return finiteDouble(Number(`${kept}e${-digits}`), `function "${name}"`, value);
 }
 
 function cutting(
@@ -174,7 +174,7 @@ function ofDouble(
     evaluate: ([value]) => {
       const x = value as number;
       if (!Number.isNaN(x) && !domain(x)) throw outOfDomain(name, x);
-      return finiteDouble(compute(x), `"${name}"`, x);
+      return finiteDouble(compute(x), `function "${name}"`, x);
     },
     about,
   });
@@ -196,7 +196,7 @@ const power: ScalarFunction = entry({
   evaluate: ([base, exponent]) => {
     const [x, y] = [base as number, exponent as number];
     if (x === 0 && y < 0) throw outOfDomain('POWER', 0);
-    return finiteDouble(x ** y, '"POWER"', x, y);
+    return finiteDouble(x ** y, 'function "POWER"', x, y);
   },
   about: 'POWER(x, y): x to the power of y, as DOUBLE.',
 });
@@ -211,7 +211,7 @@ const logarithm: ScalarFunction = entry({
     const x = args[args.length - 1] as number;
     if (base <= 0 || base === 1) throw outOfDomain('LOG', base);
     if (x <= 0) throw outOfDomain('LOG', x);
-    return finiteDouble(logToBase(base, x), '"LOG"', base, x);
+    return finiteDouble(logToBase(base, x), 'function "LOG"', base, x);
   },
   about: 'LOG(x): to base 10; LOG(b, x): to base b.',
 });

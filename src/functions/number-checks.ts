@@ -2,7 +2,7 @@
  * Range checks of results: a DOUBLE that left the finite numbers and a TIMESTAMP that left the
  * calendar are data errors, never values.
  */
-import { TIMESTAMP_MS_MAX } from './calendar.js';
+import { TIMESTAMP_MS_MAX } from './time/calendar.js';
 import { DataFault } from './registry-types.js';
 
 /**

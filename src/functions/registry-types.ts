@@ -1,6 +1,6 @@
 /**
  * What an entry of the function registry is. Owns the interfaces of scalar, aggregate and window
- * functions; the entries are in the files beside it, look-up is registry.ts.
+ * functions; the entries are in the files beside it, look-up is function-registry.ts.
  */
 import type { ErrorKey } from '../base/error-codes.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
@@ -28,6 +28,8 @@ export interface SignatureFault {
   readonly hint?: string | undefined;
   /** Index of the argument at fault; undefined means the call as a whole. */
   readonly argument?: number | undefined;
+  /** The conversion of one argument that would make the call right: it becomes the hint. */
+  readonly cast?: { readonly argument: number; readonly type: SqlType } | undefined;
 }
 
 export interface ResolvedSignature {
@@ -53,6 +55,13 @@ export interface ScalarFunction {
   readonly nulls: 'null' | 'own';
   /** False for NOW(): not folded, not memoised. Default true. */
   readonly pure?: boolean;
+  /**
+   * Whether a call of these arguments may throw a DataFault for some row; absent: any call may. What
+   * cannot fail may be computed earlier, or more often, than SQL's rule of what is reached allows.
+   */
+  readonly mayFail?: (args: readonly ArgumentInfo[], type: SqlType) => boolean;
+  /** Arguments become one type because they stand together: no digit of them may be lost. */
+  readonly unifies?: boolean;
   readonly resolve: (args: readonly ArgumentInfo[]) => ResolvedSignature | SignatureFault;
   /** The value for one row; throws DataFault. `types` are the argument types, `type` the result's. */
   readonly evaluate: (

@@ -52,6 +52,11 @@ function countText(count: number): string {
   return count === 0 ? 'no' : String(count);
 }
 
+/** For functions that have a value for all arguments. */
+export function neverFails(): boolean {
+  return false;
+}
+
 /** Puts the arity check before an entry's own rules, so that `resolve` never sees a wrong count. */
 export function entry<E extends Entry>(definition: E): E {
   const { resolve } = definition;
@@ -108,6 +113,23 @@ function isTimeLike(type: SqlType): boolean {
   return kinds.includes(type.kind);
 }
 
+/** Where one of two arguments is a text: its conversion to the other's type. */
+export function textCast([a, b]: readonly [SqlType, SqlType]): SignatureFault['cast'] {
+  if (a.kind === b.kind) return undefined;
+  const argument = [a, b].findIndex(({ kind }) => kind === 'varchar');
+  const type = argument === 0 ? b : a;
+  return argument < 0 || !READ_OF_TEXT.has(type.kind) ? undefined : { argument, type };
+}
+
+const READ_OF_TEXT: ReadonlySet<SqlType['kind']> = new Set([
+  'boolean',
+  'bigint',
+  'double',
+  'decimal',
+  'timestamp',
+  'date',
+]);
+
 export function argumentFault(
   name: string,
   index: number,
@@ -119,7 +141,15 @@ export function argumentFault(
     message: `argument ${index + 1} of function "${name}" is ${typeText(given)}, not ${wanted}`,
     hint: 'convert it with CAST(… AS …)',
     argument: index,
+    cast: argumentCast(index, wanted, given),
   };
+}
+
+/** A text where a number is wanted, and a value without parts where a text is. */
+function argumentCast(argument: number, wanted: string, { kind }: SqlType): SignatureFault['cast'] {
+  if (wanted === 'a number' && kind === 'varchar') return { argument, type: DOUBLE };
+  if (wanted === 'text' && READ_OF_TEXT.has(kind)) return { argument, type: VARCHAR };
+  return undefined;
 }
 
 /** A literal argument that a function cannot use. */

@@ -6,7 +6,7 @@ import { BIGINT, VARCHAR } from '../columnar/types.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
 import { DataFault } from './registry-types.js';
 import type { ArgumentInfo, ScalarFunction, SignatureFault } from './registry-types.js';
-import { at, checked, entry, takes, valueFault } from './signature.js';
+import { at, checked, entry, neverFails, takes, valueFault } from './signature.js';
 import type { Parameter } from './signature.js';
 
 interface TextFunction {
@@ -17,6 +17,7 @@ interface TextFunction {
   readonly optional?: number;
   readonly result?: SqlType;
   readonly check?: (args: readonly ArgumentInfo[]) => SignatureFault | undefined;
+  readonly mayFail?: ScalarFunction['mayFail'];
   readonly evaluate: (args: readonly SqlValue[]) => SqlValue;
   readonly about: string;
 }
@@ -31,6 +32,7 @@ function textFunction(definition: TextFunction): ScalarFunction {
     arity: [parameters.length - (definition.optional ?? 0), parameters.length],
     nulls: 'null',
     resolve: definition.check ? checked(resolve, definition.check) : resolve,
+    ...(definition.mayFail ? { mayFail: definition.mayFail } : {}),
     evaluate: (args) => evaluate(args),
     about,
   });
@@ -70,6 +72,11 @@ function substring(args: readonly SqlValue[]): string {
   return sliceOf(text, start, start + count);
 }
 
+/** Unless it is written, any number may be. */
+function isNegative({ literal }: ArgumentInfo): boolean {
+  return literal === undefined || (literal !== null && Number(literal) < 0);
+}
+
 /** LEFT(s, -n) is all but the last n, RIGHT(s, -n) all but the first n. */
 function left(text: string, count: number): string {
   return sliceOf(text, 0, count < 0 ? lengthOf(text) + count : count);
@@ -107,6 +114,7 @@ function trimmer(
     aliases,
     parameters: ['text', 'text'],
     optional: 1,
+    mayFail: neverFails,
     evaluate: (args) =>
       trim(args[0] as string, args.length === 2 ? (args[1] as string) : ' ', ends),
     about,
@@ -126,17 +134,27 @@ function pad(args: readonly SqlValue[], atStart: boolean): string {
   return atStart ? padding + text : text + padding;
 }
 
-const TEXT_SIZE_MAX = 16 * 1024 * 1024;
+export const TEXT_SIZE_MAX = 16 * 1024 * 1024;
+
+export function textSizeText(name: string): string {
+  return `result of function "${name}" is longer than 16 MiB`;
+}
 
 /** Made-up text is bounded as a record is, so that REPEAT cannot take the machine down. */
-function checkTextSize(size: number, name: string): void {
+export function checkTextSize(size: number, name: string): void {
   if (size <= TEXT_SIZE_MAX) return;
-  throw new DataFault('VALUE_INVALID', `result of function "${name}" is longer than 16 MiB`);
+  throw new DataFault('VALUE_INVALID', textSizeText(name));
 }
 
 function repeat(text: string, count: number): string {
   checkTextSize(text.length * count, 'REPEAT');
   return count <= 0 ? '' : text.repeat(count);
+}
+
+/** Some letters are several in the other case. */
+function sized(text: string, name: string): string {
+  checkTextSize(text.length, name);
+  return text;
 }
 
 /** Every word starts with a capital, the rest is lower case. */
@@ -155,12 +173,23 @@ function splitPart(text: string, separator: string, field: number): string {
   return parts[field > 0 ? field - 1 : parts.length + field] ?? '';
 }
 
+/** The texts that are not NULL with a separator between; their size is known before they are one. */
+export function joinedTexts(values: readonly SqlValue[], separator: string, name: string): string {
+  const texts = values.filter((value): value is string => value !== null);
+  const separators = Math.max(texts.length - 1, 0) * separator.length;
+  checkTextSize(
+    texts.reduce((sum, text) => sum + text.length, separators),
+    name,
+  );
+  return texts.join(separator);
+}
+
 const concatenation: ScalarFunction = entry({
   name: 'CONCAT',
   arity: [1, Infinity],
   nulls: 'own',
   resolve: (args) => ({ type: VARCHAR, argTypes: args.map(() => VARCHAR) }),
-  evaluate: (args) => args.filter((value) => value !== null).join(''),
+  evaluate: (args) => joinedTexts(args, '', 'CONCAT'),
   about: 'CONCAT(a, b, …): the texts of the values in a row; NULLs are skipped.',
 });
 
@@ -171,7 +200,7 @@ const separatedConcatenation: ScalarFunction = entry({
   resolve: (args) => ({ type: VARCHAR, argTypes: args.map(() => VARCHAR) }),
   evaluate: ([separator, ...values]) => {
     if (separator === null || separator === undefined) return null;
-    return values.filter((value) => value !== null).join(separator as string);
+    return joinedTexts(values, separator as string, 'CONCAT_WS');
   },
   about: 'CONCAT_WS(separator, a, b, …): the texts with a separator between; NULLs are skipped.',
 });
@@ -181,13 +210,14 @@ const joinOperator: ScalarFunction = entry({
   arity: [2, 2],
   nulls: 'null',
   resolve: () => ({ type: VARCHAR, argTypes: [VARCHAR, VARCHAR] }),
-  evaluate: ([a, b]) => (a as string) + (b as string),
+  evaluate: (args) => joinedTexts(args, '', '||'),
   about: 'a || b: both texts in a row; NULL when one is.',
 });
 
 const SIZES: readonly ScalarFunction[] = [
   textFunction({
     name: 'LENGTH',
+    mayFail: neverFails,
     aliases: ['LEN', 'CHAR_LENGTH', 'CHARACTER_LENGTH'],
     parameters: ['text'],
     result: BIGINT,
@@ -196,6 +226,7 @@ const SIZES: readonly ScalarFunction[] = [
   }),
   textFunction({
     name: 'POSITION',
+    mayFail: neverFails,
     parameters: ['text', 'text'],
     result: BIGINT,
     evaluate: ([needle, haystack]) => position(needle as string, haystack as string),
@@ -206,6 +237,7 @@ const SIZES: readonly ScalarFunction[] = [
 const PARTS: readonly ScalarFunction[] = [
   textFunction({
     name: 'SUBSTRING',
+    mayFail: ([, , length]) => length !== undefined && isNegative(length),
     aliases: ['SUBSTR'],
     parameters: ['text', 'integer', 'integer'],
     optional: 1,
@@ -214,12 +246,14 @@ const PARTS: readonly ScalarFunction[] = [
   }),
   textFunction({
     name: 'LEFT',
+    mayFail: neverFails,
     parameters: ['text', 'integer'],
     evaluate: ([text, count]) => left(text as string, index(count ?? null)),
     about: 'LEFT(s, n): the first n characters; a negative n leaves out the last ones.',
   }),
   textFunction({
     name: 'RIGHT',
+    mayFail: neverFails,
     parameters: ['text', 'integer'],
     evaluate: ([text, count]) => right(text as string, index(count ?? null)),
     about: 'RIGHT(s, n): the last n characters; a negative n leaves out the first ones.',
@@ -234,6 +268,7 @@ const PARTS: readonly ScalarFunction[] = [
   trimmer('RTRIM', [], { start: false, end: true }, 'RTRIM(s[, set]): without blanks after it.'),
   textFunction({
     name: 'SPLIT',
+    mayFail: neverFails,
     parameters: ['text', 'text'],
     result: { kind: 'array', element: VARCHAR },
     evaluate: ([text, separator]) =>
@@ -251,6 +286,7 @@ const PARTS: readonly ScalarFunction[] = [
   }),
   textFunction({
     name: 'SPLIT_INDEX',
+    mayFail: neverFails,
     parameters: ['text', 'text', 'integer'],
     evaluate: ([text, separator, part]) =>
       (text as string).split(separator as string)[index(part ?? null)] ?? null,
@@ -263,31 +299,34 @@ const CHANGES: readonly ScalarFunction[] = [
     name: 'UPPER',
     aliases: ['UCASE'],
     parameters: ['text'],
-    evaluate: ([text]) => (text as string).toUpperCase(),
+    evaluate: ([text]) => sized((text as string).toUpperCase(), 'UPPER'),
     about: 'UPPER(s): in capitals.',
   }),
   textFunction({
     name: 'LOWER',
     aliases: ['LCASE'],
     parameters: ['text'],
-    evaluate: ([text]) => (text as string).toLowerCase(),
+    evaluate: ([text]) => sized((text as string).toLowerCase(), 'LOWER'),
     about: 'LOWER(s): in small letters.',
   }),
   textFunction({
     name: 'INITCAP',
     parameters: ['text'],
-    evaluate: ([text]) => capitalised(text as string),
+    evaluate: ([text]) => sized(capitalised(text as string), 'INITCAP'),
     about: 'INITCAP(s): every word with a capital.',
   }),
   textFunction({
     name: 'REPLACE',
     parameters: ['text', 'text', 'text'],
     evaluate: ([text, from, to]) =>
-      from === '' ? (text ?? null) : (text as string).split(from as string).join(to as string),
+      from === ''
+        ? (text ?? null)
+        : joinedTexts((text as string).split(from as string), to as string, 'REPLACE'),
     about: 'REPLACE(s, from, to): every occurrence replaced.',
   }),
   textFunction({
     name: 'REVERSE',
+    mayFail: neverFails,
     parameters: ['text'],
     evaluate: ([text]) => [...(text as string)].reverse().join(''),
     about: 'REVERSE(s): from the last character to the first.',

@@ -6,7 +6,7 @@ import { assert, assertNever } from '../base/assert.js';
 import { isSqlMap } from '../columnar/types.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
 import { decimalText } from './decimal.js';
-import { dateText, intervalText, timestampText } from './time-format.js';
+import { dateText, intervalText, timestampText } from './time/time-format.js';
 
 /** The text of a value that is not NULL; NULLs inside nested values read `null`. */
 export function valueText(value: SqlValue, type: SqlType): string {

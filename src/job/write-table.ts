@@ -5,11 +5,13 @@
  */
 import { ConfigError, SqlFaults } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
-import { openSink } from '../connectors/registry.js';
+import { CONNECTOR_FACTS, findConnector, openSink } from '../connectors/registry.js';
+import type { SinkEnvironment } from '../connectors/connector.js';
 import type { Sink } from '../connectors/sink.js';
 import { createJob } from '../job.js';
+import { isEndless } from './job-targets.js';
 import { didYouMean } from '../plan/faults.js';
-import type { QueryPlan } from '../plan/pipeline-plan.js';
+import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import { planScript } from '../plan/planner.js';
 import type { TableDefinition } from '../plan/schema.js';
 import type { JobProcessor } from '../processors/job-processor.js';
@@ -63,9 +65,16 @@ export function planTableWrite(write: TableWrite): OpenTableWrite {
     defaults: {},
     changelog: false,
     quotedSchemas: new Map(),
+    connectors: CONNECTOR_FACTS,
   });
   if (planned.faults.length > 0 || planned.plan === null) throw new SqlFaults(planned.faults);
   let sink: Sink | null = null;
+  const endless = isEndless(planned.plan.queries);
+  const sinks: SinkEnvironment = {
+    stdout: process.stdout,
+    format: 'jsonl',
+    onStdoutClosed: () => void processor.stop(),
+  };
   const open = async (query: QueryPlan): Promise<Sink> => {
     sink = await openSink(
       {
@@ -73,16 +82,17 @@ export function planTableWrite(write: TableWrite): OpenTableWrite {
         schema: query.sink.schema,
         keyColumns: [],
         changelog: false,
+        endless,
         notice: write.notice,
       },
-      { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
+      sinks,
     );
     return sink;
   };
-  const processor = createJob(
-    { script, plan: planned.plan },
+  const processor: JobProcessor = createJob(
+    { source, script, plan: planned.plan },
     {
-      sinks: { stdout: process.stdout, format: 'jsonl', onStdoutClosed: () => undefined },
+      sinks,
       onError: 'fail',
       deadLetter: null,
       durationMs: null,
@@ -115,7 +125,7 @@ export function targetTable(name: string, { connector, options }: WriteTarget): 
 
 function chosenTable({ statements }: Script, { source, table }: TableWrite): CreateTable {
   const declared = statements.filter((statement) => statement.kind === 'create-table');
-  const generators = declared.filter((statement) => connectorOf(statement) === 'generator');
+  const generators = declared.filter((statement) => generates(statement) !== null);
   const names = generators.map(({ name }) => name.name);
   const [only] = generators;
   if (table === null && only !== undefined && generators.length === 1) return only;
@@ -141,6 +151,11 @@ function tableFault(file: string, table: string | null, other: CreateTable | und
   return `table "${table}" of "${file}" has the connector "${connector}", which generates no rows`;
 }
 
+/** How the table is told how many rows to make; null: it makes none. */
+function generates(statement: CreateTable): { readonly rowsOption: string } | null {
+  return findConnector(connectorOf(statement) ?? '')?.source?.generates ?? null;
+}
+
 function connectorOf({ options }: CreateTable): string | undefined {
   return options.find(({ key }) => key === 'connector')?.value;
 }
@@ -160,6 +175,13 @@ function scriptOf(script: Script, table: CreateTable, write: TableWrite): Script
 function withRows(table: CreateTable, rows: number | null): CreateTable {
   if (rows === null) return table;
   const { span } = table;
-  const option: Option = { key: 'rows', value: String(rows), valueSpan: span, span };
-  return { ...table, options: [...table.options.filter(({ key }) => key !== 'rows'), option] };
+  const key = generates(table)?.rowsOption ?? 'rows';
+  const option: Option = {
+    key,
+    keySpan: span,
+    value: String(rows),
+    valueSpan: span,
+    span,
+  };
+  return { ...table, options: [...table.options.filter((each) => each.key !== key), option] };
 }

@@ -36,7 +36,7 @@ const processGauge = described('gauge', []);
 export const PARTITION_METRICS = {
   velo_partition_records_in_total: partitionCounter(
     'records',
-    'Records that the partition was given.',
+    'Records that the partition was given, one by one or in groups that workers form before the exchange.',
   ),
   velo_partition_records_out_total: partitionCounter(
     'records',
@@ -50,7 +50,10 @@ export const PARTITION_METRICS = {
     'records',
     'Records that failed and follow the error policy.',
   ),
-  velo_partition_batches_total: partitionCounter('none', 'Batches that the partition worked on.'),
+  velo_partition_batches_total: partitionCounter(
+    'none',
+    'Batches that the partition worked on, or that workers formed into groups for it.',
+  ),
   velo_partition_busy_seconds_total: partitionCounter(
     'seconds',
     'Time inside the operators of the partition.',
@@ -137,7 +140,7 @@ export const QUERY_METRICS = {
   ),
   velo_throughput_records_per_second: queryGauge(
     'records per second',
-    'Records in per second over all partitions, over the last second.',
+    'Records read per second, over the last second.',
   ),
   velo_partitions: queryGauge('none', 'Partitions of the query.'),
   velo_active_partitions: queryGauge('none', 'Partitions that got records in the last second.'),

@@ -22,7 +22,7 @@ import { hotPartitions, RateWindow } from './rates.js';
 
 /** Cells of one partition as one worker counts it. Any worker may write its own row. */
 export const PartitionCounter = {
-  /** Rows that the partition's stateful fragment was given. */
+  /** Rows that the partition's stateful fragment was given, one by one. */
   rowsIn: 0,
   rowsOut: 1,
   rowsLate: 2,
@@ -49,6 +49,11 @@ export const PartitionCounter = {
   utilisation: 16,
   /** Level of the backpressure (0 healthy to 3 saturated); set by whoever observes it. */
   severity: 17,
+  /**
+   * Rows that a sender has brought into groups for this partition before the exchange, in groups
+   * that it still keeps or has shipped. In parts where windows overlap; set by the sender.
+   */
+  rowsFormed: 18,
 } as const;
 export type PartitionCounter = (typeof PartitionCounter)[keyof typeof PartitionCounter];
 
@@ -85,7 +90,7 @@ const HEADER_CELLS = 8;
 const PARTITION_CELLS = 24;
 const WORKER_CELLS = 16;
 /** First header cell of cells that were set up; a change of the layout changes it. */
-const LAYOUT_MARK = 0x7e10_0002;
+const LAYOUT_MARK = 0x7e10_0003;
 
 /** In order of level: the number in the severity cell. */
 export const SEVERITIES = ['healthy', 'warning', 'critical', 'saturated'] as const;
@@ -160,6 +165,21 @@ export class PartitionCells {
     let total = 0;
     for (let worker = 0; worker < this.workers; worker += 1) {
       total += this.get(worker, partition, counter);
+    }
+    return total;
+  }
+
+  /** Rows that a partition was given, one by one or in groups. */
+  rowsIn(partition: number): number {
+    const formed = this.sum(partition, PartitionCounter.rowsFormed);
+    return this.sum(partition, PartitionCounter.rowsIn) + Math.round(formed);
+  }
+
+  /** Rows that all workers have read. */
+  rowsRead(): number {
+    let total = 0;
+    for (let worker = 0; worker < this.workers; worker += 1) {
+      total += this.getWorker(worker, WorkerCounter.rowsRead);
     }
     return total;
   }
@@ -268,7 +288,8 @@ export class PartitionRegistry {
   ) {
     this.cells = cells;
     this.clock = clock;
-    this.scratch = new Float64Array(cells.partitions * KEPT.length);
+    // One column more than the partitions have: rows read.
+    this.scratch = new Float64Array(cells.partitions * KEPT.length + 1);
     this.window = new RateWindow({
       columns: this.scratch.length,
       intervals: options.historySeconds ?? HISTORY_SECONDS,
@@ -306,6 +327,16 @@ export class PartitionRegistry {
     }));
   }
 
+  /** Rows read per second, over the same time. */
+  readRate(): number {
+    const { length } = this.scratch;
+    const rates = this.window.rates(length, () => ({
+      timeNs: this.clock.monotonicNs(),
+      totals: this.totals(),
+    }));
+    return rates[length - 1] ?? 0;
+  }
+
   /** Partitions whose rate is more than twice the average of the others'. */
   hot(): readonly number[] {
     return hotPartitions(this.rates());
@@ -326,10 +357,14 @@ export class PartitionRegistry {
   private totals(): Float64Array {
     for (const [at, name] of KEPT.entries()) {
       for (let partition = 0; partition < this.cells.partitions; partition += 1) {
-        const total = this.cells.sum(partition, PartitionCounter[name]);
+        const total =
+          name === 'rowsIn'
+            ? this.cells.rowsIn(partition)
+            : this.cells.sum(partition, PartitionCounter[name]);
         this.scratch[this.columnOf(at, partition)] = total;
       }
     }
+    this.scratch[this.scratch.length - 1] = this.cells.rowsRead();
     return this.scratch;
   }
 
@@ -351,7 +386,7 @@ function partitionSnapshot(
   const rowsTaken = sum(PartitionCounter.rowsTaken);
   return {
     partition,
-    rowsIn: sum(PartitionCounter.rowsIn),
+    rowsIn: cells.rowsIn(partition),
     rowsOut: sum(PartitionCounter.rowsOut),
     rowsLate: sum(PartitionCounter.rowsLate),
     rowsFailed: sum(PartitionCounter.rowsFailed),

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { Counter, Gauge, Registry, Summary } from 'prom-client';
 import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
+import { redact } from '../base/redact.js';
 import { JOB_METRICS, PARTITION_METRICS, QUERY_METRICS, WORKER_METRICS } from './catalogue.js';
 import type {
   CatalogueEntry,
@@ -20,6 +21,7 @@ import type {
 import { SEVERITIES } from './partition-metrics.js';
 import type { PartitionSnapshot, PartitionsSnapshot, WorkerSnapshot } from './partition-metrics.js';
 import { hotPartitions } from './rates.js';
+import { ScrapePace } from './scrape-pace.js';
 
 const JOB_STATES = ['created', 'running', 'paused', 'stopping', 'finished', 'failed'] as const;
 
@@ -33,6 +35,8 @@ export interface QueryMetricsForExport {
   readonly snapshot: PartitionsSnapshot;
   /** PartitionRegistry.rates(): records in per second of each partition. */
   readonly rates: readonly number[];
+  /** PartitionRegistry.readRate(): records read per second. */
+  readonly readRate: number;
 }
 
 /** All that a scrape shows, as plain data of one moment. */
@@ -109,14 +113,14 @@ export class PrometheusExport {
     rowsFailed,
     ...rest
   }: QueryMetricsForExport): void {
-    const { rates, snapshot } = rest;
+    const { rates, readRate, snapshot } = rest;
     const { partitions, workers } = snapshot;
     const values: Readonly<Record<QueryMetric, number>> = {
       velo_records_in_total: rowsIn,
       velo_records_out_total: rowsOut,
       velo_records_late_total: rowsLate,
       velo_records_failed_total: rowsFailed,
-      velo_throughput_records_per_second: rates.reduce((total, rate) => total + rate, 0),
+      velo_throughput_records_per_second: readRate,
       velo_partitions: partitions.length,
       velo_active_partitions: rates.filter((rate) => rate > 0).length,
       velo_backpressure_events_total: workers.reduce((sum, w) => sum + w.backpressureEvents, 0),
@@ -240,11 +244,14 @@ function partitionValues(
 }
 
 const LOOPBACK = '127.0.0.1';
+/** Each holds memory; a scraper has one. */
+const CONNECTIONS_MAX = 128;
 
 /** Serves GET /metrics, and nothing else, while a job runs. */
 export class MetricsServer {
   readonly port: number;
   private readonly server: Server;
+  private readonly pace: ScrapePace;
 
   /**
    * Listens on `port` of the loopback interface, on any free port for 0; `source` is asked at each
@@ -252,18 +259,23 @@ export class MetricsServer {
    */
   static async start(port: number, source: () => JobMetricsForExport): Promise<MetricsServer> {
     const scrape = new PrometheusExport();
+    const pace = new ScrapePace();
+    const text = (): Promise<string> =>
+      pace.textOf(async () => redact(await scrape.text(source())));
     const server = createServer((request, response) => {
-      void answer(request, response, scrape, source);
+      void answer(request, response, { pace, text, contentType: scrape.contentType });
     });
+    server.maxConnections = CONNECTIONS_MAX;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(portError(port, error)));
       server.listen(port, LOOPBACK, resolve);
     });
-    return new MetricsServer(server);
+    return new MetricsServer(server, pace);
   }
 
-  private constructor(server: Server) {
+  private constructor(server: Server, pace: ScrapePace) {
     this.server = server;
+    this.pace = pace;
     // The server listens on a TCP port, so its address is no pipe's name.
     this.port = (server.address() as AddressInfo).port;
   }
@@ -271,18 +283,30 @@ export class MetricsServer {
   /** Ends at once: a scraper's kept-alive connection does not hold the process back. */
   close(): Promise<void> {
     return new Promise((resolve) => {
+      this.pace.close();
       this.server.close(() => resolve());
       this.server.closeAllConnections();
     });
   }
 }
 
+interface Scraped {
+  readonly pace: ScrapePace;
+  readonly text: () => Promise<string>;
+  readonly contentType: string;
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  scrape: PrometheusExport,
-  source: () => JobMetricsForExport,
+  { pace, text, contentType }: Scraped,
 ): Promise<void> {
+  if (!(await pace.turn())) {
+    response.setHeader('retry-after', '1');
+    return plain(response, 429, 'too many requests at once\n');
+  }
+  // A page elsewhere whose name was made to lead here must not read what runs on this machine.
+  if (!isOwnName(request.headers.host)) return plain(response, 403, 'ask for localhost\n');
   const [path] = (request.url ?? '').split('?');
   if (path !== '/metrics') return plain(response, 404, 'metrics are at /metrics\n');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -290,12 +314,19 @@ async function answer(
     return plain(response, 405, 'metrics are read with GET\n');
   }
   try {
-    const text = await scrape.text(source());
-    response.writeHead(200, { 'content-type': scrape.contentType });
-    response.end(text);
+    const shown = await text();
+    response.writeHead(200, { 'content-type': contentType });
+    response.end(shown);
   } catch (error) {
     plain(response, 500, `${String(error)}\n`);
   }
+}
+
+const OWN_NAMES: ReadonlySet<string> = new Set(['localhost', LOOPBACK, '[::1]']);
+
+/** Whether a Host header names this machine as itself; HTTP/1.0 sends none. */
+function isOwnName(host: string | undefined): boolean {
+  return host === undefined || OWN_NAMES.has(host.replace(/:\d*$/, '').toLowerCase());
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -4,15 +4,21 @@
  * declaration was faulty stays known, so that its uses give no second fault.
  */
 import type { Span } from '../base/span.js';
-import type { Identifier } from '../sql/ast.js';
+import type { CreateTable, Identifier } from '../sql/ast.js';
 import { Poisoned, didYouMean } from './faults.js';
 import type { FaultCollector } from './faults.js';
 import type { TableDefinition } from './schema.js';
-import { nameMatches } from './scope.js';
-import type { Relation } from './scope.js';
+import { nameMatches } from './bind/scope.js';
+import type { Relation } from './bind/scope.js';
 
 export type CatalogEntry =
-  | { readonly kind: 'table'; readonly name: string; readonly table: TableDefinition }
+  | {
+      readonly kind: 'table';
+      readonly name: string;
+      readonly table: TableDefinition;
+      /** As declared: where options lie in the text, and what hints change. */
+      readonly statement: CreateTable;
+    }
   | {
       readonly kind: 'view';
       readonly name: string;
@@ -21,6 +27,8 @@ export type CatalogEntry =
       readonly sink: TableDefinition | null;
     }
   | { readonly kind: 'broken'; readonly name: string };
+
+export type TableEntry = Extract<CatalogEntry, { kind: 'table' }>;
 
 export class Catalog {
   private readonly entries: CatalogEntry[] = [];

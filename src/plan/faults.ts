@@ -1,7 +1,7 @@
 /**
  * Faults of a SQL text while it is bound: collected, never thrown out of the planner. Owns the
  * collector and the way binding gives up on a part (a poison that says "already reported") and
- * goes on with the next. Wording belongs to the callers; rendering to cli/terminal.
+ * goes on with the next. Wording belongs to the callers; rendering to cli/terminal/terminal.
  */
 import type { ErrorKey } from '../base/error-codes.js';
 import { SqlError } from '../base/errors.js';
@@ -20,6 +20,17 @@ export interface FaultFields {
 /** Ends the binding of one part whose fault is already in the collector. */
 export class Poisoned extends Error {
   override readonly name = 'Poisoned';
+}
+
+/** A fault that is found where no collector is at hand: whoever catches it reports it. */
+export class Refused extends Poisoned {
+  readonly key: ErrorKey;
+  readonly fields: FaultFields;
+  constructor(key: ErrorKey, fields: FaultFields) {
+    super(fields.message);
+    this.key = key;
+    this.fields = fields;
+  }
 }
 
 export class FaultCollector {
@@ -49,14 +60,25 @@ export class FaultCollector {
     throw new Poisoned();
   }
 
+  /** Gives up on the part at hand, whose fault is reported. */
+  poison(): never {
+    throw new Poisoned();
+  }
+
   /** The result of `work`, or null when it was poisoned. */
   attempt<T>(work: () => T): T | null {
     try {
       return work();
     } catch (error) {
-      if (error instanceof Poisoned) return null;
-      throw error;
+      this.caught(error);
+      return null;
     }
+  }
+
+  /** Goes on only behind what is poisoned. */
+  private caught(error: unknown): void {
+    if (!(error instanceof Poisoned)) throw error;
+    if (error instanceof Refused) this.report(error.key, error.fields);
   }
 
   /** Every result, after every item had its chance to report; poisoned if any was. */
@@ -67,7 +89,7 @@ export class FaultCollector {
       try {
         results.push(work(item, at));
       } catch (error) {
-        if (!(error instanceof Poisoned)) throw error;
+        this.caught(error);
         poisoned = true;
       }
     });

@@ -5,22 +5,28 @@
  * function of one node; pruning of columns is prune.ts, and comes last.
  */
 import { BIGINT } from '../columnar/types.js';
-import { calcChain, identity } from './calc-fusion.js';
-import { windowTime } from './binder-group-window.js';
-import type { BoundExpression } from './expression.js';
-import { columnIndexes, conjunctsOf, expressionKey, substitute } from './expression-walk.js';
+import { calcChain, identity } from './logical/calc-fusion.js';
+import { windowTime } from './bind/binder-group-window.js';
+import type { BoundExpression } from './expression/expression.js';
+import {
+  columnIndexes,
+  conjunctsOf,
+  expressionKey,
+  substitute,
+} from './expression/expression-walk.js';
 import type { FaultCollector } from './faults.js';
-import { isBounded } from './logical-plan.js';
+import { isBounded, mapInputs } from './logical/logical-plan.js';
 import type {
   LogicalAggregate,
   LogicalFilter,
+  LogicalJoin,
   LogicalNode,
-  LogicalProject,
   LogicalSort,
   LogicalWindowColumns,
-} from './logical-plan.js';
-import { pruneColumns } from './prune.js';
-import { recognizeTopN } from './top-n.js';
+} from './logical/logical-plan.js';
+import { pruneColumns } from './logical/prune.js';
+import { recognizeTopN } from './logical/top-n-pattern.js';
+import { windowedRelation } from './logical/window-end.js';
 
 export function optimize(faults: FaultCollector, root: LogicalNode): LogicalNode {
   return mergeProjects(pruneColumns(rewrite(faults, root, true)));
@@ -54,22 +60,6 @@ function rewrite(faults: FaultCollector, node: LogicalNode, isOutermost: boolean
       return isBounded(node2) ? node2 : withWindowEnd(node2);
     default:
       return node2;
-  }
-}
-
-export function mapInputs(
-  node: LogicalNode,
-  map: (input: LogicalNode) => LogicalNode,
-): LogicalNode {
-  switch (node.kind) {
-    case 'scan':
-      return node;
-    case 'join':
-      return { ...node, left: map(node.left), right: map(node.right) };
-    case 'union':
-      return { ...node, inputs: node.inputs.map(map) };
-    default:
-      return { ...node, input: map(node.input) };
   }
 }
 
@@ -169,9 +159,7 @@ function windowOverTable(
   },
 ): LogicalNode {
   const { node, base, outputs, plainKeys, bounds, filters } = parts;
-  const { span } = node;
-  const inner = (expression: BoundExpression): BoundExpression => {
-    const moved = substitute(expression, outputs);
+  const ofRecords = (moved: BoundExpression, expression = moved): BoundExpression => {
     const width = base.input.schema.length;
     if ([...columnIndexes(moved)].every((index) => index < width)) return moved;
     return faults.fail('NOT_SUPPORTED', {
@@ -180,6 +168,8 @@ function windowOverTable(
       hint: 'group in a subquery first',
     });
   };
+  const inner = (expression: BoundExpression): BoundExpression =>
+    ofRecords(substitute(expression, outputs), expression);
   const aggregates = node.aggregates.map((call) => ({
     ...call,
     args: call.args.map(inner),
@@ -202,7 +192,7 @@ function windowOverTable(
   );
   const boundSchema = base.schema.slice(base.input.schema.length).slice(0, 2);
   const aggregateSchema = node.schema.slice(node.keys.length);
-  plainKeys.forEach(inner);
+  plainKeys.forEach((key) => ofRecords(key));
   const window: LogicalNode = {
     kind: 'window-aggregate',
     input: filtered,
@@ -211,7 +201,7 @@ function windowOverTable(
     keys: plainKeys,
     aggregates,
     schema: [...plain, ...boundSchema, ...aggregateSchema],
-    span,
+    span: base.span,
   };
   return projectGroups(faults, window, { node, bounds, above: filters.above, base });
 }
@@ -257,47 +247,47 @@ function projectGroups(
   return { kind: 'project', input: kept, expressions: [...keys, ...values], schema, span };
 }
 
-/** A filter over an inner join without its own equality: FROM a, b WHERE a.id = b.id. */
+/** A filter over inner joins without their own equality: FROM a, b, c WHERE a.x = b.x AND … */
 function joinFilter(node: LogicalFilter): LogicalNode {
   const { input, condition } = node;
-  if (input.kind !== 'join' || input.type !== 'inner' || input.condition !== null) return node;
-  return { ...input, condition };
+  return isCrossJoin(input) ? conditioned(input, conjunctsOf(condition)) : node;
+}
+
+function isCrossJoin(node: LogicalNode): node is LogicalJoin {
+  return node.kind === 'join' && node.type === 'inner' && node.condition === null;
+}
+
+/** Equalities of columns of both sides of the join on the left are its own. */
+function conditioned(join: LogicalJoin, conjuncts: readonly BoundExpression[]): LogicalNode {
+  const { left } = join;
+  if (!isCrossJoin(left)) return { ...join, condition: conjunction(conjuncts) };
+  const [inner, width] = [left.left.schema.length, left.schema.length];
+  const sideOf = (expression: BoundExpression | undefined): number => {
+    const indexes = expression === undefined ? [] : [...columnIndexes(expression)];
+    if (indexes.length === 0 || indexes.some((index) => index >= width)) return 0;
+    if (indexes.every((index) => index < inner)) return 1;
+    return indexes.every((index) => index >= inner) ? 2 : 3;
+  };
+  const isBelow = (conjunct: BoundExpression): boolean => {
+    if (conjunct.kind !== 'call' || conjunct.function !== '=') return false;
+    const [a, b] = conjunct.args.map(sideOf);
+    // Of a join further down: both sides stand left of this one's last input.
+    return (a === 1 && b === 2) || (a === 2 && b === 1) || (a === 1 && b === 1);
+  };
+  const below = conjuncts.filter(isBelow);
+  const above = conjuncts.filter((conjunct) => !below.includes(conjunct));
+  const input = below.length === 0 ? left : conditioned(left, below);
+  return { ...join, left: input, condition: conjunction(above) };
 }
 
 /** Carries window_end of an unbounded input's window up to ORDER BY. */
 function withWindowEnd(node: LogicalSort): LogicalNode {
-  const carried = carryWindowEnd(node.input);
+  const carried = windowedRelation(node.input, false);
   if (carried === null) return node;
-  const { input, index } = carried;
+  const { node: input, end: index } = carried;
   const { name, type } = input.schema[index] ?? { name: 'window_end', type: BIGINT };
   const windowEnd: BoundExpression = { kind: 'column', index, name, type, span: node.span };
   const expressions = identity(node.input);
   const sorted: LogicalSort = { ...node, input, windowEnd, schema: input.schema };
   return { kind: 'project', input: sorted, expressions, schema: node.schema, span: node.span };
-}
-
-function carryWindowEnd(
-  node: LogicalNode,
-): { readonly input: LogicalNode; readonly index: number } | null {
-  if (node.kind === 'window-aggregate') return { input: node, index: node.keys.length + 1 };
-  if (node.kind === 'filter') {
-    const below = carryWindowEnd(node.input);
-    if (below === null) return null;
-    return {
-      input: { ...node, input: below.input, schema: below.input.schema },
-      index: below.index,
-    };
-  }
-  if (node.kind !== 'project') return null;
-  const below = carryWindowEnd(node.input);
-  if (below === null) return null;
-  const { name, type } = below.input.schema[below.index] ?? { name: 'window_end', type: BIGINT };
-  const end: BoundExpression = { kind: 'column', index: below.index, name, type, span: node.span };
-  const input: LogicalProject = {
-    ...node,
-    input: below.input,
-    expressions: [...node.expressions, end],
-    schema: [...node.schema, { name, type }],
-  };
-  return { input, index: node.expressions.length };
 }

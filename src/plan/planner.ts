@@ -8,31 +8,39 @@ import type { Span } from '../base/span.js';
 import type {
   Annotation,
   CreateAs,
+  Identifier,
   Insert,
+  Option,
   Query,
   Script,
   SelectStatement,
   Statement,
 } from '../sql/ast.js';
-import type { BinderEnvironment, QuotedSchema } from './binder-environment.js';
-import { bindQuery, visibleOnly } from './binder-query.js';
-import { calcChain } from './calc-fusion.js';
+import { walkScript } from '../sql/walk.js';
+import type { BinderEnvironment, QuotedSchema, UnknownSchema } from './bind/binder-environment.js';
+import { bindQuery, visibleOnly } from './bind/binder-query.js';
+import { calcChain } from './logical/calc-fusion.js';
 import { Catalog } from './catalog.js';
-import { checkPlainEmit } from './changelog-mode.js';
+import type { ConnectorCatalog } from './connector-facts.js';
 import { FaultCollector } from './faults.js';
-import { isBounded } from './logical-plan.js';
-import type { LogicalNode, LogicalQuery } from './logical-plan.js';
+import { inArrivalOrder } from './logical/arrival-order.js';
+import { finalRows } from './logical/final-rows.js';
+import type { LogicalNode, LogicalQuery } from './logical/logical-plan.js';
 import { optimize } from './optimizer.js';
-import { buildPipeline } from './pipeline-builder.js';
-import type { JobPlan, PipelineNode, QueryPlan } from './pipeline-plan.js';
-import type { TableDefinition } from './schema.js';
-import type { Relation } from './scope.js';
-import { SettingsBinder } from './settings.js';
-import type { BoundSettings } from './settings.js';
+import { buildPipeline } from './pipeline/pipeline-builder.js';
+import type { JobPlan, PipelineNode, QueryPlan } from './pipeline/pipeline-plan.js';
+import { CHANGELOG_COLUMN, distinctNames } from './output-names.js';
+import type { Schema, TableDefinition } from './schema.js';
+import type { Relation } from './bind/scope.js';
+import { SettingsBinder } from './query-settings.js';
+import type { BoundSettings } from './query-settings.js';
 import { fitSink, keyColumnsOf } from './sink-plan.js';
-import { bindOptions, defineTable, isBoundedSource } from './table-definition.js';
+import type { TextWarning } from '../sql/grammar/lexer.js';
+import { bindOptions, checkTable, placed } from './bind/connector-options.js';
+import { connectorOptions, defineTable } from './bind/table-definition.js';
+import { hinted } from './bind/binder-relation.js';
 
-export type { QuotedSchema } from './binder-environment.js';
+export type { QuotedSchema } from './bind/binder-environment.js';
 
 export interface PlanOptions {
   /** From the command line: they win over SET. */
@@ -42,7 +50,10 @@ export interface PlanOptions {
   /** The sink shows the op of each row: GROUP BY emits retractions. */
   readonly changelog: boolean;
   /** Schemas of the sources that quotedSources() names, by URI. */
-  readonly quotedSchemas: ReadonlyMap<string, QuotedSchema>;
+  readonly quotedSchemas: ReadonlyMap<string, QuotedSchema | UnknownSchema>;
+  readonly connectors: ConnectorCatalog;
+  /** What the text says in vain, as parsing found it. Default: nothing. */
+  readonly warnings?: readonly TextWarning[];
 }
 
 export interface PlannedScript {
@@ -63,15 +74,14 @@ export function planScript(
 /** Every FROM '…' of a script, whose schema must be known before it is planned. */
 export function quotedSources(script: Script): { readonly uri: string; readonly span: Span }[] {
   const found: { uri: string; span: Span }[] = [];
-  const visit = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return;
-    if ('kind' in node && node.kind === 'quoted-source') {
-      const { uri, span } = node as unknown as { uri: string; span: Span };
-      found.push({ uri, span });
-    }
-    for (const part of Object.values(node)) visit(part);
-  };
-  visit(script);
+  walkScript(script, {
+    relation: (relation) => {
+      if (relation.kind === 'quoted-source') {
+        found.push({ uri: relation.uri, span: relation.uriSpan });
+      }
+      return undefined;
+    },
+  });
   return found;
 }
 
@@ -101,6 +111,9 @@ class Planner {
         statement.kind === 'create-table' || statement.kind === 'create-as' ? [statement.name] : [],
       ),
     );
+    for (const { message, span } of options.warnings ?? []) {
+      this.warn(placed(this.faults, span, message));
+    }
     this.settings = new SettingsBinder(this.faults, {
       overrides: options.settings,
       defaults: options.defaults ?? {},
@@ -121,10 +134,12 @@ class Planner {
           const { faults, catalog } = this;
           const { ifNotExists, name } = statement;
           if (!catalog.declare(faults, name, ifNotExists, name.span)) return;
-          const table = faults.attempt(() => defineTable(faults, statement));
+          const table = faults.attempt(() => defineTable(this.environment(), statement));
           const entry = { name: name.name };
           return catalog.add(
-            table === null ? { kind: 'broken', ...entry } : { kind: 'table', ...entry, table },
+            table === null
+              ? { kind: 'broken', ...entry }
+              : { kind: 'table', ...entry, table, statement },
           );
         }
         case 'create-as':
@@ -149,8 +164,10 @@ class Planner {
 
   private environment(): BinderEnvironment {
     const { faults, catalog, options } = this;
-    const { quotedSchemas } = options;
-    return { faults, catalog, quotedSchemas, ctes: [], isOutermost: true };
+    const { quotedSchemas, connectors } = options;
+    const { warn } = this;
+    const shared = { faults, catalog, quotedSchemas, connectors, warn, bindQuery };
+    return { ...shared, ctes: [], isOutermost: true };
   }
 
   /** Binds the query of a statement; its annotations are read even when it is at fault. */
@@ -175,32 +192,78 @@ class Planner {
   private intoSink(query: Query, relation: Relation): TableDefinition | null {
     const { faults, catalog } = this;
     const { into, options } = query;
+    const [option] = options;
     if (into === null) {
-      const [option] = options;
-      if (option !== undefined) {
-        faults.fail('STATEMENT_INVALID', {
-          message: 'WITH (…) behind a SELECT needs INTO sink',
-          span: option.span,
-          hint: "write SELECT … INTO sink WITH ('connector' = '…')",
-        });
-      }
-      return null;
+      if (option === undefined) return null;
+      return faults.fail('STATEMENT_INVALID', {
+        message: 'WITH (…) behind a SELECT needs INTO sink',
+        span: option.span,
+        hint: "write SELECT … INTO sink WITH ('connector' = '…')",
+      });
     }
-    if (catalog.find(into) === undefined && options.some(({ key }) => key === 'connector')) {
-      const { connector, rest } = bindOptions(faults, into, options);
-      return sinkOf(into.name, relation, { connector, rest });
+    const known = catalog.find(into);
+    if (known === undefined && option !== undefined) {
+      return this.sinkOf(into, relation, options);
     }
-    return this.writable(catalog.get(faults, into), into.span);
+    if (option !== undefined) {
+      faults.report('STATEMENT_INVALID', {
+        message: `"${into.name}" is declared above: WITH (…) cannot give it other options`,
+        span: option.span,
+        hint: 'change its declaration, or name another sink',
+      });
+    }
+    return this.writable(catalog.get(faults, into), { name: into, hints: [] });
   }
 
-  private writable(entry: ReturnType<Catalog['get']>, span: Span): TableDefinition {
-    const table = entry.kind === 'table' ? entry.table : entry.sink;
-    if (table !== null && table.connector !== 'generator') return table;
+  /** A sink that takes the columns of a query as they are. */
+  private sinkOf(
+    name: Identifier,
+    relation: Relation,
+    written: readonly Option[],
+  ): TableDefinition {
+    const context = this.environment();
+    const { facts, rest } = bindOptions(context, name, written);
+    if (!facts.writes) return this.refuseSink(name.name, facts.name, name.span);
+    const physical = this.outputColumns(visibleColumns(relation));
+    const table: TableDefinition = {
+      name: name.name,
+      connector: facts.name,
+      options: connectorOptions(rest),
+      physical,
+      columns: physical.map((column, index) => ({ kind: 'physical', ...column, index })),
+      watermark: null,
+      primaryKey: [],
+      bounded: facts.isBounded(rest),
+    };
+    checkTable(context, table, { written, name: name.span, use: 'written' });
+    return table;
+  }
+
+  private writable(
+    entry: ReturnType<Catalog['get']>,
+    at: { readonly name: Identifier; readonly hints: readonly Option[] },
+  ): TableDefinition {
+    const { faults } = this;
+    const { span } = at.name;
+    if (entry.kind === 'view') {
+      if (entry.sink !== null) return entry.sink;
+      return faults.fail('STATEMENT_INVALID', {
+        message: `"${entry.name}" is a view: it takes no rows`,
+        span,
+        hint: 'declare a sink with CREATE TABLE … WITH (…)',
+      });
+    }
+    const context = this.environment();
+    const { table, written } = hinted(context, entry, at.hints);
+    const facts = context.connectors.find(table.connector);
+    if (facts?.writes !== true) return this.refuseSink(entry.name, table.connector, span);
+    checkTable(context, table, { written, name: span, use: 'written' });
+    return table;
+  }
+
+  private refuseSink(name: string, connector: string, span: Span): never {
     return this.faults.fail('STATEMENT_INVALID', {
-      message:
-        table === null
-          ? `"${entry.name}" is a view: it takes no rows`
-          : `"${entry.name}" is a generator: it takes no rows`,
+      message: `"${name}" is a ${connector}: it takes no rows`,
       span,
       hint: 'declare a sink with CREATE TABLE … WITH (…)',
     });
@@ -209,7 +272,10 @@ class Planner {
   private insert(statement: Insert): void {
     const { faults, catalog } = this;
     const sink = faults.attempt(() =>
-      this.writable(catalog.get(faults, statement.target), statement.target.span),
+      this.writable(catalog.get(faults, statement.target), {
+        name: statement.target,
+        hints: statement.hints,
+      }),
     );
     const { query } = statement;
     const { relation, settings } = this.bind(query, statement.annotations);
@@ -219,20 +285,18 @@ class Planner {
         span: query.into.span,
       });
     }
+    this.refuseOptions(query, 'an INSERT INTO');
     if (sink !== null) this.build({ relation, query, settings, sink, insert: statement });
   }
 
-  /** A view for later queries and, with options, a query into that sink. */
+  /** A view for later queries and, with options or INTO, a query into that sink. */
   private createAs(statement: CreateAs): void {
     const { faults, catalog } = this;
-    const { name, query, options } = statement;
+    const { name, query } = statement;
     if (!catalog.declare(faults, name, statement.ifNotExists, name.span)) return;
     const bound = faults.attempt(() => {
       const parts = this.bind(query, statement.annotations);
-      const sink =
-        options.length === 0
-          ? null
-          : sinkOf(name.name, parts.relation, bindOptions(faults, name, options));
+      const sink = this.sinkOfView(statement, parts.relation);
       if (sink === null) this.refuseViewEmit(query, parts.relation.node);
       return { ...parts, sink };
     });
@@ -243,6 +307,35 @@ class Planner {
     const { relation, settings, sink } = bound;
     catalog.add({ kind: 'view', name: name.name, relation, sink });
     if (sink !== null) this.build({ relation, query, settings, sink, insert: null });
+  }
+
+  /** Options before AS or behind the query, which say the same; or the sink that INTO names. */
+  private sinkOfView(statement: CreateAs, relation: Relation): TableDefinition | null {
+    const { name, query, options } = statement;
+    const [head] = options;
+    if (query.into !== null) {
+      if (head !== undefined) {
+        this.faults.fail('STATEMENT_INVALID', {
+          message: `WITH (…) of "${name.name}" and INTO name two sinks`,
+          span: query.into.span,
+        });
+      }
+      return this.intoSink(query, relation);
+    }
+    if (head !== undefined) this.refuseOptions(query, `"${name.name}", which has some before AS`);
+    const given = head === undefined ? query.options : options;
+    return given.length === 0 ? null : this.sinkOf(name, relation, given);
+  }
+
+  /** WITH (…) behind a query whose sink is declared elsewhere. */
+  private refuseOptions({ options }: Query, where: string): void {
+    const [option] = options;
+    if (option === undefined) return;
+    this.faults.report('STATEMENT_INVALID', {
+      message: `WITH (…) has no meaning behind ${where}`,
+      span: option.span,
+      hint: 'write the options where the sink is declared',
+    });
   }
 
   /** A view has no output of its own: EMIT that would change its rows is refused. */
@@ -260,6 +353,11 @@ class Planner {
     });
   }
 
+  /** What `op` of a changelog leaves of the names of `columns`, each once. */
+  private outputColumns<T extends Schema[number]>(columns: readonly T[]): readonly T[] {
+    return distinctNames(columns, this.options.changelog ? [CHANGELOG_COLUMN] : []);
+  }
+
   private build(parts: QueryParts): void {
     const { faults, options } = this;
     const { query, settings, sink } = parts;
@@ -268,15 +366,16 @@ class Planner {
     const bound =
       sink === null ? visible.node : fitSink(faults, visible.node, { sink, insert: parts.insert });
     const emit = query.emit === null ? null : { mode: query.emit.mode, span: query.emit.span };
-    const root = optimize(faults, bound);
-    if (!hasGroups(root)) checkPlainEmit({ faults, emit, bounded: isBounded(root) }, query.span);
+    const optimized = optimize(faults, bound);
+    const groupsAtEnd = emit?.mode === 'final';
+    const root = finalRows({ faults, emit }, inArrivalOrder(optimized, groupsAtEnd));
     const pipeline = buildPipeline(root, {
       faults,
       names: nodeNames(id),
       settings,
       emit,
       isOrderedOrLimited: query.orderBy.length > 0 || query.limit !== null,
-      changelog: options.changelog || needsTombstones(sink, root),
+      changelog: options.changelog || this.needsTombstones(sink, root),
       warn: this.warn,
     });
     this.logical.push({ id, root, emit, sink: sink?.name ?? null });
@@ -285,56 +384,34 @@ class Planner {
       root: pipeline,
       sink: {
         table: sink,
-        schema: root.schema,
+        schema: sink === null ? this.outputColumns(root.schema) : root.schema,
         keyColumns: keyColumnsOf(pipeline, sink, root.schema),
       },
       changelog: options.changelog,
       settings: { batchSize: settings.batchSize, annotations: settings.annotations },
     });
   }
+
+  /**
+   * A topic of latest rows must be told which rows are gone: by HAVING, by a ranking, or because what
+   * was grouped was taken back. A plain GROUP BY only ever adds and changes rows, and is spared the
+   * −U that would come before each +U.
+   */
+  private needsTombstones(sink: TableDefinition | null, root: LogicalNode): boolean {
+    if (sink === null || sink.primaryKey.length === 0) return false;
+    if (this.options.connectors.find(sink.connector)?.wantsTombstones !== true) return false;
+    const { base, stages } = calcChain(root);
+    if (base.kind === 'top-n') return true;
+    if (base.kind !== 'aggregate') return false;
+    const hasHaving = stages.some(({ filter }) => filter !== null);
+    return hasHaving || calcChain(base.input).base.kind !== 'scan';
+  }
 }
 
-/** Whether the outermost operator behind filters, ORDER BY and LIMIT groups. */
-function hasGroups(node: LogicalNode): boolean {
-  const { base } = calcChain(node);
-  if (base.kind === 'sort' || base.kind === 'limit') return hasGroups(base.input);
-  return base.kind === 'aggregate' || base.kind === 'window-aggregate';
-}
-
-/**
- * A topic of latest rows must be told which rows are gone: by HAVING, by a ranking, or because what
- * was grouped was taken back. A plain GROUP BY only ever adds and changes rows, and is spared the
- * −U that would come before each +U.
- */
-function needsTombstones(sink: TableDefinition | null, root: LogicalNode): boolean {
-  if (sink?.connector !== 'kafka' || sink.primaryKey.length === 0) return false;
-  const { base, stages } = calcChain(root);
-  if (base.kind === 'top-n') return true;
-  if (base.kind !== 'aggregate') return false;
-  const hasHaving = stages.some(({ filter }) => filter !== null);
-  return hasHaving || calcChain(base.input).base.kind !== 'scan';
-}
-
-/** A sink that takes the columns of a query as they are. */
-function sinkOf(
-  name: string,
-  relation: Relation,
-  options: { readonly connector: string; readonly rest: Readonly<Record<string, string>> },
-): TableDefinition {
-  const physical = relation.columns
+function visibleColumns(relation: Relation): Schema {
+  return relation.columns
     .filter((column) => !column.hidden)
-    .map(({ name: column, type }) => ({ name: column, type }));
-  const { connector, rest } = options;
-  return {
-    name,
-    connector,
-    options: rest,
-    physical,
-    columns: physical.map((column, index) => ({ kind: 'physical', ...column, index })),
-    watermark: null,
-    primaryKey: [],
-    bounded: isBoundedSource(connector, rest),
-  };
+    .map(({ name, type }) => ({ name, type }));
 }
 
 function nodeNames(query: string): { readonly next: (kind: PipelineNode['kind']) => string } {

@@ -7,15 +7,16 @@ import { assertNever } from '../base/assert.js';
 import { typeText } from '../columnar/types.js';
 import { canCastImplicitly } from '../functions/type-rules.js';
 import type { Insert } from '../sql/ast.js';
-import { castTo, literal } from './bound-values.js';
-import { identity } from './calc-fusion.js';
-import type { BoundExpression } from './expression.js';
+import { isBareNull } from './bind/binder-query.js';
+import { literal, unifyTo } from './bind/bound-values.js';
+import { identity } from './logical/calc-fusion.js';
+import type { BoundExpression } from './expression/expression.js';
 import { didYouMean } from './faults.js';
 import type { FaultCollector } from './faults.js';
-import type { LogicalNode } from './logical-plan.js';
-import type { PipelineNode } from './pipeline-plan.js';
+import type { LogicalNode } from './logical/logical-plan.js';
+import type { PipelineNode } from './pipeline/pipeline-plan.js';
 import type { PhysicalColumn, Schema, TableDefinition } from './schema.js';
-import { nameMatches } from './scope.js';
+import { nameMatches } from './bind/scope.js';
 
 /** A project of the query's columns to the sink's. */
 export function fitSink(
@@ -78,7 +79,8 @@ function fitted(
 ): BoundExpression {
   const { sink, column, at } = target;
   const value = identity(node)[at] ?? literal(null, column.type, node.span);
-  if (canCastImplicitly(value.type, column.type)) return castTo(value, column.type);
+  if (isBareNull(node, at)) return literal(null, column.type, node.span);
+  if (canCastImplicitly(value.type, column.type)) return unifyTo(value, column.type);
   const written = node.kind === 'project' ? node.expressions[at]?.span : undefined;
   return faults.fail('TYPE_MISMATCH', {
     message: `column "${column.name}" of "${sink.name}" is ${typeText(column.type)}, not ${typeText(value.type)}`,
@@ -111,6 +113,8 @@ function uniqueKey(node: PipelineNode): readonly number[] {
     case 'watermark':
     case 'limit':
     case 'sort':
+    case 'final':
+    case 'watermark-delay':
       return uniqueKey(node.input);
     case 'top-n':
       if (node.limit === 1) return node.partitionBy;

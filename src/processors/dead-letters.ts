@@ -2,7 +2,7 @@
  * Dead letters as JSON lines into any line writer (a file, a topic). Owns their encoding; opening
  * the writer is connectors/registry's business.
  */
-import type { LineWriter } from '../connectors/registry.js';
+import type { LineWriter } from '../connectors/connector.js';
 import type { DeadLetter, DeadLetterWriter } from './query-accounts.js';
 
 const encoder = new TextEncoder();

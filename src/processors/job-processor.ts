@@ -2,7 +2,7 @@
  * The one interface of V1 and V2, and the plain data that both report. Owns no loop and no
  * operator; the command line, the bench and tests talk to this and never ask which one it is.
  */
-import type { DigestSummary } from '../connectors/row-digest.js';
+import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 
@@ -35,6 +35,10 @@ export interface QueryMetrics {
   readonly rowsLateDropped: number;
   readonly rowsLateExpired: number;
   readonly rowsOut: number;
+  /** Records that the WHERE behind their source did not let through; part of rowsProcessed. */
+  readonly rowsRejected: number;
+  /** Source splits that gave no record so far and have neither ended nor been idle too long. */
+  readonly silentSplits: readonly number[];
   readonly stateRows: number;
   readonly stateBytes: number;
   readonly partitions: readonly SplitMetrics[];
@@ -49,8 +53,23 @@ export interface JobMetrics {
   readonly rowsLate: number;
   /** First record in to last row out so far. */
   readonly seconds: number;
-  /** Total rows of all bounded sources if known. */
-  readonly rowsTotal: number | null;
+  /** Of the input, 0 to 1, by the source that is furthest behind; null: it has no known end. */
+  readonly share: number | null;
+}
+
+/** The counters of a job: its queries' together. */
+export function jobCounters(
+  queries: readonly QueryMetrics[],
+): Pick<JobMetrics, 'queries' | 'rowsRead' | 'rowsOut' | 'rowsFailed' | 'rowsLate'> {
+  const sum = (pick: (query: QueryMetrics) => number): number =>
+    queries.reduce((total, query) => total + pick(query), 0);
+  return {
+    queries,
+    rowsRead: sum((query) => query.rowsRead),
+    rowsOut: sum((query) => query.rowsOut),
+    rowsFailed: sum((query) => query.rowsFailed),
+    rowsLate: sum((query) => query.rowsLate),
+  };
 }
 
 export interface JobResult extends JobMetrics {
@@ -82,4 +101,6 @@ export interface JobProcessor {
   /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */
   observed(): JobMetricsForExport;
   readonly state: LifecycleState;
+  /** Sources and sinks are open: until then a stop waits for whatever they wait for. */
+  readonly opened: boolean;
 }

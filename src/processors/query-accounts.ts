@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { DataError } from '../base/errors.js';
-import { rowOffset } from '../columnar/batch.js';
+import { rowOffset, rowSplit } from '../columnar/batch.js';
 import type { BatchHeader } from '../columnar/batch.js';
 import type {
   LateRecords,
@@ -36,14 +36,14 @@ export interface DeadLetter {
   readonly rawBase64?: string;
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class QueryAccounts implements RecordErrors, LateRecords {
   rowsRead = 0;
   rowsFailed = 0;
   /** Result rows that belong to no one record (a window's sum that overflows) and failed. */
   resultsFailed = 0;
-  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
+  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0, rejected: 0 };
   private readonly onError: OnError;
   private readonly deadLetters: DeadLetterWriter | null;
 
@@ -57,8 +57,9 @@ export class QueryAccounts implements RecordErrors, LateRecords {
     return this.rowsRead - this.rowsFailed - lateDropped - lateExpired;
   }
 
-  /** `row` -1: a result row of several records; it is no record of its own (law 11). */
-  recordFailed(header: BatchHeader, row: number, failure: RecordFailure): void {
+  /** A result row of several records (`position` -1, or of a header of results) is none (law 11). */
+  recordFailed(header: BatchHeader, position: number, failure: RecordFailure): void {
+    const row = header.isResult ? -1 : position;
     if (row < 0) this.resultsFailed += 1;
     else this.rowsFailed += 1;
     if (this.onError === 'fail') {
@@ -76,7 +77,7 @@ export class QueryAccounts implements RecordErrors, LateRecords {
   lateRecord(header: BatchHeader, row: number, eventTimeMs: number): void {
     if (this.deadLetters === null) return;
     const message = `event time ${eventTimeMs} is late for its window`;
-    this.send(header, row, 'VELO_LATE_RECORD', message);
+    this.send(header, header.isResult ? -1 : row, 'VELO_LATE_RECORD', message);
   }
 
   private send(header: BatchHeader, row: number, code: string, message: string): void {
@@ -87,7 +88,7 @@ export class QueryAccounts implements RecordErrors, LateRecords {
       message,
       source: {
         name: header.sourceName,
-        partition: header.split,
+        partition: isRecord ? rowSplit(header, row) : header.split,
         offset: isRecord ? rowOffset(header, row) : -1,
         ...(line === null ? {} : { line }),
       },
@@ -114,5 +115,6 @@ function recordPosition(header: BatchHeader, row: number): string {
   if (row < 0) return `a result row of ${header.sourceName}`;
   const line = lineOf(header, row);
   if (line !== null) return `${header.sourceName}:${line}`;
-  return `${header.sourceName}, partition ${header.split}, offset ${rowOffset(header, row)}`;
+  const place = `partition ${rowSplit(header, row)}, offset ${rowOffset(header, row)}`;
+  return `${header.sourceName}, ${place}`;
 }

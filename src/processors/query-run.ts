@@ -3,16 +3,20 @@
  * block through the operators, the end of splits and inputs, idleness and the query's counters.
  * When to push, wait or stop is the processor's business.
  */
-import type { DueTimes, SplitReader, Source } from '../connectors/source.js';
-import type { DigestSummary } from '../connectors/row-digest.js';
+import type { DueTimes, ReadProgress, SplitReader, Source } from '../connectors/source.js';
+import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Sink } from '../connectors/sink.js';
 import type { Batch } from '../columnar/batch.js';
-import type { QueryPlan } from '../plan/pipeline-plan.js';
-import type { Output } from '../runtime/operator.js';
+import { isRowwise } from '../plan/fragments/group-policy.js';
+import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
+import type { Output } from '../runtime/operator-output.js';
 import { buildPipeline } from '../runtime/pipeline.js';
 import type { Pipeline, ScanPort } from '../runtime/pipeline.js';
 import type { QueryMetrics } from './job-processor.js';
+import type { OperatorSize } from './memory-budget.js';
 import type { QueryAccounts } from './query-accounts.js';
+import { leastShare, shareOfSplits } from './read-share.js';
+import { WrittenProgress } from './written-progress.js';
 
 interface ScanRun {
   readonly port: ScanPort;
@@ -34,6 +38,16 @@ interface SplitRun {
   idle: boolean;
 }
 
+/** Of blocks: how many, the time inside the query, and from being read to all of it being out. */
+export interface WorkCounters {
+  batches: number;
+  busyUs: number;
+  latencyUsLast: number;
+  latencyUsMax: number;
+  latencyUsSum: number;
+  latencyCount: number;
+}
+
 export interface QueryRunParts {
   readonly plan: QueryPlan;
   readonly accounts: QueryAccounts;
@@ -48,41 +62,83 @@ export class QueryRun {
   /** The splits of all scans; a source without end may append some. */
   readonly inputs: SplitRun[];
   done = false;
-  /** The query stopped because its LIMIT was reached. */
-  limited = false;
+  /** The block at hand; no rows: all that it brought about is out. */
+  readonly block = {
+    readNs: Number.NaN,
+    dueFirstNs: Number.NaN,
+    dueLastNs: Number.NaN,
+    rowsRead: 0,
+  };
+  /** What blocks have cost so far, for who watches. */
+  readonly work: WorkCounters = {
+    batches: 0,
+    busyUs: 0,
+    latencyUsLast: 0,
+    latencyUsMax: 0,
+    latencyUsSum: 0,
+    latencyCount: 0,
+  };
+  /** The query's own LIMIT is reached. */
+  private stopped = false;
+  /** Ids of the scans of LIMITs that are reached. */
+  private readonly unneeded = new Set<string>();
+  private unneededSeen = 0;
   private readonly parts: QueryRunParts;
   private readonly pipeline: Pipeline;
   private readonly scans: readonly ScanRun[];
   private watermarkMs = Number.NEGATIVE_INFINITY;
+  private readonly progress: WrittenProgress;
+  /** Every input has ended: done when all of it is out. */
+  private isEnding = false;
+  /** Whose block is not out yet. */
+  private pushing: SplitReader | null = null;
 
   constructor(parts: QueryRunParts) {
     this.parts = parts;
     const { accounts, sink } = parts;
+    this.progress = new WrittenProgress(sink, isRowwise(parts.plan));
     const output: Output = {
-      emit: (batch) => sink.write(batch),
+      emit: (batch) => {
+        sink.write(batch);
+        this.progress.wrote(batch);
+        if (sink.pressure() !== null) this.pipeline.flow.suspend();
+      },
       watermark: (watermarkMs) => {
         this.watermarkMs = watermarkMs;
       },
     };
-    this.pipeline = buildPipeline(parts.plan.root, {
-      sink: output,
-      errors: accounts,
-      late: accounts,
-      counters: accounts.counters,
-      requestStop: () => {
-        this.limited = true;
+    this.pipeline = buildPipeline(
+      parts.plan.root,
+      {
+        sink: output,
+        errors: accounts,
+        late: accounts,
+        counters: accounts.counters,
+        limitReached: ({ endsQuery, scans }) => {
+          if (endsQuery) this.stopped = true;
+          for (const scan of scans) this.unneeded.add(scan);
+        },
       },
-    });
+      { suspends: true },
+    );
     this.scans = this.pipeline.scans.map((port) => {
       const source = parts.sources.get(port.node.id) as Source;
       return { port, source, knownSplits: 0, openSplits: 0 };
     });
     this.inputs = this.scans.flatMap(newSplits);
     for (const { port, source } of this.scans) {
+      source.settleWith?.(() => this.settle());
       port.setSplits(source.splits.map((split) => split.split));
       if (source.splits.length === 0) port.end(true);
     }
-    if (this.inputs.length === 0 || this.limited) this.done = true;
+    this.isEnding = this.inputs.length === 0;
+    this.conclude();
+  }
+
+  /** LIMITs, not the input, have ended the reading. */
+  get limited(): boolean {
+    const isUnneeded = ({ port }: ScanRun): boolean => this.unneeded.has(port.node.id);
+    return this.stopped || (this.scans.length > 0 && this.scans.every(isUnneeded));
   }
 
   get rowsOut(): number {
@@ -95,8 +151,20 @@ export class QueryRun {
    */
   takeNewSplits(): void {
     for (const scan of this.scans) {
+      if (this.unneeded.has(scan.port.node.id)) continue;
       if (scan.source.splits.length > scan.knownSplits) this.inputs.push(...newSplits(scan));
     }
+  }
+
+  /** Some of what was pushed is not out yet: resume() comes before the next step(). */
+  get suspended(): boolean {
+    return this.pipeline.flow.suspended;
+  }
+
+  /** Puts out one more piece of what was pushed. */
+  resume(): void {
+    this.pipeline.flow.resume();
+    this.conclude();
   }
 
   /** Pushes one block of input `at`; rows read, 0 when the split ended, -1 when it had nothing. */
@@ -109,13 +177,32 @@ export class QueryRun {
       return -1;
     }
     input.waiting = false;
-    if (next === 'end') {
-      this.endSplit(input);
-      return 0;
-    }
-    const rows = this.push(input, next);
-    if (this.limited) this.stopEarly();
+    let rows = 0;
+    if (next === 'end') this.endSplit(input);
+    else rows = this.push(input, next);
+    this.conclude();
     return rows;
+  }
+
+  /** Done when the last row of the last input is out, or, whatever is left, at the query's LIMIT. */
+  private conclude(): void {
+    if (this.pushing !== null && (this.stopped || !this.suspended)) {
+      this.progress.pushed(this.pushing, this.stopped);
+      this.pushing = null;
+    }
+    if (this.stopped) for (const { reader } of this.inputs) reader.letGo?.();
+    else this.endUnneeded();
+    if (this.stopped || (this.isEnding && !this.suspended)) this.done = true;
+  }
+
+  /** The inputs that only met LIMITs read end as if they had no more rows. */
+  private endUnneeded(): void {
+    while (this.unneededSeen < this.unneeded.size) {
+      this.unneededSeen = this.unneeded.size;
+      for (const input of this.inputs) {
+        if (!input.ended && this.unneeded.has(input.scan.port.node.id)) this.endSplit(input);
+      }
+    }
   }
 
   private push(input: SplitRun, batch: Batch): number {
@@ -128,11 +215,19 @@ export class QueryRun {
     input.rowsSeen += rows;
     this.parts.accounts.rowsRead += rows;
     input.scan.port.process(batch);
+    this.pushing = input.reader;
     return rows;
+  }
+
+  /** Finishes what sources have handed out: a group is about to commit it. */
+  private async settle(): Promise<void> {
+    await this.parts.sink.flush();
+    this.progress.flushed(this.limited);
   }
 
   private endSplit(input: SplitRun): void {
     input.ended = true;
+    input.reader.letGo?.();
     const { scan } = input;
     this.parts.accounts.rowsRead += input.reader.rowsRead() - input.rowsSeen;
     input.rowsSeen = input.reader.rowsRead();
@@ -140,12 +235,7 @@ export class QueryRun {
     scan.port.splitEnded(input.reader.split);
     if (scan.openSplits > 0) return;
     scan.port.end(true);
-    if (this.scans.every((other) => other.openSplits === 0)) this.done = true;
-  }
-
-  /** A stop before the end of input: nothing is flushed. */
-  private stopEarly(): void {
-    this.done = true;
+    if (this.scans.every((other) => other.openSplits === 0)) this.isEnding = true;
   }
 
   pressure(): Promise<void> | null {
@@ -158,6 +248,7 @@ export class QueryRun {
 
   hurry(): void {
     this.parts.sink.hurry?.();
+    for (const { source } of this.scans) source.hurry?.();
   }
 
   /** When the rows of input `at`'s last block were due, for a table with a rate. */
@@ -195,6 +286,7 @@ export class QueryRun {
 
   /** Takes silent splits out of the watermark ('source.idle-timeout'). */
   markIdle(nowMs: number): void {
+    if (this.suspended) return;
     for (const input of this.inputs) {
       if (input.ended || input.idle || input.idleTimeoutMs === 0) continue;
       if (nowMs - input.lastBatchMs < input.idleTimeoutMs) continue;
@@ -203,11 +295,21 @@ export class QueryRun {
     }
   }
 
-  /** Ends a stopped query's inputs without flushing, completes the sink, releases the sources. */
-  async complete(): Promise<void> {
+  /**
+   * Ends a stopped query's inputs without flushing; all rows are out, but may not be seen yet. A
+   * block that is not out yet is given up: its position is none that is committed.
+   */
+  async finishRows(): Promise<void> {
+    this.pipeline.flow.drop();
     for (const scan of this.scans) if (scan.openSplits > 0) scan.port.end(false);
+    await this.parts.sink.flush();
+  }
+
+  /** After finishRows(): completes the sink, releases the sources. */
+  async complete(): Promise<void> {
     await this.parts.sink.close();
     await this.parts.closeLast();
+    this.progress.flushed(this.limited);
     for (const scan of this.scans) {
       await scan.source.commit();
       await scan.source.close();
@@ -224,17 +326,23 @@ export class QueryRun {
     ]);
   }
 
-  rowsTotal(): number | null {
-    let total = 0;
-    for (const scan of this.scans) {
-      if (scan.source.rowsTotal === null) return null;
-      total += scan.source.rowsTotal;
-    }
-    return total;
+  /** Of its input that was read; see JobMetrics. */
+  share(): number | null {
+    const ofScan = (scan: ScanRun): number | null =>
+      shareOfSplits(this.inputs.filter((input) => input.scan === scan).map(progressOf));
+    return leastShare(this.scans.map(ofScan));
   }
 
   digest(): DigestSummary | null {
     return this.parts.sink.summary?.() ?? null;
+  }
+
+  /** State of each operator. */
+  sizes(): OperatorSize[] {
+    return this.pipeline.operators.map((operator) => ({
+      operator: operator.id,
+      ...operator.stateSize(),
+    }));
   }
 
   metrics(): QueryMetrics {
@@ -256,6 +364,10 @@ export class QueryRun {
       rowsLateDropped: accounts.counters.lateDropped,
       rowsLateExpired: accounts.counters.lateExpired,
       rowsOut: this.rowsOut,
+      rowsRejected: accounts.counters.rejected,
+      silentSplits: this.inputs
+        .filter(({ ended, idle, rowsSeen }) => !ended && !idle && rowsSeen === 0)
+        .map(({ reader }) => reader.split),
       stateRows,
       stateBytes,
       partitions: [
@@ -268,6 +380,12 @@ export class QueryRun {
       ],
     };
   }
+}
+
+/** A split that has ended is done with, wherever it stands. */
+function progressOf({ reader, ended }: SplitRun): ReadProgress | null {
+  const progress = reader.progress?.() ?? null;
+  return progress === null || !ended ? progress : { ...progress, done: progress.total };
 }
 
 /** Splits of the source that are not among the inputs yet. */

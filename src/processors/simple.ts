@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
+import { jobCounters } from './job-processor.js';
 import type {
   JobMetrics,
   JobProcessor,
@@ -12,8 +13,11 @@ import type {
   LifecycleState,
   EndReason,
 } from './job-processor.js';
+import { MemoryBudget, memoryError } from './memory-budget.js';
+import type { OperatorSize } from './memory-budget.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
+import { leastShare } from './read-share.js';
 import { ReadyWait } from './ready-wait.js';
 import { SimpleObserver } from './simple-observer.js';
 
@@ -24,6 +28,8 @@ const TIMER_LATE_MS = 1.5;
 /** What is due sooner is not slept for: waking up takes longer. */
 const AWAKE_MS = 0.05;
 const RSS_EVERY_NS = INTERVAL_MS * 1e6;
+/** How long what was read before a stop may still take on its way out. */
+const SETTLE_MS = 500;
 
 export interface SimpleJobOptions {
   readonly clock: Clock;
@@ -31,6 +37,8 @@ export interface SimpleJobOptions {
   readonly open: () => Promise<readonly QueryRun[]>;
   /** Ends the job after so many milliseconds; null = never. */
   readonly durationMs: number | null;
+  /** Resident bytes that the job may take; null: most of what the machine has. */
+  readonly maxMemoryBytes: number | null;
   /**
    * Blocks the thread for less than a timer can; given where each row is to be handed over when it
    * is due (individual mode). null: rows that a rate releases wait for a timer.
@@ -40,17 +48,11 @@ export interface SimpleJobOptions {
 
 export class SimpleJobProcessor implements JobProcessor {
   state: LifecycleState = 'created';
+  opened = false;
   private readonly options: SimpleJobOptions;
   private runs: readonly QueryRun[] = [];
   private observer: SimpleObserver | null = null;
   private readonly latency: LatencyLog;
-  /** Of the block at hand. */
-  private readonly block = {
-    readNs: Number.NaN,
-    dueFirstNs: Number.NaN,
-    dueLastNs: Number.NaN,
-    rowsRead: 0,
-  };
   private firstReadNs = Number.NaN;
   private lastOutNs = Number.NaN;
   private stopReason: EndReason | null = null;
@@ -59,10 +61,12 @@ export class SimpleJobProcessor implements JobProcessor {
   private finished: Promise<void> = Promise.resolve();
   private rssPeakBytes = 0;
   private rssNextNs = Number.NEGATIVE_INFINITY;
+  private readonly budget: MemoryBudget;
 
   constructor(options: SimpleJobOptions) {
     this.options = options;
     this.latency = new LatencyLog(options.clock);
+    this.budget = new MemoryBudget(options.maxMemoryBytes);
   }
 
   async start(): Promise<JobResult> {
@@ -74,19 +78,26 @@ export class SimpleJobProcessor implements JobProcessor {
     const cpuBefore = process.cpuUsage();
     try {
       this.runs = await this.options.open();
+      this.opened = true;
+      this.observer = new SimpleObserver(this.options.clock, this.runs);
       if (this.state === 'created') this.state = 'running';
       await this.drive();
+      if (this.stopReason !== null) await this.settle();
       const drivenNs = this.options.clock.monotonicNs();
+      // Every sink has all its rows before the first one publishes them.
+      for (const run of this.runs) await run.finishRows();
       for (const run of this.runs) await run.complete();
       this.lastOutNs += this.options.clock.monotonicNs() - drivenNs;
       this.state = 'finished';
       return this.result(process.cpuUsage(cpuBefore));
     } catch (error) {
       this.state = 'failed';
+      const told = memoryError(error, () => this.sizes());
       for (const run of this.runs) await run.abandon();
-      throw error;
+      throw told;
     } finally {
       clearTimeout(timer);
+      this.observer?.end();
       settle();
     }
   }
@@ -112,34 +123,16 @@ export class SimpleJobProcessor implements JobProcessor {
   }
 
   metrics(): JobMetrics {
-    const queries = this.runs.map((run) => run.metrics());
-    const sum = (pick: (query: (typeof queries)[number]) => number): number =>
-      queries.reduce((total, query) => total + pick(query), 0);
     return {
+      ...jobCounters(this.runs.map((run) => run.metrics())),
       state: this.state,
-      queries,
-      rowsRead: sum((query) => query.rowsRead),
-      rowsOut: sum((query) => query.rowsOut),
-      rowsFailed: sum((query) => query.rowsFailed),
-      rowsLate: sum((query) => query.rowsLate),
       seconds: this.seconds(),
-      rowsTotal: this.rowsTotal(),
+      share: leastShare(this.runs.map((run) => run.share())),
     };
   }
 
   observed(): JobMetricsForExport {
-    this.observer ??= new SimpleObserver(this.options.clock);
-    return this.observer.observed(this.metrics());
-  }
-
-  private rowsTotal(): number | null {
-    let total = 0;
-    for (const run of this.runs) {
-      const rows = run.rowsTotal();
-      if (rows === null) return null;
-      total += rows;
-    }
-    return this.runs.length === 0 ? null : total;
+    return this.observer?.observed(this.state) ?? { state: this.state, queries: [] };
   }
 
   private seconds(): number {
@@ -170,7 +163,7 @@ export class SimpleJobProcessor implements JobProcessor {
       for (const run of active) {
         if (this.stepRun(run)) progressed = true;
         const pressure = run.pressure();
-        if (pressure !== null) await pressure;
+        if (pressure !== null) await this.wokenOr(pressure);
       }
       if (active.some((run) => run.done)) active = active.filter((run) => !run.done);
       const inSlice = this.options.clock.monotonicNs() < sliceEndNs;
@@ -188,38 +181,99 @@ export class SimpleJobProcessor implements JobProcessor {
     }
   }
 
+  /** After a stop: what was read goes out, as far as that is a matter of moments. */
+  private async settle(): Promise<void> {
+    const { clock } = this.options;
+    const untilNs = clock.monotonicNs() + SETTLE_MS * 1e6;
+    for (const run of this.runs) {
+      while (run.suspended && !run.done && clock.monotonicNs() < untilNs) {
+        run.resume();
+        const pressure = run.pressure();
+        if (pressure === null) await yieldToEventLoop();
+        else await this.wokenOr(pressure, (untilNs - clock.monotonicNs()) / 1e6);
+      }
+    }
+  }
+
+  /** Waits for a sink, but no longer than until somebody wants something else. */
+  private async wokenOr(pressure: Promise<void>, ms = Number.POSITIVE_INFINITY): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        pressure.then(resolve, reject);
+        if (Number.isFinite(ms)) timer = setTimeout(resolve, Math.max(0, ms));
+        else if (this.stopReason === null) this.wake = resolve;
+        else resolve();
+      });
+    } finally {
+      clearTimeout(timer);
+      this.wake = null;
+    }
+  }
+
+  private sizes(): OperatorSize[] {
+    return this.runs.flatMap((run) => run.sizes());
+  }
+
   /** Asking for it takes longer than a turn of a few rows. */
   private measureMemory(nowNs: number): void {
+    this.budget.check(this.options.clock, () => this.sizes());
     if (nowNs < this.rssNextNs) return;
     this.rssNextNs = nowNs + RSS_EVERY_NS;
     this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
   }
 
-  /** One block of each of the query's splits; true when any had one. */
+  /** One block of each of the query's splits, or one piece of what they gave; true: some had. */
   private stepRun(run: QueryRun): boolean {
+    if (run.suspended) {
+      this.resumeRun(run);
+      return true;
+    }
     let progressed = false;
     run.takeNewSplits();
-    for (let at = 0; at < run.inputs.length; at += 1) {
+    for (let at = 0; at < run.inputs.length && !run.suspended; at += 1) {
       const beforeNs = this.options.clock.monotonicNs();
       const rows = run.step(at);
       if (rows < 0) continue;
       progressed = true;
       const afterNs = this.options.clock.monotonicNs();
       // The end of a split: what it flushed counts, the wait for the end does not.
+      run.work.busyUs += (afterNs - beforeNs) / 1e3;
       if (rows === 0) this.lastOutNs += afterNs - beforeNs;
       if (rows === 0) continue;
       if (Number.isNaN(this.firstReadNs)) this.firstReadNs = beforeNs;
       this.lastOutNs = afterNs;
-      const { block } = this;
+      const { block } = run;
       const due = run.dueOf(at);
       block.readNs = beforeNs;
       block.dueFirstNs = due === null ? Number.NaN : due.first;
       block.dueLastNs = due === null ? Number.NaN : due.last;
       block.rowsRead = rows;
+      run.work.batches += 1;
       this.latency.read(block);
-      this.latency.done(block, rows, afterNs);
+      if (!run.suspended) this.blockDone(run, afterNs);
     }
     return progressed;
+  }
+
+  private resumeRun(run: QueryRun): void {
+    const beforeNs = this.options.clock.monotonicNs();
+    run.resume();
+    this.lastOutNs = this.options.clock.monotonicNs();
+    run.work.busyUs += (this.lastOutNs - beforeNs) / 1e3;
+    if (!run.suspended) this.blockDone(run, this.lastOutNs);
+  }
+
+  /** All that a block brought about is out. */
+  private blockDone({ block, work }: QueryRun, nowNs: number): void {
+    if (block.rowsRead === 0) return;
+    this.latency.done(block, block.rowsRead, nowNs);
+    block.rowsRead = 0;
+    const us = (nowNs - block.readNs) / 1e3;
+    work.latencyUsLast = us;
+    work.latencyUsMax = Math.max(work.latencyUsMax, us);
+    work.latencyUsSum += us;
+    work.latencyCount += 1;
   }
 
   /** ms until rows are due that are waited for to the point; Infinity where timers will do. */

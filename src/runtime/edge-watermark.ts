@@ -11,7 +11,7 @@
 import type { BatchHeader } from '../columnar/batch.js';
 import { GLOBAL_ENTRY } from '../state/snapshot.js';
 import type { StateReader, StateWriter } from '../state/snapshot.js';
-import { SplitWatermarks } from './watermark.js';
+import { SplitWatermarks } from './split-watermarks.js';
 
 export interface EdgeWatermarkOptions {
   readonly boundMs: number;

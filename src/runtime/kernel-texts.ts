@@ -7,7 +7,7 @@ import { emptyHeader, newBatch } from '../columnar/batch.js';
 import type { SqlType, SqlValue } from '../columnar/types.js';
 import { ValueColumn } from '../columnar/value-column.js';
 import { recordKernels } from '../codegen/compile.js';
-import type { JobPlan, QueryPlan } from '../plan/pipeline-plan.js';
+import type { JobPlan, QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import { buildPipeline } from './pipeline.js';
 
 export function kernelTexts(plan: JobPlan): readonly string[] {
@@ -20,8 +20,8 @@ function compileQuery(query: QueryPlan): void {
     sink: { emit: ignore, watermark: ignore },
     errors: { recordFailed: ignore },
     late: { lateRecord: ignore },
-    counters: { late: 0, lateDropped: 0, lateExpired: 0 },
-    requestStop: ignore,
+    counters: { late: 0, lateDropped: 0, lateExpired: 0, rejected: 0 },
+    limitReached: ignore,
   });
   for (const scan of scans) {
     const columns = scan.node.schema.map(({ type }) => {

@@ -4,18 +4,16 @@
  *
  * Calls come from one thread, never re-entrantly: process* and watermark* in stream order, `end`
  * once per input after the last batch (and after watermark +Infinity when the job flushes),
- * `snapshot` only between those. `restore` comes before the first batch.
+ * `snapshot` only between those, when no work is left. `restore` comes before the first batch.
+ *
+ * An answer of more than a few batches is work (flow.ts): the operator may be interrupted in it,
+ * and what comes next comes when it is done.
  */
 import type { Batch, BatchHeader } from '../columnar/batch.js';
 import type { ErrorKey } from '../base/error-codes.js';
 import type { StateReader, StateWriter } from '../state/snapshot.js';
-
-/** Where an operator's rows go. The receiver is done with the batch when emit returns. */
-export interface Output {
-  emit(batch: Batch): void;
-  /** Watermark of this operator's output; never moves backwards. */
-  watermark(watermarkMs: number): void;
-}
+import type { OperatorFlow } from './flow.js';
+import type { Output } from './operator-output.js';
 
 export interface Operator {
   readonly id: string;
@@ -51,6 +49,8 @@ export interface OperatorCounters {
   lateDropped: number;
   /** Late records beyond allowed lateness under process-*. */
   lateExpired: number;
+  /** Records that the WHERE behind their scan did not let through. */
+  rejected: number;
 }
 
 export interface LateRecords {
@@ -63,6 +63,8 @@ export interface OperatorContext {
   readonly errors: RecordErrors;
   readonly late: LateRecords;
   readonly counters: OperatorCounters;
-  /** Asks the processor to stop the whole query: LIMIT reached. */
-  readonly requestStop: () => void;
+  /** Of a LIMIT: nobody needs another row from it. */
+  readonly limitReached: () => void;
+  /** Whether to go on putting out rows, and where to leave what is put off (law 15). */
+  readonly flow: OperatorFlow;
 }

@@ -11,12 +11,13 @@
  */
 import type { Batch } from '../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../columnar/batch.js';
-import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline-plan.js';
-import type { GroupedState } from '../state/grouped-state.js';
+import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline/pipeline-plan.js';
+import type { GroupedState } from '../state/groups/grouped-state.js';
 import { StateWriter } from '../state/snapshot.js';
-import type { Output } from './operator.js';
-import { writePane } from './operators/window-fixed.js';
-import type { Pane } from './operators/window-panes.js';
+import type { Output } from './operator-output.js';
+import { writePane } from './operators/window/window-fixed.js';
+import { windowsPerRecord } from './operators/window/window-slices.js';
+import type { Pane } from './operators/window/window-panes.js';
 import { newPartialGroups } from './partial-groups.js';
 import type { PartialGroups, PartialParts } from './partial-groups.js';
 
@@ -38,6 +39,16 @@ const ROWS_BYPASSED = 1 << 20;
 /** Takes the bytes of one partition, a view that is valid during the call. */
 export type PartialSink = (partition: number, bytes: Uint8Array) => void;
 
+/** Windows of one record beyond which rows are exchanged: each would be a group of its own. */
+const WINDOWS_MAX = 32;
+
+/** Whether senders should form groups of these windows at all. */
+export function formingPays(node: AggregateNode | WindowAggregateNode): boolean {
+  const { kind } = node;
+  if (kind === 'aggregate' || node.window.kind === 'session') return true;
+  return windowsPerRecord(node.window) <= WINDOWS_MAX;
+}
+
 export class PartialAggregate implements Output {
   private readonly groups: PartialGroups;
   private readonly partitionOf: (keyGroup: number) => number;
@@ -50,6 +61,8 @@ export class PartialAggregate implements Output {
   private rows = 0;
   private shipped = 0;
   private groupsBefore = 0;
+  /** Rows of the groups that were shipped, by partition. */
+  private readonly rowsShipped: Float64Array;
 
   constructor(
     node: AggregateNode | WindowAggregateNode,
@@ -60,6 +73,7 @@ export class PartialAggregate implements Output {
     this.groups = newPartialGroups(node, parts);
     this.partitionOf = partitionOf;
     this.writers = Array.from({ length: partitions }, () => new StateWriter());
+    this.rowsShipped = new Float64Array(partitions);
   }
 
   /** Takes rows. The batch may be reused after return. */
@@ -101,6 +115,24 @@ export class PartialAggregate implements Output {
   }
 
   /**
+   * Sets `rows` to the rows that stand in groups of each partition, shipped ones included: each row
+   * once in all, in parts where its windows overlap. O(groups).
+   */
+  countRows(rows: Float64Array): void {
+    rows.set(this.rowsShipped);
+    this.groups.each((state, pane) => this.addRows(rows, state, pane));
+  }
+
+  private addRows(rows: Float64Array, state: GroupedState, pane: Pane | null): void {
+    const share = this.groups.shareOf(pane);
+    if (share === 0) return;
+    for (let slot = 0; slot < state.groupCount; slot += 1) {
+      const partition = rows.length === 1 ? 0 : this.partitionOf(state.keyGroup(slot));
+      rows[partition] = (rows[partition] ?? 0) + state.rowsOf(slot) * share;
+    }
+  }
+
+  /**
    * Whether rows should rather be exchanged, because a group stands for less than two of them. The
    * groups that are here stay due.
    */
@@ -133,6 +165,7 @@ export class PartialAggregate implements Output {
   private write(state: GroupedState, pane: Pane | null, sink: PartialSink, bytesMax: number): void {
     const { keepsValues } = this.groups;
     const { groupCount } = state;
+    this.addRows(this.rowsShipped, state, pane);
     for (let slot = 0; slot < groupCount; slot += 1) {
       const keyGroup = state.keyGroup(slot);
       const partition = this.partitionOf(keyGroup);

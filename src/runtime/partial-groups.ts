@@ -6,14 +6,15 @@
  */
 import { assert } from '../base/assert.js';
 import type { Batch } from '../columnar/batch.js';
-import { emptyHeader } from '../columnar/batch.js';
-import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../state/grouped-state-factory.js';
-import type { GroupedState } from '../state/grouped-state.js';
+import { resultHeader } from '../columnar/batch.js';
+import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline/pipeline-plan.js';
+import { GroupedStateFactory } from '../state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../state/groups/grouped-state.js';
 import type { LateRecords, OperatorContext, OperatorCounters, RecordErrors } from './operator.js';
-import { FixedWindows } from './operators/window-fixed.js';
-import type { Pane } from './operators/window-panes.js';
-import { LateAccount, WindowInput } from './operators/window-parts.js';
+import { FixedWindows } from './operators/window/window-fixed.js';
+import type { Pane } from './operators/window/window-panes.js';
+import { LateAccount, WindowInput } from './operators/window/window-parts.js';
+import { AT_ONCE } from './flow.js';
 
 /** What partial aggregation needs of the job. */
 export interface PartialParts {
@@ -34,6 +35,10 @@ export interface PartialGroups {
   hasDue(watermarkMs: number): boolean;
   /** Gives out what is due and forgets it. */
   take(watermarkMs: number, take: TakeGroups): void;
+  /** Shows all groups that are here. */
+  each(visit: TakeGroups): void;
+  /** How much of a row is counted in each of its windows, so that it counts once in all. */
+  shareOf(pane: Pane | null): number;
 }
 
 export function newPartialGroups(
@@ -87,6 +92,14 @@ class WholeGroups implements PartialGroups {
     take(this.state, null);
     this.state.clear();
   }
+
+  each(visit: TakeGroups): void {
+    visit(this.state, null);
+  }
+
+  shareOf(): number {
+    return 1;
+  }
 }
 
 /**
@@ -112,13 +125,15 @@ class WindowGroups implements PartialGroups {
       factory,
       results: factory.results(context.output, context.errors),
       late: new LateAccount(node.late, context),
-      closingHeader: emptyHeader(node.id),
+      closingHeader: resultHeader(node.id),
+      flow: AT_ONCE,
     });
   }
 
   add(batch: Batch): void {
     this.input.load(batch);
-    this.windows.process(batch, this.input);
+    if (this.windows.takeIn(batch, this.input)) return;
+    AT_ONCE.run(this.windows.process({ batch }, this.input), null);
   }
 
   groupCount(): number {
@@ -132,11 +147,19 @@ class WindowGroups implements PartialGroups {
   take(watermarkMs: number, take: TakeGroups): void {
     this.windows.take(watermarkMs, (pane) => take(pane.state, pane));
   }
+
+  each(visit: TakeGroups): void {
+    this.windows.each((pane) => visit(pane.state, pane));
+  }
+
+  shareOf(pane: Pane | null): number {
+    return pane === null ? 1 : this.windows.shareOf(pane);
+  }
 }
 
 /** Windows that only take in rows emit none and stop nothing. */
 function contextOf({ errors, late, counters }: PartialParts): OperatorContext {
   const unused = (): void => assert(false, 'partial windows take in rows only');
   const output = { emit: unused, watermark: unused };
-  return { output, errors, late, counters, requestStop: unused };
+  return { output, errors, late, counters, flow: AT_ONCE, limitReached: unused };
 }

@@ -4,37 +4,50 @@
  * inputs end; knows no connector, no thread.
  */
 import { assert, assertNever } from '../base/assert.js';
+import { copyBatch } from '../columnar/batch-copy.js';
 import type { Batch } from '../columnar/batch.js';
-import { pipelineInputs } from '../plan/pipeline-plan.js';
-import type { ExchangeNode, PipelineNode, ScanNode } from '../plan/pipeline-plan.js';
+import { pipelineInputs } from '../plan/pipeline/pipeline-plan.js';
+import type {
+  ExchangeNode,
+  LimitNode,
+  PipelineNode,
+  ScanNode,
+} from '../plan/pipeline/pipeline-plan.js';
+import { Flow, PIECE_ROWS } from './flow.js';
+import type { Gate } from './flow.js';
 import type {
   LateRecords,
   Operator,
   OperatorContext,
   OperatorCounters,
-  Output,
   RecordErrors,
 } from './operator.js';
+import type { Output } from './operator-output.js';
 import { AggregateOperator } from './operators/aggregate.js';
 import { CalcOperator } from './operators/calc.js';
-import { JoinOperator } from './operators/join.js';
+import { FinalOperator } from './operators/final.js';
+import { JoinOperator } from './operators/join/join.js';
 import { LimitOperator } from './operators/limit.js';
-import { OverOperator } from './operators/over.js';
-import { RowsWindowOperator } from './operators/rows-window.js';
+import { OverOperator } from './operators/over/over.js';
+import { RowsWindowOperator } from './operators/rows-window/rows-window.js';
 import { SortOperator } from './operators/sort.js';
+import { StandingLimitOperator } from './operators/standing-limit.js';
+import { TopNChangesOperator } from './operators/top-n-changes.js';
 import { TopNOperator } from './operators/top-n.js';
 import { UnionOperator } from './operators/union.js';
 import { needsEveryRowWatermark, WatermarkOperator } from './operators/watermark.js';
 import type { EventTimePrefix, WatermarkOptions } from './operators/watermark.js';
-import { WindowAggregateOperator } from './operators/window-aggregate.js';
-import { WindowColumnsOperator } from './operators/window-columns.js';
+import { WatermarkDelayOperator } from './operators/watermark-delay.js';
+import { WindowAggregateOperator } from './operators/window/window-aggregate.js';
+import { WindowColumnsOperator } from './operators/window/window-columns.js';
 
 export interface PipelineEnvironment {
   readonly sink: Output;
   readonly errors: RecordErrors;
   readonly late: LateRecords;
   readonly counters: OperatorCounters;
-  readonly requestStop: () => void;
+  /** A LIMIT needs no more of its scans' rows, perhaps while the pipeline is being built. */
+  readonly limitReached: (limit: LimitNode) => void;
 }
 
 /** Where a processor pushes the batches of one scan. */
@@ -68,6 +81,15 @@ export interface PipelineOptions {
   readonly everyRowWatermark?: boolean;
   /** Makes the watermark operators senders (operators/watermark.ts). Default: they are whole. */
   readonly prefix?: EventTimePrefix;
+  /**
+   * True: a call of a port may leave work in the flow, which its caller resumes before the next
+   * call. Default: a call returns when everything is out, and `between` is called now and then.
+   */
+  readonly suspends?: boolean;
+  /** May throw, to give the job up. */
+  readonly between?: () => void;
+  /** Rows after which the flow suspends itself. */
+  readonly pieceRows?: number;
 }
 
 export interface Pipeline {
@@ -75,11 +97,14 @@ export interface Pipeline {
   readonly exchanges: readonly ExchangePort[];
   /** Downstream last. */
   readonly operators: readonly Operator[];
+  readonly flow: Flow;
 }
 
 /** A place in the tree where rows go: an operator's input, or the sink (operator null). */
 interface Target {
   readonly operator: Operator | null;
+  /** Of the operator. */
+  readonly gate: Gate | null;
   readonly input: number;
   readonly output: Output;
 }
@@ -104,26 +129,36 @@ export function buildPipeline(
   environment: PipelineEnvironment,
   options: PipelineOptions = {},
 ): Pipeline {
-  const builder = new PipelineBuilder(environment, {
+  const builder = new PipelineBuilder(environment, options, {
     everyRow: options.everyRowWatermark ?? needsEveryRowWatermark(root),
     prefix: options.prefix ?? null,
   });
-  builder.build(root, { operator: null, input: 0, output: environment.sink });
-  return { scans: builder.scans, exchanges: builder.exchanges, operators: builder.operators };
+  builder.build(root, { operator: null, gate: null, input: 0, output: environment.sink });
+  const { scans, exchanges, operators, flow } = builder;
+  return { scans, exchanges, operators, flow };
 }
 
 class PipelineBuilder {
   readonly scans: ScanPort[] = [];
   readonly exchanges: ExchangePort[] = [];
   readonly operators: Operator[] = [];
+  readonly flow: Flow;
   private readonly environment: PipelineEnvironment;
+  /** Called after each call of a port. */
+  private readonly settle: () => void;
   private readonly watermarkOptions: WatermarkOptions;
   private readonly downstream = new Map<Operator, Target>();
   private readonly openInputs = new Map<Operator, number>();
 
-  constructor(environment: PipelineEnvironment, watermarkOptions: WatermarkOptions) {
+  constructor(
+    environment: PipelineEnvironment,
+    { suspends = false, between = () => undefined, pieceRows = PIECE_ROWS }: PipelineOptions,
+    watermarkOptions: WatermarkOptions,
+  ) {
     this.environment = environment;
     this.watermarkOptions = watermarkOptions;
+    this.flow = new Flow(pieceRows);
+    this.settle = suspends ? () => undefined : () => this.flow.drain(between);
   }
 
   build(node: PipelineNode, target: Target, path: Path = SINK_PATH): void {
@@ -135,20 +170,34 @@ class PipelineBuilder {
       this.exchanges.push(this.exchangePort(node, target));
       return;
     }
-    const operator = this.operator(node, this.context(target.output));
+    const gate = this.flow.newGate();
+    gate.isFedBySources = pipelineInputs(node).every(isFedBySources);
+    const operator = this.operator(node, this.context(node, target.output, gate));
     this.downstream.set(operator, target);
     const inputs = pipelineInputs(node);
     this.openInputs.set(operator, inputs.length);
     inputs.forEach((input, at) => {
-      const into = { operator, input: at, output: new OperatorInput(operator, at) };
-      this.build(input, into, extendPath(path, node));
+      const output = new OperatorInput(operator, at, gate);
+      this.build(input, { operator, gate, input: at, output }, extendPath(path, node));
     });
+    this.flow.built(gate);
     this.operators.push(operator);
   }
 
-  private context(output: Output): OperatorContext {
-    const { errors, late, counters, requestStop } = this.environment;
-    return { output, errors, late, counters, requestStop };
+  private context(node: PipelineNode, output: Output, flow: Gate): OperatorContext {
+    const { errors, late, counters, limitReached } = this.environment;
+    return {
+      output,
+      errors,
+      late,
+      counters,
+      flow,
+      limitReached: () => {
+        if (node.kind !== 'limit') return;
+        this.flow.closeBehind(flow);
+        limitReached(node);
+      },
+    };
   }
 
   private operator(
@@ -158,7 +207,11 @@ class PipelineBuilder {
     switch (node.kind) {
       case 'calc':
         return new CalcOperator(
-          { ...node, inputTypes: node.input.schema.map((column) => column.type) },
+          {
+            ...node,
+            inputTypes: node.input.schema.map((column) => column.type),
+            countsRejected: node.filter !== null && node.input.kind === 'scan',
+          },
           context,
         );
       case 'watermark':
@@ -170,7 +223,9 @@ class PipelineBuilder {
       case 'window-columns':
         return new WindowColumnsOperator(node, context);
       case 'limit':
-        return new LimitOperator(node, context);
+        return node.counts === 'passing'
+          ? new LimitOperator(node, context)
+          : new StandingLimitOperator(node, context);
       case 'rows-window':
         return new RowsWindowOperator(node, context);
       case 'sort':
@@ -180,9 +235,15 @@ class PipelineBuilder {
       case 'join':
         return new JoinOperator(node, context);
       case 'top-n':
-        return new TopNOperator(node, context);
+        return node.input.mode === 'append'
+          ? new TopNOperator(node, context)
+          : new TopNChangesOperator(node, context);
       case 'over':
         return new OverOperator(node, context);
+      case 'final':
+        return new FinalOperator(node, context);
+      case 'watermark-delay':
+        return new WatermarkDelayOperator(node, context);
       default:
         return assertNever(node);
     }
@@ -193,21 +254,30 @@ class PipelineBuilder {
     return {
       node,
       idleTimeoutMs: path.idleTimeoutMs,
-      process: (batch) => target.output.emit(batch),
+      process: (batch) => {
+        target.output.emit(batch);
+        this.settle();
+      },
       setSplits: (splits) => {
         for (const operator of watermarks) operator.setSplits(splits);
+        this.settle();
       },
       splitEnded: (split) => {
         if (!path.flush) return;
         for (const operator of watermarks) operator.splitEnded(split);
+        this.settle();
       },
       setIdle: (split, idle) => {
         for (const operator of watermarks) {
           if (idle) operator.idle(split);
           else operator.active(split);
         }
+        this.settle();
       },
-      end: (flush) => this.endInput(target, flush),
+      end: (flush) => {
+        this.endInput(target, flush);
+        this.settle();
+      },
     };
   }
 
@@ -215,11 +285,15 @@ class PipelineBuilder {
     let passedOn = Number.NEGATIVE_INFINITY;
     return {
       edge: node.edge,
-      process: (batch) => target.output.emit(batch),
+      process: (batch) => {
+        target.output.emit(batch);
+        this.settle();
+      },
       watermark: (watermarkMs) => {
         if (watermarkMs <= passedOn) return;
         passedOn = watermarkMs;
         target.output.watermark(watermarkMs);
+        this.settle();
       },
       mergePartials: (bytes) => {
         const { operator } = target;
@@ -229,7 +303,10 @@ class PipelineBuilder {
         );
         return operator.mergePartials(bytes);
       },
-      end: (flush) => this.endInput(target, flush),
+      end: (flush) => {
+        this.endInput(target, flush);
+        this.settle();
+      },
     };
   }
 
@@ -244,10 +321,20 @@ class PipelineBuilder {
     return found;
   }
 
+  /** Behind what the operator still has to do; the operators behind it end when it is done. */
   private endInput(target: Target, flush: boolean): void {
-    const { operator } = target;
-    if (operator === null) return;
-    operator.end(target.input, flush);
+    const { operator, gate } = target;
+    if (operator === null || gate === null) return;
+    const end = (): void => {
+      operator.end(target.input, flush);
+      if (gate.working) gate.wait(() => this.inputEnded(operator, flush), true);
+      else this.inputEnded(operator, flush);
+    };
+    if (gate.busy) gate.wait(end, true);
+    else end();
+  }
+
+  private inputEnded(operator: Operator, flush: boolean): void {
     const open = (this.openInputs.get(operator) ?? 0) - 1;
     assert(open >= 0, 'an input ends once');
     this.openInputs.set(operator, open);
@@ -255,21 +342,48 @@ class PipelineBuilder {
   }
 }
 
+/** Operators that give one batch for one batch, and nothing while nothing comes. */
+const PASSING: ReadonlySet<PipelineNode['kind']> = new Set<PipelineNode['kind']>([
+  'scan',
+  'exchange',
+  'calc',
+  'watermark',
+  'watermark-delay',
+  'union',
+]);
+
+/** Whether rows of a node come from sources as they are read, so that no more do meanwhile. */
+function isFedBySources(node: PipelineNode): boolean {
+  return PASSING.has(node.kind) && pipelineInputs(node).every(isFedBySources);
+}
+
 /** The output that feeds one input of an operator. */
 class OperatorInput implements Output {
   private readonly operator: Operator;
   private readonly input: number;
+  private readonly gate: Gate;
 
-  constructor(operator: Operator, input: number) {
+  constructor(operator: Operator, input: number, gate: Gate) {
     this.operator = operator;
     this.input = input;
+    this.gate = gate;
   }
 
   emit(batch: Batch): void {
-    this.operator.process(this.input, batch);
+    if (this.gate.busy) this.wait(batch);
+    else if (!this.gate.closed) this.operator.process(this.input, batch);
   }
 
   watermark(watermarkMs: number): void {
-    this.operator.watermark(this.input, watermarkMs);
+    const { operator, input, gate } = this;
+    if (gate.busy) gate.wait(() => operator.watermark(input, watermarkMs), false);
+    else operator.watermark(input, watermarkMs);
+  }
+
+  private wait(batch: Batch): void {
+    const { operator, input, gate } = this;
+    if (gate.closed) return;
+    const copy = copyBatch(batch);
+    gate.wait(() => operator.process(input, copy), false);
   }
 }

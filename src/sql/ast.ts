@@ -41,6 +41,8 @@ export interface CreateTable extends Node {
   readonly watermark: Watermark | null;
   readonly primaryKey: readonly Identifier[] | null;
   readonly options: readonly Option[];
+  /** The options are those of --source. */
+  readonly redirected?: boolean;
 }
 export interface CreateAs extends Node {
   readonly kind: 'create-as';
@@ -54,6 +56,10 @@ export interface CreateAs extends Node {
 export interface Insert extends Node {
   readonly kind: 'insert';
   readonly target: Identifier;
+  /** The target's name is an address: INSERT INTO 'out.csv'. */
+  readonly isAddress?: true;
+  /** Behind the target: as of a table that is read. */
+  readonly hints: readonly Option[];
   readonly columns: readonly Identifier[] | null;
   readonly query: Query;
   readonly annotations: readonly Annotation[];
@@ -82,8 +88,10 @@ export interface Watermark extends Node {
   readonly column: Identifier;
   readonly expression: Expression;
 }
+/** `'key' = 'value'` of WITH (…) or of a hint. */
 export interface Option extends Node {
   readonly key: string;
+  readonly keySpan: Span;
   readonly value: string;
   readonly valueSpan: Span;
 }
@@ -158,11 +166,14 @@ export interface TableReference extends Node {
   readonly alias: Identifier | null;
   /** FOR SYSTEM_TIME AS OF expression. */
   readonly asOf: Expression | null;
+  /** Behind the name: OPTIONS ('key' = 'value', …) in a hint. */
+  readonly hints: readonly Option[];
 }
 /** FROM 'trades.jsonl', FROM 'kafka://host:port/topic'. */
 export interface QuotedSource extends Node {
   readonly kind: 'quoted-source';
   readonly uri: string;
+  readonly uriSpan: Span;
   readonly alias: Identifier | null;
 }
 export interface DerivedTable extends Node {

@@ -9,12 +9,16 @@ import type { IToken } from 'chevrotain';
 import { SqlError, SqlFaults } from '../base/errors.js';
 import type { SourceText } from '../base/errors.js';
 import type { Annotation, Expression, Script, Statement } from './ast.js';
-import { tokenEnd, tokenise } from './lexer.js';
-import type { Rule } from './parser-base.js';
-import { StatementParser } from './parser-statements.js';
-import { syntaxFaults } from './syntax-errors.js';
-import type { StatementText } from './syntax-errors.js';
-import { Keyword, LeftParen, Semicolon } from './tokens.js';
+import { foreignText } from './foreign-text.js';
+import { tokenEnd, tokenise } from './grammar/lexer.js';
+import type { TextWarning } from './grammar/lexer.js';
+import type { ParserContext, Rule } from './grammar/parser-base.js';
+import { NestedTooDeeply, PARTS_MAX, TooManyParts } from './grammar/parser-base.js';
+import type { Part } from './grammar/parser-base.js';
+import { StatementParser } from './grammar/parser-statements.js';
+import { foundSpan, syntaxFaults } from './grammar/syntax-errors.js';
+import type { StatementText } from './grammar/syntax-errors.js';
+import { Keyword, LeftParen, Semicolon } from './grammar/tokens.js';
 import type { VariableLookup } from './variables.js';
 
 export interface ParseOptions {
@@ -22,6 +26,8 @@ export interface ParseOptions {
   readonly sourceName: string;
   /** Values of `${NAME}` in string literals; null leaves them as they stand. */
   readonly variables: VariableLookup | null;
+  /** Whether the addresses of quoted sources stay as they stand, whatever `variables` says. */
+  readonly keepsAddresses?: boolean;
 }
 
 export interface ParsedScript {
@@ -29,12 +35,20 @@ export interface ParsedScript {
   readonly script: Script;
   /** In order of their place in the text. */
   readonly faults: SqlError[];
+  readonly warnings: readonly TextWarning[];
 }
 
 /** Parses a whole file. Never throws for what a user wrote. */
 export function parseScript(text: string, options: ParseOptions): ParsedScript {
   const source: SourceText = { name: options.sourceName, text };
-  const { tokens, annotations, faults: lexical } = tokenise(source);
+  const foreign = foreignText(source);
+  if (foreign !== null) {
+    const script = { statements: [], span: { start: 0, end: text.length } };
+    return { script, faults: [foreign], warnings: [] };
+  }
+  const { tokens, annotations, faults: lexical, warnings } = tokenise(source);
+  const { variables } = options;
+  const values = { variables, addressVariables: options.keepsAddresses ? null : variables };
   const faults = [...lexical];
   const statements: Statement[] = [];
   let waiting: readonly Annotation[] = annotations;
@@ -43,7 +57,7 @@ export function parseScript(text: string, options: ParseOptions): ParsedScript {
     const found: SqlError[] = [];
     const statement = damaged
       ? null
-      : parseTokens(piece, options.variables, found, (parser) => parser.statement);
+      : parseTokens(piece, values, found, (parser) => parser.statement);
     const isQuery = statement === null ? looksLikeQuery(piece) : 'annotations' in statement;
     const own = isQuery ? waiting.filter(({ span }) => span.start < piece.end) : [];
     if (isQuery) waiting = waiting.slice(own.length);
@@ -52,7 +66,7 @@ export function parseScript(text: string, options: ParseOptions): ParsedScript {
     statements.push('annotations' in statement ? { ...statement, annotations: own } : statement);
   }
   faults.sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
-  return { script: { statements, span: { start: 0, end: text.length } }, faults };
+  return { script: { statements, span: { start: 0, end: text.length } }, faults, warnings };
 }
 
 /** Parses one expression, for tools and tests. Throws SqlFaults when it is not one. */
@@ -61,7 +75,8 @@ export function parseExpression(text: string, variables: VariableLookup | null =
   const { tokens, faults: lexical } = tokenise(source);
   const faults = [...lexical];
   const piece: Piece = { source, tokens, terminator: undefined, start: 0, end: text.length };
-  const expression = parseTokens(piece, variables, faults, (parser) => parser.expression);
+  const values = { variables, addressVariables: variables };
+  const expression = parseTokens(piece, values, faults, (parser) => parser.expression);
   if (expression === null || faults.length > 0) throw new SqlFaults(faults);
   return expression;
 }
@@ -97,34 +112,55 @@ let sharedParser: StatementParser | undefined;
 /** Applies one rule to all tokens of a piece. Gives null, and faults, when they do not fit it. */
 function parseTokens<T>(
   piece: StatementText,
-  variables: VariableLookup | null,
+  values: Pick<ParserContext, 'variables' | 'addressVariables'>,
   faults: SqlError[],
   ruleOf: (parser: StatementParser) => Rule<T>,
 ): T | null {
   sharedParser ??= new StatementParser({ validateGrammar: false });
   const parser = sharedParser;
-  parser.read(piece.tokens, { source: piece.source, variables, faults });
+  parser.read(piece.tokens, { source: piece.source, ...values, faults });
   try {
     const result = ruleOf(parser).call(parser);
     if (parser.errors.length === 0) return result;
     faults.length = 0;
     faults.push(...syntaxFaults(parser.errors, piece));
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    faults.push(tooDeep(piece));
+    if (error instanceof TooManyParts) {
+      faults.push(tooMany(piece, error));
+      return null;
+    }
+    const isDeep = error instanceof NestedTooDeeply;
+    const token = isDeep ? error.token : piece.tokens[0];
+    if (token === undefined || !(isDeep || error instanceof RangeError)) throw error;
+    faults.push(tooDeep(piece, token));
   }
   return null;
 }
 
-/** The stack is the only limit of nesting; a text that meets it is no program of a human. */
-function tooDeep({ source, tokens }: StatementText): SqlError {
-  const start = tokens[0]?.startOffset ?? 0;
+function tooDeep(statement: StatementText, token: IToken): SqlError {
   return new SqlError('SYNTAX', {
     message: 'statement is nested too deeply',
-    source,
-    span: { start, end: start + (tokens[0]?.image.length ?? 0) },
+    source: statement.source,
+    span: foundSpan(statement, token),
+    hint: 'expressions stand in one another up to 90 deep; name parts of them in a subquery',
   });
 }
+
+function tooMany(statement: StatementText, { token, part }: TooManyParts): SqlError {
+  return new SqlError('QUERY_TOO_LARGE', {
+    message: `more than ${PARTS_MAX[part]} ${part} stand side by side`,
+    source: statement.source,
+    span: foundSpan(statement, token),
+    hint: HINTS[part],
+  });
+}
+
+const HINTS: Readonly<Record<Part, string>> = {
+  JOINs: 'join some of them into a table of their own first',
+  UNIONs: 'read them as one source, or write several queries into one sink',
+  'queries of WITH': 'declare views with CREATE STREAM … AS, or leave out what is not read',
+  columns: 'select them in several queries',
+};
 
 /** Whether a statement that did not parse was meant as a query, and so owns its annotations. */
 function looksLikeQuery({ tokens }: StatementText): boolean {

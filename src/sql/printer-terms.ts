@@ -63,6 +63,11 @@ export function printOptions(options: readonly Ast.Option[]): string {
   return `WITH (${options.map(printOption).join(', ')})`;
 }
 
+/** The hint behind a table's name; nothing without options. */
+export function printHint(options: readonly Ast.Option[]): string {
+  return options.length === 0 ? '' : ` /*+ OPTIONS(${options.map(printOption).join(', ')}) */`;
+}
+
 /** WITH (…), a line for each option. */
 export function printOptionLines(options: readonly Ast.Option[]): string {
   return `WITH (\n  ${options.map(printOption).join(',\n  ')}\n)`;

@@ -9,6 +9,7 @@ import type * as Ast from './ast.js';
 import {
   printAlias,
   printAnnotation,
+  printHint,
   printIdentifier,
   printInterval,
   printLiteral,
@@ -71,7 +72,10 @@ export function printStatement(statement: Ast.Statement): string {
     }
     case 'insert': {
       const columns = statement.columns === null ? '' : ` ${printNames(statement.columns)}`;
-      const header = `INSERT INTO ${printIdentifier(statement.target)}${columns}`;
+      const { target: named, isAddress } = statement;
+      const name = isAddress === true ? printString(named.name) : printIdentifier(named);
+      const target = name + printHint(statement.hints);
+      const header = `INSERT INTO ${target}${columns}`;
       return annotated(statement, `${header}\n${printQuery(statement.query)}`);
     }
     case 'select-statement':
@@ -211,9 +215,9 @@ function orderBy(items: readonly Ast.OrderItem[]): string {
 export function printRelation(relation: Ast.Relation): string {
   switch (relation.kind) {
     case 'table': {
-      const { name, asOf, alias } = relation;
+      const { name, asOf, alias, hints } = relation;
       const time = asOf === null ? '' : ` FOR SYSTEM_TIME AS OF ${printExpression(asOf)}`;
-      return `${printIdentifier(name)}${time}${printAlias(alias)}`;
+      return `${printIdentifier(name)}${printHint(hints)}${time}${printAlias(alias)}`;
     }
     case 'quoted-source':
       return printString(relation.uri) + printAlias(relation.alias);
@@ -256,6 +260,43 @@ function list(expressions: readonly Ast.Expression[]): string {
 }
 
 export function printExpression(expression: Ast.Expression): string {
+  // A long chain of operators is as deep as it is long: it is printed from its first operand on.
+  const links: Ast.Expression[] = [];
+  let bottom = expression;
+  for (let left = leftOf(bottom); left !== null; left = leftOf(bottom)) {
+    links.push(bottom);
+    bottom = left;
+  }
+  let text = printNode(bottom, '');
+  for (const link of links.reverse()) {
+    const isLoose = levelOf(bottom) < levelOf(link) || (link.kind === 'index' && isWord(bottom));
+    text = printNode(link, isLoose ? `(${text})` : text);
+    bottom = link;
+  }
+  return text;
+}
+
+/** The operand that a chain goes on from, when it is printed first. */
+function leftOf(expression: Ast.Expression): Ast.Expression | null {
+  switch (expression.kind) {
+    case 'binary':
+      return expression.left;
+    case 'is':
+    case 'in':
+    case 'in-subquery':
+    case 'between':
+    case 'like':
+    case 'index':
+      return expression.operand;
+    case 'cast':
+      return expression.form === 'colons' ? expression.operand : null;
+    default:
+      return null;
+  }
+}
+
+/** The node behind the text of its left operand, if it has one. */
+function printNode(expression: Ast.Expression, first: string): string {
   switch (expression.kind) {
     case 'literal':
       return printLiteral(expression);
@@ -266,20 +307,20 @@ export function printExpression(expression: Ast.Expression): string {
     case 'unary':
       return unary(expression);
     case 'binary': {
-      const { operator, left, right } = expression;
+      const { operator, right } = expression;
       const level = OPERATOR_LEVELS[operator];
-      return `${atLeast(level, left)} ${operator.toUpperCase()} ${atLeast(level + 1, right)}`;
+      return `${first} ${operator.toUpperCase()} ${atLeast(level + 1, right)}`;
     }
     case 'is':
     case 'in':
     case 'in-subquery':
     case 'between':
     case 'like':
-      return predicate(expression);
+      return predicate(expression, first);
     case 'case':
       return caseExpression(expression);
     case 'cast':
-      return cast(expression);
+      return cast(expression, first);
     case 'call':
       return call(expression);
     case 'extract':
@@ -295,7 +336,7 @@ export function printExpression(expression: Ast.Expression): string {
     case 'row':
       return `ROW(${list(expression.elements)})`;
     case 'index':
-      return `${indexed(expression.operand)}[${printExpression(expression.index)}]`;
+      return `${first}[${printExpression(expression.index)}]`;
     case 'exists':
       return `EXISTS ${nested(expression.query)}`;
     case 'subquery':
@@ -332,17 +373,20 @@ function atLeast(level: number, expression: Ast.Expression): string {
   return levelOf(expression) < level ? `(${text})` : text;
 }
 
-/** `- -x` would begin a comment without the blank, so a sign under a sign takes parentheses. */
+/**
+ * `- -x` would begin a comment without the blank. Not parentheses: they nest deeper than signs do,
+ * and what was printed would be refused where what was written is not.
+ */
 function unary({ operator, operand }: Ast.Unary): string {
   if (operator === 'not') return `NOT ${atLeast(Level.not, operand)}`;
   const isSigned = operand.kind === 'unary' && operand.operator !== 'not';
-  return operator + atLeast(isSigned ? Level.primary : Level.sign, operand);
+  return `${operator}${isSigned ? ' ' : ''}${atLeast(Level.sign, operand)}`;
 }
 
 function predicate(
   expression: Ast.IsTest | Ast.InList | Ast.InSubquery | Ast.Between | Ast.Like,
+  operand: string,
 ): string {
-  const operand = atLeast(Level.comparison, expression.operand);
   const not = expression.negated ? 'NOT ' : '';
   switch (expression.kind) {
     case 'is': {
@@ -381,16 +425,15 @@ function caseExpression({ operand, branches, otherwise }: Ast.Case): string {
   return [...parts, 'END'].join(' ');
 }
 
-function cast({ operand, type, safe, form }: Ast.Cast): string {
-  if (form === 'colons') return `${atLeast(Level.suffix, operand)}::${printTypeName(type)}`;
+function cast({ operand, type, safe, form }: Ast.Cast, first: string): string {
+  if (form === 'colons') return `${first}::${printTypeName(type)}`;
   return `${safe ? 'TRY_CAST' : 'CAST'}(${printExpression(operand)} AS ${printTypeName(type)})`;
 }
 
 /** A column called map or array would read as a constructor before a bracket. */
-function indexed(operand: Ast.Expression): string {
+function isWord(operand: Ast.Expression): boolean {
   const first = operand.kind === 'column' ? operand.parts[0] : undefined;
-  const isAmbiguous = first !== undefined && !first.quoted && /^(map|array)$/i.test(first.name);
-  return isAmbiguous ? `(${printExpression(operand)})` : atLeast(Level.suffix, operand);
+  return first !== undefined && !first.quoted && /^(map|array)$/i.test(first.name);
 }
 
 function call(expression: Ast.Call): string {
@@ -431,5 +474,8 @@ function overSpec({ base, buffer, partitionBy, orderBy: order, frame }: Ast.Over
 
 function frameBound({ kind, offset }: Ast.FrameBound): string {
   const words = kind.replace('-', ' ').toUpperCase();
-  return offset === null ? words : `${atLeast(Level.addition, offset)} ${words}`;
+  if (offset === null) return words;
+  const distance = atLeast(Level.addition, offset);
+  // A column of that name, not the keyword.
+  return `${/^unbounded$/i.test(distance) ? `(${distance})` : distance} ${words}`;
 }

@@ -102,14 +102,18 @@ export function walkRelation(relation: Ast.Relation, visitor: Visitor): void {
 
 /** Includes the subqueries inside. */
 export function walkExpression(expression: Ast.Expression, visitor: Visitor): void {
-  if (visitor.expression?.(expression) === 'skip') return;
-  for (const child of childExpressions(expression)) walkExpression(child, visitor);
-  switch (expression.kind) {
-    case 'exists':
-    case 'subquery':
-    case 'in-subquery':
-      return walkQuery(expression.query, visitor);
-    default:
+  // A long chain of operators is as deep as it is long: its first operands are walked in a loop.
+  const spine: Ast.Expression[] = [];
+  let next: Ast.Expression | undefined = expression;
+  while (next !== undefined && visitor.expression?.(next) !== 'skip') {
+    spine.push(next);
+    next = childExpressions(next)[0];
+  }
+  for (const one of spine.reverse()) {
+    for (const child of childExpressions(one).slice(1)) walkExpression(child, visitor);
+    if (one.kind === 'exists' || one.kind === 'subquery' || one.kind === 'in-subquery') {
+      walkQuery(one.query, visitor);
+    }
   }
 }
 
@@ -203,9 +207,14 @@ export function stripSpans<T>(node: T): unknown {
   if (node === null || typeof node !== 'object') return node;
   const isDuration = 'ms' in node;
   const fields = Object.entries(node).filter(
-    ([key]) => key !== 'span' && key !== 'valueSpan' && !(isDuration && key === 'text'),
+    ([key]) => !isSpanKey(key) && !(isDuration && key === 'text'),
   );
   return Object.fromEntries(fields.map(([key, value]) => [key, stripSpans(value)]));
+}
+
+/** Keys of nodes that hold a place in the text. */
+export function isSpanKey(key: string): boolean {
+  return key === 'span' || key.endsWith('Span');
 }
 
 /**

@@ -5,8 +5,9 @@
  * of an unbounded group.
  */
 import type { SqlType, SqlValue } from '../columnar/types.js';
+import { keepsNulls } from '../functions/aggregate-functions.js';
 import { compareText } from '../functions/compare.js';
-import type { AggregateCall, SortKey } from '../plan/pipeline-plan.js';
+import type { AggregateCall, SortKey } from '../plan/pipeline/pipeline-plan.js';
 
 export const OVERFLOW = Symbol('overflow');
 type Row = readonly SqlValue[];
@@ -120,24 +121,20 @@ function checkDouble(value: number): SqlValue | typeof OVERFLOW {
   return Number.isFinite(value) ? value : OVERFLOW;
 }
 
-/** Sum of squared deviations, exactly: Σx² − (Σx)²/n as a rational. */
-function moments(xs: readonly number[], ys: readonly number[]): [bigint, bigint] {
-  const n = BigInt(xs.length);
-  let sumX = 0n;
-  let sumY = 0n;
-  let sumXY = 0n;
-  for (const [index, x] of xs.entries()) {
-    const ex = exact(x);
-    const ey = exact(ys[index] as number);
-    sumX += ex;
-    sumY += ey;
-    sumXY += ex * ey;
-  }
-  return [n * sumXY - sumX * sumY, n];
+/** A number in units of 2^-1074 and of its type's scale. */
+function unitsOf(value: SqlValue): bigint {
+  return typeof value === 'bigint' ? value << SCALE : exact(value as number);
 }
-/** n·Σxy − Σx·Σy in units of 2^-2148, over n·k. */
-function deviation(xs: readonly number[], ys: readonly number[], divisor: bigint): number {
-  const [numerator, n] = moments(xs, ys);
+function unitOf(type: SqlType): bigint {
+  return type.kind === 'decimal' ? 10n ** BigInt(type.scale) : 1n;
+}
+const total = (values: readonly bigint[]): bigint => values.reduce((sum, x) => sum + x, 0n);
+
+/** Σ(x − x̄)(y − ȳ) / divisor, rounded once; the divisor holds the units of x and y, too. */
+function deviation(xs: readonly bigint[], ys: readonly bigint[], divisor: bigint): number {
+  const n = BigInt(xs.length);
+  const products = total(xs.map((x, at) => x * (ys[at] as bigint)));
+  const numerator = n * products - total(xs) * total(ys);
   return ratioToDouble(numerator, (n * divisor) << (2n * SCALE));
 }
 
@@ -150,7 +147,11 @@ export function evaluateAggregate(
   const column = call.args[0] ?? call.orderBy[0]?.column;
   const type = call.argTypes[0] ?? call.orderBy[0]?.type ?? { kind: 'null' };
   if (column === undefined) return BigInt(kept.length);
-  kept = kept.filter((row) => call.args.every((arg) => row[arg] !== null) && row[column] !== null);
+  if (!keepsNulls(call.function)) {
+    kept = kept.filter(
+      (row) => call.args.every((arg) => row[arg] !== null) && row[column] !== null,
+    );
+  }
   if (
     call.distinct ||
     call.function === 'COUNT_DISTINCT' ||
@@ -220,6 +221,7 @@ function evaluateValues(
     case 'LISTAGG':
       return count === 0 ? null : values.join((call.literals[0] as string | undefined) ?? ',');
     case 'COLLECT':
+    case 'ARRAY_AGG':
       return count === 0 ? null : values;
     default:
       return evaluateStatistics(call, type, values, rows);
@@ -260,7 +262,9 @@ function evaluateStatistics(
     case 'STDDEV_SAMP': {
       const sample = call.function.endsWith('SAMP');
       if (count < (sample ? 2 : 1)) return null;
-      const variance = deviation(doubles, doubles, BigInt(sample ? count - 1 : count));
+      const units = values.map(unitsOf);
+      const divisor = BigInt(sample ? count - 1 : count) * unitOf(type) ** 2n;
+      const variance = deviation(units, units, divisor);
       return checkDouble(call.function.startsWith('STD') ? Math.sqrt(variance) : variance);
     }
     default:
@@ -276,23 +280,29 @@ function literalDouble(value: SqlValue): number {
 function evaluatePairs(call: AggregateCall, rows: readonly Row[]): SqlValue | typeof OVERFLOW {
   const [yColumn, xColumn] = call.args as [number, number];
   const [yType, xType] = call.argTypes as [SqlType, SqlType];
-  const ys = rows.map((row) => toDouble(row[yColumn] as SqlValue, yType));
-  const xs = rows.map((row) => toDouble(row[xColumn] as SqlValue, xType));
+  const ys = rows.map((row) => unitsOf(row[yColumn] as SqlValue));
+  const xs = rows.map((row) => unitsOf(row[xColumn] as SqlValue));
+  const [yUnit, xUnit] = [unitOf(yType), unitOf(xType)];
   const n = BigInt(rows.length);
   if (n === 0n || (call.function === 'COVAR_SAMP' && n < 2n)) return null;
-  if (call.function === 'COVAR_POP') return checkDouble(deviation(xs, ys, n));
-  if (call.function === 'COVAR_SAMP') return checkDouble(deviation(xs, ys, n - 1n));
-  const sxx = deviation(xs, xs, 1n);
-  const syy = deviation(ys, ys, 1n);
-  const sxy = deviation(xs, ys, 1n);
-  if (call.function === 'CORR') return sxx === 0 || syy === 0 ? null : sxy / Math.sqrt(sxx * syy);
+  const both = yUnit * xUnit;
+  if (call.function === 'COVAR_POP') return checkDouble(deviation(xs, ys, n * both));
+  if (call.function === 'COVAR_SAMP') return checkDouble(deviation(xs, ys, (n - 1n) * both));
+  const sxx = deviation(xs, xs, xUnit ** 2n);
+  const syy = deviation(ys, ys, yUnit ** 2n);
+  const sxy = deviation(xs, ys, both);
+  if (call.function === 'CORR') {
+    if (sxx === 0 || syy === 0) return null;
+    const root = sxx * syy;
+    const isSafe = root > 0 && Number.isFinite(root);
+    return sxy / (isSafe ? Math.sqrt(root) : Math.sqrt(sxx) * Math.sqrt(syy));
+  }
   if (sxx === 0) return null;
   if (call.function === 'REGR_SLOPE') return sxy / sxx;
-  if (call.function === 'REGR_R2') return syy === 0 ? 1 : (sxy * sxy) / (sxx * syy);
-  const mean = (list: number[]): number =>
-    exactToDouble(
-      list.reduce((s, x) => s + exact(x), 0n),
-      n,
-    );
-  return mean(ys) - (sxy / sxx) * mean(xs);
+  if (call.function === 'REGR_R2') return syy === 0 ? 1 : (sxy / sxx) * (sxy / syy);
+  // mean(y) - slope × mean(x), as one fraction.
+  const [sumX, sumY] = [total(xs), total(ys)];
+  const spread = n * total(xs.map((x) => x * x)) - sumX * sumX;
+  const common = n * total(xs.map((x, at) => x * (ys[at] as bigint))) - sumX * sumY;
+  return ratioToDouble(sumY * spread - common * sumX, (n * spread * yUnit) << SCALE);
 }

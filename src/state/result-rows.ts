@@ -15,13 +15,16 @@ import type { SqlType, SqlValue } from '../columnar/types.js';
 export interface RowOutput {
   emit(batch: Batch): void;
 }
+
+/** Why a result row cannot be. */
+export interface ResultFailure {
+  readonly key: 'NUMERIC_OVERFLOW' | 'VALUE_INVALID';
+  readonly message: string;
+}
+
 /** The part of runtime's RecordErrors that state needs. Row -1: a result row of no one record. */
 export interface RowErrors {
-  recordFailed(
-    header: BatchHeader,
-    row: number,
-    failure: { readonly key: 'NUMERIC_OVERFLOW'; readonly message: string },
-  ): void;
+  recordFailed(header: BatchHeader, row: number, failure: ResultFailure): void;
 }
 
 /** A state whose snapshots are appended; `version` changes when its groups do but for new ones. */
@@ -33,6 +36,9 @@ export interface ResultRowsOptions {
   /** Whether batches carry row kinds. Default false: all rows are +I. */
   readonly ops?: boolean;
 }
+
+/** Bytes of nested values, which are JavaScript objects, from which on a batch is given. */
+const WEIGHT_MAX = 4 * 1024 * 1024;
 
 const MASK_64 = (1n << 64n) - 1n;
 
@@ -60,6 +66,13 @@ export class ResultRows {
   rest = 0;
   /** Number of this combination of column kinds among the factory's kernels; -1: not asked yet. */
   variant = -1;
+  /** Why the row that is being written fails; null: a number is out of range. */
+  failure: ResultFailure | null = null;
+  /** Rows have lists, maps or rows in them, which may be of any size. */
+  readonly isNested: boolean;
+  /** Bytes of such values in the rows so far, and rows that may follow at once. */
+  private weight = 0;
+  private stepRows = 1;
   private readonly errors: RowErrors;
   private hasOrigins = false;
   private readonly failed: Uint8Array = new Uint8Array(BATCH_ROWS_MAX);
@@ -83,6 +96,7 @@ export class ResultRows {
     this.columns = types.map((type) => newColumn(kindOf(type), BATCH_ROWS_MAX));
     this.nulls = types.map(() => new Uint8Array(BATCH_ROWS_MAX));
     this.hasNulls = new Uint8Array(types.length);
+    this.isNested = types.some((type) => kindOf(type) === 'list');
     this.ops = options.ops === true ? new Uint8Array(BATCH_ROWS_MAX) : null;
     this.batch = newBatch(this.columns, this.header);
     this.rest = this.hasRestColumns() ? 1 : 0;
@@ -113,13 +127,31 @@ export class ResultRows {
     if (this.dictionary !== dictionary) this.useDictionary(dictionary);
   }
 
+  /** A nested value of so many bytes was written. */
+  weigh(bytes: number): void {
+    this.weight += bytes;
+  }
+
+  get isFull(): boolean {
+    return this.rowCount === this.capacity || this.weight >= WEIGHT_MAX;
+  }
+
+  /** How many of `rows` rows are to be written before isFull is looked at again. */
+  step(rows: number): number {
+    if (!this.isNested) return rows;
+    const heavy = this.rowCount > 0 && this.weight * 8 > WEIGHT_MAX;
+    this.stepRows = heavy ? 1 : Math.min(256, this.stepRows * 2);
+    return Math.min(rows, this.stepRows);
+  }
+
   /** Leaves the row out of the batch, and reports it against its origin unless that was done. */
   fail(row: number, origin: number, message: string, reports: boolean): void {
     this.failed[row] = 1;
     this.failedCount += 1;
     this.rest = 1;
-    if (!reports) return;
-    this.errors.recordFailed(this.header, origin, { key: 'NUMERIC_OVERFLOW', message });
+    const failure = this.failure ?? { key: 'NUMERIC_OVERFLOW', message };
+    this.failure = null;
+    if (reports) this.errors.recordFailed(this.header, origin, failure);
   }
 
   /** Whether the failure of a slot's row in a snapshot is to be reported. */
@@ -208,12 +240,22 @@ export class ResultRows {
       column.nulls = this.hasNulls[index] === 1 ? (this.nulls[index] as Uint8Array) : null;
     }
     this.rowCount = 0;
+    if (this.weight > 0) this.stepRows = 1;
+    this.weight = 0;
     if (batch.selectedCount > 0) this.output.emit(batch);
+    if (this.isNested) this.letGo(count);
     for (let index = 0; index < this.columns.length; index += 1) {
       if (this.hasNulls[index] === 1) (this.nulls[index] as Uint8Array).fill(0, 0, count);
       this.hasNulls[index] = 0;
     }
     this.rest = this.hasRestColumns() ? 1 : 0;
+  }
+
+  /** Nested values of rows that are out: nobody needs them any more. */
+  private letGo(count: number): void {
+    for (const column of this.columns) {
+      if (column.kind === 'list') column.values.fill(null, 0, count);
+    }
   }
 
   setNull(column: number, row: number): void {

@@ -7,9 +7,10 @@
  *   fields of a payload have no tags: reader and writer agree by the operator's signature.
  */
 import { assert } from '../base/assert.js';
+import { snapshotBytes } from '../columnar/byte-room.js';
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Key group of entries that belong to the operator as a whole; every restore sees them. */
 export const GLOBAL_ENTRY = 0xffffffff;
@@ -93,7 +94,7 @@ export class StateWriter {
 
   private reserve(length: number): void {
     if (this.used + length <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.used + length));
+    const grown = new Uint8Array(snapshotBytes(this.bytes.length, this.used + length));
     grown.set(this.bytes.subarray(0, this.used));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);

@@ -4,7 +4,7 @@
  * (one alarm in 20 comparisons of equals at most, nine of ten slowdowns of 15 % caught).
  */
 import { describe, expect, it } from 'vitest';
-import { compareRates } from '../../src/bench/comparison.js';
+import { compareRates } from '../../src/bench/compare/comparison.js';
 import {
   median,
   medianInterval95,

@@ -3,8 +3,8 @@
  * wrong digest does not pass.
  */
 import { describe, expect, it } from 'vitest';
-import { digestFaults, expectBuiltin } from '../../src/bench/expectation.js';
-import type { BuiltinId, FixtureOptions } from '../../src/bench/scenario.js';
+import { digestFaults, expectBuiltin } from '../../src/bench/scenario/expectation.js';
+import type { BuiltinId, FixtureOptions } from '../../src/bench/scenario/scenario.js';
 
 const BASE: FixtureOptions = { records: 5000, groups: 20, stepMs: 1, changes: 'snapshot' };
 

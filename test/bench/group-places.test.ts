@@ -3,16 +3,16 @@
  * the router's own answer for a batch, and the formula Σ_p (g_p n_p − g_p (g_p − 1) / 2).
  */
 import { describe, expect, it } from 'vitest';
-import { expectBuiltin } from '../../src/bench/expectation.js';
-import { groupPlaces, symbolOf, traderOf } from '../../src/bench/group-places.js';
-import type { FixtureOptions } from '../../src/bench/scenario.js';
-import { fixtureVariables, selectScenarios } from '../../src/bench/scenario.js';
+import { expectBuiltin } from '../../src/bench/scenario/expectation.js';
+import { groupPlaces, symbolOf, traderOf } from '../../src/bench/scenario/group-places.js';
+import type { FixtureOptions } from '../../src/bench/scenario/scenario.js';
+import { fixtureVariables, selectScenarios } from '../../src/bench/scenario/scenario.js';
 import { emptyHeader, newBatch } from '../../src/columnar/batch.js';
 import type { Utf8Column } from '../../src/columnar/column.js';
 import { compileJob } from '../../src/job.js';
-import type { PartitioningStrategy } from '../../src/plan/fragments.js';
-import { planFragments } from '../../src/plan/fragments.js';
-import { HashRouter } from '../../src/processors/partitioned/hash-router.js';
+import type { PartitioningStrategy } from '../../src/plan/fragments/fragments.js';
+import { planFragments } from '../../src/plan/fragments/fragments.js';
+import { HashRouter } from '../../src/processors/partitioned/routing/hash-router.js';
 
 const COUNTS = [1, 2, 3, 8, 64];
 const GROUPS = [20, 200] as const;

@@ -99,6 +99,40 @@ describe.runIf(javaSuiteRuns('velo bench on Kafka'))('velo bench --source kafka'
     expect(results[0]).toMatchObject({ verified: true, rowsIn: 1000 });
   }, 120_000);
 
+  it("cuts a topic without end in a user's query, and leaves the group alone", async () => {
+    const rows = `CREATE TABLE numbers (i BIGINT, k BIGINT AS i % 7)
+        WITH ('connector' = 'generator', 'rows' = '3000');`;
+    const made = join(folder, 'numbers.sql');
+    writeFileSync(made, rows);
+    const address = `kafka://${broker.brokers}/numbers`;
+    const filled = await velo(['datagen', made, '--to', address, '--partitions', '3'], LIMIT);
+    expect(filled.exit, filled.stderr).toBe(0);
+    const query = join(folder, 'own.sql');
+    writeFileSync(
+      query,
+      `CREATE TABLE numbers (i BIGINT, k BIGINT) WITH ('connector' = 'kafka', 'topic' = 'numbers',
+         'properties.bootstrap.servers' = '${broker.brokers}', 'format' = 'json',
+         'properties.group.id' = 'production', 'scan.startup.mode' = 'group-offsets');
+       SELECT k, i FROM numbers WHERE k > 1;`,
+    );
+    const json = join(folder, 'own.json');
+    const args = ['bench', query, '--runs', '1', '--warmup', '0', '--json', json];
+    const refused = await velo(args, LIMIT);
+    expect(refused.exit).toBe(2);
+    expect(refused.stderr).toContain('table "numbers" has no end');
+    const { exit, stderr } = await velo(
+      [...args, '--records', '2000', '--arch', 'both', '--partitions', '2', '--workers', '2'],
+      LIMIT,
+    );
+    expect(exit, stderr).toBe(0);
+    expect(stderr).toContain('2000 offsets of 3 partitions, without a group');
+    const { results } = JSON.parse(readFileSync(json, 'utf8')) as { results: Result[] };
+    expect(results).toMatchObject([
+      { arch: 'v1', source: 'kafka', rowsIn: 2000, verified: true },
+      { arch: 'v2', source: 'kafka', rowsIn: 2000, verified: true },
+    ]);
+  }, 120_000);
+
   it.each([
     [['--source', 'kafka'], '--source kafka needs to know the brokers'],
     [['--codec', 'lz4'], '--codec says something about topics'],

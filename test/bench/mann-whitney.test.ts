@@ -3,7 +3,7 @@
  * every way to call the samples before and after.
  */
 import { describe, expect, it } from 'vitest';
-import { mannWhitney, smallestP } from '../../src/bench/mann-whitney.js';
+import { mannWhitney, smallestP } from '../../src/bench/compare/mann-whitney.js';
 import { mulberry32 } from '../../src/bench/statistics.js';
 import type { Round } from '../../src/bench/statistics.js';
 

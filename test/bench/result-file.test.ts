@@ -12,8 +12,8 @@ import {
   machineDifferences,
   readDocument,
   requireSameMachine,
-} from '../../src/bench/result-file.js';
-import type { ResultDocument } from '../../src/bench/result-file.js';
+} from '../../src/bench/compare/result-file.js';
+import type { ResultDocument } from '../../src/bench/compare/result-file.js';
 
 const OPTIONS = { maxRegression: 0.07, seed: 1 };
 const MACHINE = {

@@ -11,7 +11,7 @@ import { velo } from '../support/velo-process.js';
 const folder = mkdtempSync(join(tmpdir(), 'velo-bench-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const LIMIT = { limitMs: 60_000 };
+const LIMIT = { limitMs: 200_000 };
 const SMALL = ['--records', '5000', '--runs', '1', '--warmup', '0'];
 
 interface Result {
@@ -156,11 +156,29 @@ describe('velo bench with a baseline', () => {
     const json = join(folder, 'compared.json');
     const { exit, stdout } = await velo(['bench', 'compare', scaled(10), base, '--json', json]);
     expect(exit).toBe(3);
-    expect(stdout).toMatch(/0 v1 generated +│ rec\/s .* 0\.100 .* slower/);
+    expect(stdout).toMatch(/0 v1 generated +rec\/s .* 0\.100 .* slower/);
     const { lanes } = JSON.parse(readFileSync(json, 'utf8')) as { lanes: { lane: string }[] };
     expect(lanes.map(({ lane }) => lane)).toEqual(['0 v1 generated', '0 v1 generated']);
+    const junit = await velo(['bench', 'compare', scaled(10), base, '--format', 'junit']);
+    expect(junit.exit).toBe(3);
+    expect(junit.stdout).toMatch(/^<\?xml .*<failure type="slower".*<\/testsuites>\n$/s);
     expect((await velo(['bench', 'compare', base, base])).exit).toBe(0);
     expect((await velo(['bench', 'compare', base, scaled(1, { cores: 64 })])).exit).toBe(4);
+  });
+
+  it.each([
+    ['an empty result', () => [], 'nothing in the two results is comparable'],
+    ['another scenario', (one: object) => [{ ...one, scenario: '9' }], 'nothing in the two'],
+    ['output that does not verify', (one: object) => [{ ...one, verified: false }], 'not verify'],
+  ] as const)('refuses a verdict with exit 4 over %s', async (_, results, message) => {
+    const document = JSON.parse(readFileSync(base, 'utf8')) as { results: object[] };
+    const other = join(folder, 'other.json');
+    writeFileSync(other, JSON.stringify({ ...document, results: results(document.results[0]!) }));
+    for (const force of [[], ['--force']]) {
+      const { exit, stderr } = await velo(['bench', 'compare', base, other, ...force]);
+      expect(stderr).toContain(message);
+      expect(exit).toBe(4);
+    }
   });
 });
 
@@ -171,8 +189,8 @@ describe('velo bench compare with builds', () => {
   it('runs them in turn and verifies both', async () => {
     const { exit, stdout } = await velo(['bench', 'compare', here, '.', ...compared], LIMIT);
     expect([0, 3]).toContain(exit);
-    expect(stdout).toMatch(/0 v1 +│ rec\/s/);
-    expect(stdout).toMatch(/0 v1 +│ rec\/cpu s/);
+    expect(stdout).toMatch(/0 v1 +rec\/s/);
+    expect(stdout).toMatch(/0 v1 +rec\/cpu s/);
     // Two different processes never take the same time eight times.
     expect(stdout).not.toContain('1.000 – 1.000');
   });
@@ -183,7 +201,7 @@ describe('velo bench compare with builds', () => {
       cpSync(join(here, part), join(slow, part), { recursive: true });
     }
     symlinkSync(join(here, 'node_modules'), join(slow, 'node_modules'));
-    const sink = join(slow, 'dist/connectors/blackhole.js');
+    const sink = join(slow, 'dist/connectors/blackhole/blackhole.js');
     const text = readFileSync(sink, 'utf8');
     const waiting = text.replace(
       /write\(batch\) \{/,

@@ -54,6 +54,87 @@ describe('velo run', () => {
     expect((await velo(['run', '-q', '-e', query])).stdout).toBe('{"s":"a"}\n');
   });
 
+  it('is meant by a SQL file, SQL text or a flag that stands where a command would', async () => {
+    const query = `SELECT s FROM '${path}' WHERE id = 1`;
+    const rows = '{"s":"a"}\n';
+    expect((await velo([query, '-q'])).stdout).toBe(rows);
+    expect((await velo(['-q', query])).stdout).toBe(rows);
+    expect((await velo(['run', '-q', query])).stdout).toBe(rows);
+    expect((await velo(['-q', '-'], { stdin: query })).stdout).toBe(rows);
+    expect((await velo([file('short.sql', query), '-q'])).stdout).toBe(rows);
+    // A name with a space in it is still a file's.
+    expect((await velo(['run', '-q', file('my query', query)])).stdout).toBe(rows);
+  });
+
+  it('says where the fault of a SQL argument is, and which file or command there is not', async () => {
+    const fault = await velo(['SELEKT 1']);
+    expect(fault.exit).toBe(2);
+    expect(fault.stderr).toContain(' --> sql:1:1\n1 | SELEKT 1');
+    expect((await velo(['none.sql'])).stderr).toContain('SQL file "none.sql" cannot be read');
+    expect((await velo(['rnu'])).stderr).toContain("unknown command 'rnu'");
+    const data = await velo([path]);
+    expect(data.exit).toBe(2);
+    expect(data.stderr).toContain('is no SQL: it looks like JSON');
+    expect(data.stderr).toContain(`velo run -e "SELECT * FROM '`);
+    expect((await velo(['--frob'])).stderr).toContain("unknown option '--frob'");
+  });
+
+  it('writes where --to and a quoted INSERT INTO say', async () => {
+    const [to, other] = [join(folder, 'to.csv'), join(folder, 'other.csv')];
+    const query = `SELECT s FROM '${path}' WHERE id < 3; INSERT INTO '${other}' SELECT 1 AS a`;
+    expect(await velo([query, '-q', '--to', to])).toMatchObject({ exit: 0, stdout: '' });
+    expect(readFileSync(to, 'utf8')).toBe('s\na\n"b,c"\n');
+    expect(readFileSync(other, 'utf8')).toBe('a\n1\n');
+    const twice = `INSERT INTO '${to}' SELECT 1 AS x; INSERT INTO '${to}?format=csv' SELECT 2 AS x`;
+    expect((await velo([twice, '-q', '--partitions', '2'])).exit).toBe(0);
+    expect(readFileSync(to, 'utf8')).toMatch(/^x\n(1\n2|2\n1)\n$/);
+    const fault = await velo([`INSERT INTO '${to}?formt=csv' SELECT 1 AS x`]);
+    expect(fault.stderr).toContain('unknown option "formt"');
+    expect((await velo([`INSERT INTO '${to}' SELECT 1 AS x`, '--to', other])).stderr).toContain(
+      '--to has nothing to write',
+    );
+    expect((await velo(['SELECT 1 AS x', '--to', `${to}?formt=csv`])).exit).toBe(2);
+  });
+
+  it.each([
+    ['SELECT * FROM access.jsonl', 'access.jsonl'],
+    ['SELECT * FROM logs/a.jsonl WHERE x > 1', 'logs/a.jsonl'],
+    ['INSERT INTO out.csv SELECT 1', 'out.csv'],
+  ])('%s: the hint says to quote the name', async (query, name) => {
+    expect((await velo([query])).stderr).toContain(`hint: quote names of files: '${name}'`);
+  });
+
+  it('reads and writes pipes by the name -', async () => {
+    const stdin = '{"a":1}\n{"a":2}\n';
+    expect((await velo(["SELECT a FROM '-' WHERE a > 1", '-q'], { stdin })).stdout).toBe(
+      '{"a":2}\n',
+    );
+    const sink = `CREATE TABLE o (a BIGINT) WITH ('connector' = 'file', 'path' = '-', 'format' = 'csv');`;
+    const { stdout } = await velo([`${sink} INSERT INTO o SELECT a FROM '-'`, '-q'], { stdin });
+    expect(stdout).toBe('a\n1\n2\n');
+  });
+
+  it('a file that is no UTF-8 is an error at its first bad byte, in every command', async () => {
+    const text = Buffer.from("-- \ufffd is a character, ü too\nSELECT 'caf\u00e9' AS a", 'utf8');
+    const latin = Buffer.concat([
+      text.subarray(0, -8),
+      Buffer.of(0xe9, 0x27),
+      Buffer.from(' AS a'),
+    ]);
+    const path = file('latin.sql', latin);
+    for (const command of ['run', 'explain', 'check', 'config']) {
+      const { exit, stderr } = await velo([command, path]);
+      expect(stderr).toContain('error[VELO_SYNTAX]: byte 0xe9 is no UTF-8');
+      expect(stderr).toContain(`${path}:2:12`);
+      expect(exit).toBe(2);
+    }
+    const { stderr } = await velo([
+      'run',
+      file('wide.sql', Buffer.from('\ufeffSELECT 1', 'utf16le')),
+    ]);
+    expect(stderr).toContain('looks like UTF-16');
+  });
+
   it('stops at --limit and says so', async () => {
     const { stdout, stderr } = await velo([
       'run',
@@ -102,7 +183,7 @@ describe('velo run', () => {
     const { spawnSync } = await import('node:child_process');
     const { VELO } = await import('../support/velo-process.js');
     const run = spawnSync('bash', ['-c', readFileSync(script, 'utf8'), process.execPath, VELO], {
-      timeout: 20_000,
+      timeout: 240_000,
       encoding: 'utf8',
     });
     expect(run.stdout).toBe('{"i":0}\n{"i":1}\n');
@@ -323,7 +404,7 @@ describe('what is wrong before a record is read', () => {
     const run = spawnSync(
       'bash',
       ['-c', `"$0" "$1" run -q -e "${query}" > /dev/full`, process.execPath, VELO],
-      { timeout: 20_000, encoding: 'utf8' },
+      { timeout: 240_000, encoding: 'utf8' },
     );
     expect(run.status).toBe(1);
     expect(run.stderr).toContain('error[VELO_SINK_WRITE]');
@@ -356,7 +437,16 @@ describe('velo check and explain', () => {
   });
 
   it('every command has --help with an example', async () => {
-    for (const command of ['run', 'bench', 'datagen', 'explain', 'check', 'config', 'completion']) {
+    for (const command of [
+      'run',
+      'bench',
+      'datagen',
+      'explain',
+      'check',
+      'test',
+      'config',
+      'completion',
+    ]) {
       const { exit, stdout } = await velo([command, '--help']);
       expect(exit).toBe(0);
       expect(stdout).toContain('Example');
@@ -476,7 +566,7 @@ describe('velo completion', () => {
     const complete = (...typed: readonly string[]): string[] => {
       const words = typed.map((word) => `'${word}'`).join(' ');
       const text = `source ${script}; COMP_WORDS=(velo ${words}); COMP_CWORD=${typed.length}; _velo; echo "\${COMPREPLY[@]}"`;
-      const run = spawnSync('bash', ['-c', text], { encoding: 'utf8', timeout: 10_000 });
+      const run = spawnSync('bash', ['-c', text], { encoding: 'utf8', timeout: 240_000 });
       expect(run.stderr).toBe('');
       return run.stdout.trim().split(' ');
     };
@@ -494,7 +584,16 @@ describe('velo completion', () => {
     expect(exit).toBe(0);
     expect(stdout).toMatch(start);
     expect(stdout).toMatch(flag);
-    for (const command of ['run', 'bench', 'datagen', 'explain', 'check', 'config', 'completion'])
+    for (const command of [
+      'run',
+      'bench',
+      'datagen',
+      'explain',
+      'check',
+      'test',
+      'config',
+      'completion',
+    ])
       expect(stdout).toContain(command);
   });
 
@@ -510,7 +609,7 @@ describe('velo bench', () => {
     const json = join(folder, 'bench.json');
     const { exit, stdout } = await velo(
       ['bench', '--records', '5000', '--runs', '1', '--warmup', '0', '--json', json],
-      { limitMs: 60_000 },
+      { limitMs: 200_000 },
     );
     expect(exit).toBe(0);
     expect(stdout).toContain('verified');

@@ -5,14 +5,18 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.js';
 import { lineColumnAt } from '../../src/base/span.js';
-import { resolveConfiguration } from '../../src/cli/configuration.js';
-import type { Configuration } from '../../src/cli/configuration.js';
-import { environmentLayer, fileLayers, flagLayer } from '../../src/cli/configuration-layers.js';
-import { parseSetting, SETTING_KEYS } from '../../src/cli/configuration-schema.js';
-import { yamlLayer } from '../../src/cli/configuration-yaml.js';
-import { settingFlag } from '../../src/cli/engine-flags.js';
-import type { SettingFlags } from '../../src/cli/engine-flags.js';
-import { resolvePlacement } from '../../src/processors/partitioned/settings.js';
+import { resolveConfiguration } from '../../src/cli/configuration/configuration.js';
+import type { Configuration } from '../../src/cli/configuration/configuration.js';
+import {
+  environmentLayer,
+  fileLayers,
+  flagLayer,
+} from '../../src/cli/configuration/configuration-layers.js';
+import { parseSetting, SETTING_KEYS } from '../../src/cli/configuration/configuration-schema.js';
+import { yamlLayer } from '../../src/cli/configuration/configuration-yaml.js';
+import { settingFlag } from '../../src/cli/configuration/engine-flags.js';
+import type { SettingFlags } from '../../src/cli/configuration/engine-flags.js';
+import { resolvePlacement } from '../../src/processors/partitioned/job-settings.js';
 import { parseScript } from '../../src/sql/parser.js';
 
 interface Given {
@@ -118,6 +122,14 @@ describe('the layers', () => {
 });
 
 describe('velo.yaml', () => {
+  it('that ends too early is at fault at its end, not behind it', () => {
+    for (const yaml of ['{', 'workers: 2\n{', 'batch_size: [1']) {
+      const { fault } = faultOf({ yaml });
+      expect(fault.key).toBe('CONFIG_INVALID');
+      expect(fault.span?.end).toBeLessThanOrEqual(yaml.length);
+    }
+  });
+
   it('may hold every setting', () => {
     const yaml = `
 processor_architecture: v2
@@ -127,6 +139,7 @@ processing_mode: {batch: {size: 2000}}
 target_latency: 3ms
 partitioning_strategy: round-robin
 partition_buffer_size: 64
+max_memory: 1.5g
 enable_core_affinity: true
 backpressure: {enabled: false, queue_threshold: 0.5, latency_threshold: 1s}
 throttle:
@@ -142,6 +155,7 @@ emit_flush: false
 late_strategy: dead-letter
 allowed_lateness: 1m
 source_idle_timeout: 10s
+windows_per_record_max: 20000
 `;
     const { partitioned, values, origins } = configure({ yaml });
     expect(partitioned).toEqual({
@@ -151,6 +165,7 @@ source_idle_timeout: 10s
       strategy: 'round-robin',
       ringSlots: 64,
       affinity: true,
+      maxMemoryBytes: 1_610_612_736,
       backpressure: { enabled: false, queueThreshold: 0.5, latencyThresholdMs: 1000 },
       throttle: { minDelayMs: 0.2, maxDelayMs: 5, backoffMultiplier: 3 },
       metricsPort: 9464,
@@ -415,8 +430,12 @@ describe('partitions and workers', () => {
       { partitions: 1, workers: 4 },
     ],
     [
-      { partitions: 1, workers: 9 },
-      { partitions: 1, workers: 9 },
+      { partitions: 1, workers: 7 },
+      { partitions: 1, workers: 7 },
+    ],
+    [
+      { partitions: 1024, workers: 64 },
+      { partitions: 1024, workers: 8 },
     ],
     [
       { partitions: 'auto', workers: 'auto' },
@@ -433,9 +452,17 @@ describe('partitions and workers', () => {
   });
 
   it('beyond the cores are legal, with a notice', () => {
-    const { partitioned, notices } = configure({ flags: { workers: 9, partitions: 3 }, cores: 2 });
-    expect(partitioned).toMatchObject({ partitions: 3, workers: 9 });
-    expect(notices).toEqual(['9 workers share 2 cores: more workers than cores']);
+    const { partitioned, notices } = configure({ flags: { workers: 4, partitions: 3 }, cores: 2 });
+    expect(partitioned).toMatchObject({ partitions: 3, workers: 4 });
+    expect(notices).toEqual(['4 workers share 2 cores: more workers than cores']);
+  });
+
+  it('far beyond the cores are not started, with a notice', () => {
+    const { partitioned, notices } = configure({ flags: { workers: 64 }, cores: 2 });
+    expect(partitioned).toMatchObject({ partitions: 64, workers: 4 });
+    expect(notices).toEqual([
+      'of 64 workers 4 are started: more only wait for each other on 2 cores',
+    ]);
   });
 
   it('are shown resolved', () => {

@@ -33,7 +33,7 @@ function run(rows: number): Run {
   const args = ['--trace-gc', VELO, 'run', '-q', '-e', SQL(rows), '--stats-json', stats];
   const { stdout, status } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 240_000,
   });
   expect(status).toBe(0);
   const { rssPeakBytes } = JSON.parse(readFileSync(stats, 'utf8')) as { rssPeakBytes: number };

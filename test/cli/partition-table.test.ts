@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { Chalk } from 'chalk';
 import { describe, expect, it } from 'vitest';
-import { partitionTable } from '../../src/cli/partition-table.js';
+import { partitionTable } from '../../src/cli/terminal/partition-table.js';
 import { jobOf } from '../metrics/job-of.js';
 
 const PLAIN = new Chalk({ level: 0 });
@@ -109,7 +109,7 @@ function onTerminal(mode: string): string {
   const command = `stty rows 12 cols 90; ${process.execPath} ${PROGRAM} ${mode}`;
   const run = spawnSync('script', ['-qec', command, '/dev/null'], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 240_000,
     env: { PATH: process.env['PATH'], TERM: 'xterm-256color', NO_COLOR: '1' },
   });
   expect(run.status).toBe(0);

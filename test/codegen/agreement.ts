@@ -8,8 +8,8 @@ import type { Column } from '../../src/columnar/column.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { interpret } from '../../src/codegen/interpreter.js';
 import { DataFault } from '../../src/functions/registry-types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
-import { expressionKey } from '../../src/plan/expression-walk.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
+import { expressionKey } from '../../src/plan/expression/expression-walk.js';
 import { batchOf, collectingCalc, selectedRows, valuesAt } from './expressions.js';
 import type { Input } from './expressions.js';
 

@@ -19,13 +19,15 @@ import {
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { canCast } from '../../src/functions/cast.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
+import { allFunctions } from '../../src/functions/function-registry.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
 import {
   caseOf,
   cast,
   coalesce,
   column,
   inList,
+  letOf,
   literal,
   logical,
   tryCall,
@@ -85,7 +87,20 @@ const TEXTS: readonly string[] = [
 ];
 const TIMES: readonly number[] = [
   ...[
-    0, 1, -1, 1_734_652_800_123, 1_700_000_000_000, -86_400_000, 8.64e15, -8.64e15, 951_782_400_000,
+    0,
+    1,
+    -1,
+    1_734_652_800_123,
+    1_700_000_000_000,
+    -86_400_000,
+    8.64e15,
+    -8.64e15,
+    951_782_400_000,
+    8.64e15 - 1,
+    1 - 8.64e15,
+    -62_135_596_800_000,
+    -62_167_219_200_001,
+    253_402_300_799_999,
   ],
 ];
 
@@ -192,8 +207,77 @@ function choices(recipe: Recipe, wanted: SqlType): readonly Make[] {
     (arg) => tryCall('NULLIF', arg(wanted), arg(wanted)),
     (arg) =>
       tryCall(recipe.value % 2 === 0 ? 'LEAST' : 'GREATEST', arg(wanted), arg(wanted), arg(wanted)),
+    (arg) => sharedCase(recipe.value, arg(other), arg, wanted),
+    (arg) => anyFunction(recipe.value + recipe.pick, arg),
+    (arg) => anyFunction(recipe.value, arg),
+    (arg) =>
+      letOf(arg(wanted), (held) => caseOf([[arg(BOOLEAN), held]], coalesce(held, arg(wanted)))),
     ...choicesOf(wanted, recipe.value),
   ];
+}
+
+/** One value asked several things: kernels remember it, and must not where it is not reached. */
+function sharedCase(
+  value: number,
+  shared: BoundExpression,
+  arg: (type: SqlType) => BoundExpression,
+  wanted: SqlType,
+): BoundExpression | undefined {
+  const { type } = shared;
+  const branches = Array.from({ length: 1 + (value % 9) }, (_, at) => {
+    const when = tryCall('=', shared, literal(valueOf(type, value + at), type));
+    return when === undefined ? [] : [[when, arg(wanted)] as const];
+  }).flat();
+  if (branches.length === 0) return undefined;
+  const otherwise = canCast(type, wanted) ? cast(shared, wanted, value % 2 === 0) : arg(wanted);
+  return caseOf(branches, otherwise);
+}
+
+/** Functions that a row's values decide alone, and that no headers are needed for. */
+const SCALARS = allFunctions().flatMap((each) =>
+  'evaluate' in each && each.pure !== false && each.suppliedArgs === undefined ? [each] : [],
+);
+/** Their counts are lengths of text: up to 16 MiB a row would only take time. */
+const LENGTHENING = ['REPEAT', 'LPAD', 'RPAD'];
+/** What functions want written out: patterns, units, formats, paths, names of types. */
+const WRITTEN = [
+  ...['%a%', 'a%', '%c', '_', '%', '', 'x!%y', '%\u6f22%', 'a|b', '^[a-c]+', '(.)(.)', '[0-9]+$'],
+  ...['YEAR', 'QUARTER', 'WEEK', 'MILLISECOND', 'days', 'hour', 'EPOCH', 'DOW', 'CENTURY'],
+  ...['yyyy-MM-dd HH:mm:ss', 'YYYY/MM', 'HH:mm:ss.SSS', '$.a', '$[0]', '$', '!', ',', ' '],
+  ...['TINYINT', 'SMALLINT', 'INT', 'UTC', 'America/New_York', '{"a":[1,{"b":null}]}', '-', 'G'],
+];
+
+/** A call of any function with arguments that it may take. */
+function anyFunction(
+  value: number,
+  arg: (type: SqlType) => BoundExpression,
+): BoundExpression | undefined {
+  const picked = pickFrom(SCALARS, value);
+  const [least, most] = picked.arity;
+  const count = least + ((value >> 2) % (Math.min(most, least + 3) - least + 1));
+  const args = Array.from({ length: count }, (_, at) => {
+    const choice = Math.imul(value + at, 0x9e3779b1) >>> 7;
+    if (choice % 4 === 0) return literal(pickFrom(WRITTEN, choice >> 3), VARCHAR);
+    const type = choice % 4 === 1 ? VARCHAR : pickFrom(TYPES, choice >> 3);
+    const isLength = type.kind === 'bigint' && LENGTHENING.includes(picked.name);
+    return isLength ? small(choice) : arg(type);
+  });
+  const isLong = LENGTHENING.includes(picked.name) && args[1]?.kind !== 'literal';
+  return isLong ? undefined : tryCall(picked.name, ...args);
+}
+
+/** Several of one operator in a row, left or right first. */
+function chain(
+  name: string,
+  type: SqlType,
+  value: number,
+  arg: (type: SqlType) => BoundExpression,
+): BoundExpression | undefined {
+  let made: BoundExpression | undefined = arg(type);
+  for (let left = 2 + (value % 12); left > 0 && made !== undefined; left -= 1) {
+    made = value % 2 === 0 ? tryCall(name, made, arg(type)) : tryCall(name, arg(type), made);
+  }
+  return made;
 }
 
 const SIGNS = ['+', '-', '*', '/', '%'] as const;
@@ -217,6 +301,8 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
         (arg) => tryCall('*', arg(BIGINT), small(value)),
         (arg) => tryCall(pickFrom(['ABS', 'neg', 'SIGN', 'ROUND', 'FLOOR'], value), arg(BIGINT)),
         (arg) => tryCall('LENGTH', arg(VARCHAR)),
+        (arg) => chain(sign, BIGINT, value, arg),
+        (arg) => tryCall('checked', arg(BIGINT), literal(pickFrom(INTEGERS, value), VARCHAR)),
         (arg) => tryCall('-', arg(TIMESTAMP), arg(TIMESTAMP)),
         (arg) => tryCall('EXTRACT', literal(pickFrom(UNITS, value), VARCHAR), arg(TIMESTAMP)),
         (arg) => tryCall('POSITION', arg(VARCHAR), arg(VARCHAR)),
@@ -231,6 +317,8 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
         (arg) => tryCall('/', arg(BIGINT), point),
         (arg) => tryCall('/', arg(BIGINT), arg(BIGINT)),
         (arg) => tryCall('ROUND', arg(wanted), digits(value)),
+        (arg) => chain(sign, pickFrom(NUMBERS, value), value, arg),
+        (arg) => (wanted.kind === 'double' ? unified(arg(BIGINT)) : undefined),
         (arg) => tryCall(pickFrom(['ABS', 'neg', 'ROUND', 'FLOOR', 'CEIL'], value), arg(wanted)),
         (arg) => tryCall(pickFrom(MATHS, value), arg(pickFrom(NUMBERS, value))),
         (arg) => tryCall(pickFrom(['POWER', 'ATAN2'], value), arg(DOUBLE), arg(DOUBLE)),
@@ -240,6 +328,7 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
     case 'varchar':
       return [
         (arg) => tryCall('||', arg(VARCHAR), arg(VARCHAR)),
+        (arg) => chain('||', VARCHAR, value, arg),
         (arg) => tryCall('CONCAT', arg(VARCHAR), arg(BIGINT)),
         (arg) =>
           tryCall('CONCAT', literal('SYM', VARCHAR), requireCall('%', arg(BIGINT), small(value))),
@@ -264,7 +353,13 @@ function choicesOf(wanted: SqlType, value: number): readonly Make[] {
 const MATHS = ['SQRT', 'SIN', 'COS', 'TAN', 'ASIN', 'ATAN', 'EXP', 'LN', 'LOG', 'LOG10', 'ABS'];
 const COMPARISONS = ['=', '<>', '<', '<=', '>', '>=', 'is-distinct'];
 const UNITS = ['HOUR', 'MINUTE', 'SECOND', 'DAY', 'MONTH', 'YEAR', 'WEEK', 'MILLISECOND'];
+const INTEGERS = ['TINYINT', 'SMALLINT', 'INT'];
 const TESTS = ['is-true', 'is-false', 'is-unknown', 'not'];
+
+/** BIGINT as DOUBLE, refused where a digit would be lost. */
+function unified(value: BoundExpression): BoundExpression {
+  return { kind: 'call', function: 'unified', args: [value], type: DOUBLE, span: value.span };
+}
 
 function requireCall(name: string, ...args: readonly BoundExpression[]): BoundExpression {
   const made = tryCall(name, ...args);
@@ -290,10 +385,27 @@ function booleanChoices(value: number): readonly Make[] {
     (arg) => logical(operator, arg(BOOLEAN), arg(BOOLEAN), arg(BOOLEAN)),
     (arg) => tryCall(pickFrom(TESTS, value), arg(BOOLEAN)),
     (arg) => tryCall('is-null', arg(type)),
+    (arg) =>
+      letOf(arg(type), (held) =>
+        logical(
+          'and',
+          tryCall('>=', held, arg(type)) ?? literal(true, BOOLEAN),
+          tryCall('<=', held, arg(type)) ?? inList(held, arg(type)),
+        ),
+      ),
     (arg) => inList(arg(type), arg(type), arg(type)),
     (arg) => inList(arg(type), ...items(2)),
     (arg) => inList(arg(type), ...items(12)),
-    (arg) => tryCall('like', arg(VARCHAR), literal('%a%', VARCHAR)),
+    (arg) => tryCall('like', arg(VARCHAR), literal(pickFrom(WRITTEN, value % 8), VARCHAR)),
+    (arg) => tryCall('like', arg(VARCHAR), arg(VARCHAR)),
+    (arg) =>
+      tryCall(
+        'like',
+        arg(VARCHAR),
+        literal(pickFrom(WRITTEN, value % 8), VARCHAR),
+        literal('!', VARCHAR),
+      ),
+    (arg) => logical(operator, ...Array.from({ length: 4 + (value % 20) }, () => arg(BOOLEAN))),
   ];
 }
 

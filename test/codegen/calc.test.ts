@@ -19,6 +19,7 @@ import {
   valuesAt,
 } from './expressions.js';
 import type { Input } from './expressions.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 const a = column(0, BIGINT, 'a');
 const ints = (...values: readonly number[]): Input => ({
@@ -406,8 +407,9 @@ test('the operator hands on batches without a row left and watermarks as they ar
       },
       errors: { recordFailed: () => undefined },
       late: { lateRecord: () => undefined },
-      counters: { late: 0, lateDropped: 0, lateExpired: 0 },
-      requestStop: () => undefined,
+      counters: { late: 0, lateDropped: 0, lateExpired: 0, rejected: 0 },
+      flow: AT_ONCE,
+      limitReached: () => undefined,
     },
   );
   operator.process(0, batchOf([ints(1, 2)]));

@@ -17,7 +17,7 @@ import {
   sameType,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { scalarFunction } from '../../src/functions/registry.js';
+import { scalarFunction } from '../../src/functions/function-registry.js';
 import { isFault } from '../../src/functions/signature.js';
 import type {
   BoundCase,
@@ -25,7 +25,7 @@ import type {
   BoundExpression,
   BoundIn,
   BoundLogical,
-} from '../../src/plan/expression.js';
+} from '../../src/plan/expression/expression.js';
 import { Calc } from '../../src/runtime/operators/calc.js';
 import type { CalcSpec } from '../../src/runtime/operators/calc.js';
 import type { RecordFailure } from '../../src/runtime/operator.js';
@@ -108,6 +108,15 @@ export function coalesce(...operands: readonly BoundExpression[]): BoundExpressi
 
 export function inList(operand: BoundExpression, ...list: readonly BoundExpression[]): BoundIn {
   return { kind: 'in', operand, list, type: BOOLEAN, span };
+}
+
+/** `value` held for a body that names it as often as it likes. */
+export function letOf(
+  value: BoundExpression,
+  body: (held: BoundExpression) => BoundExpression,
+): BoundExpression {
+  const inner = body({ kind: 'held', type: value.type, span });
+  return { kind: 'let', value, body: inner, type: inner.type, span };
 }
 
 export interface Input {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { recordKernels } from '../../src/codegen/compile.js';
 import { BIGINT, DOUBLE, VARCHAR, decimalType } from '../../src/columnar/types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
 import {
   batchOf,
   call,

@@ -5,7 +5,7 @@ import { interpret, isConstant } from '../../src/codegen/interpreter.js';
 import { BIGINT, BOOLEAN, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { DataFault } from '../../src/functions/registry-types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
 
 const span = NO_SPAN;
 const CONTEXT = { nowMs: 1000 };

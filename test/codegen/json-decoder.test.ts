@@ -1,6 +1,6 @@
 /** The text of a JSON kernel, as a golden: review a difference as you would review code. */
 import { expect, test } from 'vitest';
-import { jsonKernelSource } from '../../src/codegen/json-decoder.js';
+import { jsonKernelSource } from '../../src/codegen/json/json-decoder.js';
 
 const lead = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -10,7 +10,7 @@ import {
   decimalType,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
 import { expectAgreement } from './agreement.js';
 import {
   call,
@@ -22,6 +22,7 @@ import {
   double,
   inList,
   int,
+  letOf,
   literal,
   logical,
   text,
@@ -50,6 +51,46 @@ const a = column(0, BIGINT, 'a');
 const d = column(0, DOUBLE, 'd');
 const s = column(0, VARCHAR, 's');
 const m = column(0, money, 'm');
+
+describe('a value that is held', () => {
+  test('is no input of a memo table in front of its LET', () => {
+    const held = letOf(call('LENGTH', call('UPPER', s)), (value) =>
+      caseOf([[call('>', value, int(2)), value]], coalesce(value, int(7))),
+    );
+    const shown = call('CONCAT', text('n'), held);
+    agree([[VARCHAR, ['abc', 'a', null, ''], 'dict', 'utf8']], [held, shown, cast(shown, VARCHAR)]);
+    const number = letOf(cast(call('PI'), BIGINT), (value) =>
+      caseOf([[call('>', a, int(1)), value]], coalesce(value, a)),
+    );
+    agree([[BIGINT, [1n, 2n, null]]], [number, call('CONCAT', text('n'), number)]);
+  });
+});
+
+describe('numbers that JSON has no word for', () => {
+  test('are values of their own: nothing is computed once for two of them', () => {
+    const numbers = [Infinity, -Infinity, NaN, -0, 0];
+    const one = (value: number): BoundExpression => call('=', d, double(value));
+    agree(
+      [[DOUBLE, numbers]],
+      [
+        caseOf(
+          [
+            [one(Infinity), int(1)],
+            [one(-Infinity), int(2)],
+            [one(NaN), int(3)],
+          ],
+          int(4),
+        ),
+        call('ARRAY', double(Infinity)),
+        call('ARRAY', double(-Infinity)),
+        call('ARRAY', double(0)),
+        call('ARRAY', double(-0)),
+        call('ATAN2', double(-0), d),
+        call('ATAN2', double(0), d),
+      ],
+    );
+  });
+});
 
 describe('what is reached', () => {
   const fails = call('=', call('/', int(1), column(1, BIGINT, 'b')), literal(1, DOUBLE));

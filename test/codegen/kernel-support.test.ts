@@ -12,7 +12,7 @@ import {
   roundQuotient,
 } from '../../src/codegen/kernel-support.js';
 import { divideRounded } from '../../src/functions/decimal.js';
-import { scalarFunction } from '../../src/functions/registry.js';
+import { scalarFunction } from '../../src/functions/function-registry.js';
 import { BIGINT, DOUBLE } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
 

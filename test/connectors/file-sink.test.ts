@@ -6,9 +6,9 @@ import type { Batch } from '../../src/columnar/batch.js';
 import { emptyHeader, newBatch, OP_DELETE, OP_UPDATE_AFTER } from '../../src/columnar/batch.js';
 import type { Column } from '../../src/columnar/column.js';
 import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
-import { openFileLineWriter, openFileSink } from '../../src/connectors/file.js';
+import { openFileLineWriter, openFileSink } from '../../src/connectors/file/file.js';
 import type { Sink } from '../../src/connectors/sink.js';
-import { createJsonDecoder } from '../../src/formats/json.js';
+import { createJsonDecoder } from '../../src/formats/json/json.js';
 import { decodeMessages } from '../formats/decode-support.js';
 import { fileTable, OpenFile, pathOf, writeInput } from './file-support.js';
 
@@ -17,14 +17,21 @@ const SCHEMA = [
   { name: 'name', type: VARCHAR },
 ];
 
+const ENVIRONMENT = {
+  stdout: process.stdout,
+  format: 'jsonl' as const,
+  onStdoutClosed: () => undefined,
+};
+
 function open(options: Readonly<Record<string, string>>, changelog = false): Promise<Sink> {
-  return openFileSink({
+  const request = {
     table: fileTable(options, SCHEMA),
     schema: SCHEMA,
     keyColumns: [],
     changelog,
     notice: () => undefined,
-  });
+  };
+  return openFileSink(request, ENVIRONMENT);
 }
 
 function batchOf(records: readonly object[]): Batch {
@@ -156,6 +163,20 @@ describe('appended lines', () => {
     writer.write(new TextEncoder().encode('{"new":2}\n'));
     await writer.close();
     expect(readFileSync(path, 'utf8')).toBe('{"old":1}\n{"new":1}\n{"new":2}\n');
+  });
+
+  test.each([
+    ['half a letter is cut off', '{"code":"A"}\n{"code":"B","mess', '{"code":"A"}\n{"n":1}\n'],
+    ['the first bytes of one, too', '{"code":"A"}\n{"c', '{"code":"A"}\n{"n":1}\n'],
+    ['a whole one gets its line feed', '{"code":"A"}', '{"code":"A"}\n{"n":1}\n'],
+    ['any other text gets one', 'notes', 'notes\n{"n":1}\n'],
+    ['one that is too long to be read back gets one', `{"code":"${'x'.repeat(70_000)}`, null],
+  ])('a torn last line of an earlier run: %s', async (_, before, after) => {
+    const path = writeInput('torn.jsonl', before);
+    const writer = await openFileLineWriter(path);
+    writer.write(new TextEncoder().encode('{"n":1}'));
+    await writer.close();
+    expect(readFileSync(path, 'utf8')).toBe(after ?? `${before}\n{"n":1}\n`);
   });
 
   test('a path that cannot be written is SINK_WRITE', () => {

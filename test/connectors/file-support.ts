@@ -8,7 +8,7 @@ import { rowOffset } from '../../src/columnar/batch.js';
 import { columnValue } from '../../src/columnar/column.js';
 import type { SqlValue } from '../../src/columnar/types.js';
 import { BIGINT } from '../../src/columnar/types.js';
-import { openFileSource } from '../../src/connectors/file.js';
+import { openFileSource } from '../../src/connectors/file/file.js';
 import type { Source, SourceRequest } from '../../src/connectors/source.js';
 import type { PhysicalColumn, SystemColumn, TableDefinition } from '../../src/plan/schema.js';
 import type { RecordFailure } from '../../src/runtime/operator.js';
@@ -61,6 +61,7 @@ export const ID: readonly PhysicalColumn[] = [{ name: 'id', type: BIGINT }];
 export class OpenFile {
   readonly source: Source;
   readonly failures: SeenFailure[] = [];
+  readonly notices: string[] = [];
   readonly sequences: number[] = [];
   readonly lines: number[] = [];
   readonly offsets: number[] = [];
@@ -77,7 +78,7 @@ export class OpenFile {
       batchRowsMax: read.batchRowsMax ?? 4096,
       errors: { recordFailed: (header, row, failure) => this.fail(header, row, failure) },
       clock: { nowMs: () => read.nowMs ?? 1_700_000_000_000, monotonicNs: () => 0 },
-      notice: () => undefined,
+      notice: (line) => this.notices.push(line),
     };
     this.source = openFileSource(request);
   }

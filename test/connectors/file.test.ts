@@ -1,6 +1,5 @@
 /** Reading files: blocks, lines, positions, bad records, followed files, options. */
-import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { columnValue } from '../../src/columnar/column.js';
 import { BIGINT, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
@@ -236,13 +235,39 @@ describe('followed files', () => {
     await waiting;
   });
 
-  test('a file that becomes shorter is an error', async () => {
+  test('a file that becomes shorter is read again, as tail -F does, and that is said', async () => {
     const path = writeInput('shorter.jsonl', json(10));
     const file = new OpenFile({ path, follow: 'true' });
-    file.rows();
-    truncateSync(path, 5);
+    expect(file.rows()).toHaveLength(10);
+    writeFileSync(path, '{"id":77}\n');
     await file.source.splits[0]!.ready();
-    expect(() => file.rows()).toThrow('became shorter');
+    expect(file.rows()).toEqual([[77n]]);
+    expect(file.offsets.at(-1)).toBe(10);
+    expect(file.notices).toEqual([
+      `file "${path}" became shorter: it is read again from its start`,
+    ]);
+    await file.source.close();
+  });
+
+  test('a file that is rotated is read to its end, then the new one, its header too', async () => {
+    const path = writeInput('rotated.csv', 'id\n1\n2');
+    const file = new OpenFile({ path, follow: 'true' });
+    const split = file.source.splits[0]!;
+    expect(file.rows()).toEqual([[1n]]);
+    renameSync(path, `${path}.1`);
+    appendFileSync(`${path}.1`, '0\n3');
+    await split.ready();
+    expect(file.rows()).toEqual([[20n]]);
+    writeFileSync(path, 'id\n4\n');
+    await split.ready();
+    expect(file.rows()).toEqual([[3n], [4n]]);
+    appendFileSync(path, '5\n');
+    await split.ready();
+    expect(file.rows()).toEqual([[5n]]);
+    expect(file.lines).toEqual([2, 3, 4, 2, 3]);
+    expect(file.notices).toEqual([
+      `file "${path}" was replaced: the new one is read from its start`,
+    ]);
     await file.source.close();
   });
 });
@@ -315,6 +340,45 @@ describe('CSV and raw files', () => {
     expect(file.lines.at(-1)).toBe(201);
   });
 
+  test('a quoted record that is too large ends behind its own line ends', () => {
+    const long = `1,"${'y\n'.repeat(200)}",1`;
+    const path = writeInput('wide.csv', `id,name,price\n${long}\n2,b,2\nx,c,3\n`);
+    const file = new OpenFile({ path, 'record.max-bytes': '300' }, { physical });
+    expect(file.rows()).toEqual([[2n, 'b', 2]]);
+    expect(file.lines).toEqual([203]);
+    expect(file.failures.map(({ key, line }) => [key, line])).toEqual([
+      ['RECORD_TOO_LARGE', 2],
+      ['CONVERT', 204],
+    ]);
+  });
+
+  test('lines behind a refused quoted record keep their numbers, and dead letters their records', () => {
+    const content = 'id,name,price\nx,"a\n5,b",1\n2,"c"d,"e\nf"\n3,ok,3\n';
+    for (const batchRowsMax of [1, 2, 4096]) {
+      const path = writeInput('refused.csv', content);
+      const file = new OpenFile({ path }, { physical, batchRowsMax });
+      expect(file.rows()).toEqual([[3n, 'ok', 3]]);
+      expect(file.lines).toEqual([6]);
+      expect(file.offsets).toEqual([2]);
+      expect(file.failures.map(({ line, raw }) => [line, raw])).toEqual([
+        [2, 'x,"a\n5,b",1'],
+        [4, '2,"c"d,"e\nf"'],
+      ]);
+    }
+  });
+
+  test('lines that end in CR alone are lines, also without a header and in windows without any', () => {
+    const rows = Array.from({ length: 3000 }, (_, i) => `${i},"a\rb",${i}\r`).join('');
+    for (const header of ['id,name,price\r', '']) {
+      const options = { path: writeInput('cr.csv', header + rows) };
+      const headerOption = { 'csv.header': String(header !== ''), 'record.max-bytes': '1000' };
+      const file = new OpenFile({ ...options, ...headerOption }, { physical });
+      expect(file.rows()).toHaveLength(3000);
+      expect(file.failures).toEqual([]);
+      expect(file.lines.at(-1)).toBe(2 * 2999 + (header === '' ? 1 : 2));
+    }
+  });
+
   test('a column that the header lacks is an error that lists the header', () => {
     const path = writeInput('lacks.csv', 'id,price\n1,2\n');
     expect(() => new OpenFile({ path }, { physical })).toThrow(
@@ -330,19 +394,6 @@ describe('CSV and raw files', () => {
       { physical: [{ name: 'line', type: VARCHAR }] },
     );
     expect(file.rows()).toEqual([['first line'], [''], ['  third  ']]);
-  });
-});
-
-describe('pipes', () => {
-  test.runIf(process.platform !== 'win32')('are read once, from the start, to their end', () => {
-    const path = pathOf('pipe.csv');
-    execFileSync('mkfifo', [path]);
-    const lines = Array.from({ length: 40_000 }, (_, i) => `${i}\n`).join('');
-    const content = writeInput('pipe-content.csv', `id\n${lines}`);
-    const writer = spawn('sh', ['-c', `cat "${content}" > "${path}"`]);
-    const rows = new OpenFile({ path }).rows();
-    writer.kill();
-    expect(rows).toEqual(ids(0, 40_000));
   });
 });
 
@@ -363,12 +414,13 @@ describe('opening', () => {
     expect(error.hint).toContain('working directory');
   });
 
-  test('a folder is FILE_READ', () => {
-    expect((failureOf({ path: pathOf('.') }) as ConnectorError).key).toBe('FILE_READ');
+  test('a folder without data files is DATA_FILE_MISSING', () => {
+    mkdirSync(pathOf('hollow'));
+    expect((failureOf({ path: pathOf('hollow') }) as ConnectorError).key).toBe('DATA_FILE_MISSING');
   });
 
   test.each([
-    [{}, 'has no "path"'],
+    [{}, 'lacks the option "path"'],
     [{ path: 'x', paht: 'y' }, 'unknown option "paht"'],
     [{ path: 'x', format: 'xml' }, 'option "format" of table "t" cannot be "xml"'],
     [{ path: 'x', follow: 'yes' }, 'option "follow"'],

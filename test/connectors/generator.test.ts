@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/base/clock.js';
-import { openGenerator } from '../../src/connectors/generator.js';
+import { openGenerator } from '../../src/connectors/generator/generator.js';
 import type { SourceRequest, SplitReader } from '../../src/connectors/source.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 import { BIGINT } from '../../src/columnar/types.js';

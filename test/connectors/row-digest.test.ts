@@ -8,7 +8,7 @@ import type { Batch } from '../../src/columnar/batch.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { ValueColumn } from '../../src/columnar/value-column.js';
-import { RowDigest } from '../../src/connectors/row-digest.js';
+import { RowDigest } from '../../src/connectors/blackhole/row-digest.js';
 
 function digest(
   type: SqlType,

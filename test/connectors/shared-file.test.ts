@@ -4,12 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
 import { ConnectorError } from '../../src/base/errors.js';
-import { openSharedSource, sharingOf } from '../../src/connectors/shared-source.js';
+import { fileSharing } from '../../src/connectors/file/file.js';
+import { openSharedSource } from '../../src/connectors/registry.js';
 import type { SourceRequest } from '../../src/connectors/source.js';
 import { fileTable, pathOf, writeInput } from './file-support.js';
 import { readAlone, readTogether } from './shared-support.js';
 
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 240_000;
 
 const COLUMNS = [
   { name: 'id', type: BIGINT },
@@ -141,7 +142,7 @@ describe('the blocks of workers in turn', () => {
 
 describe('who reads a file', () => {
   const sharing = (options: Record<string, string>): string =>
-    sharingOf(fileTable(options, COLUMNS));
+    fileSharing(fileTable(options, COLUMNS));
 
   test('all workers: JSON and raw lines of a regular file', () => {
     const path = writeInput('regular.jsonl', '{"id":1}\n');
@@ -151,15 +152,11 @@ describe('who reads a file', () => {
 
   test('one worker: CSV, a file that is followed, a pipe', () => {
     const path = writeInput('regular.csv', 'id,s\n1,a\n');
-    expect(sharing({ path })).toBe('home');
-    expect(sharing({ path, format: 'json', follow: 'true' })).toBe('home');
+    expect(sharing({ path })).toBe('local');
+    expect(sharing({ path, format: 'json', follow: 'true' })).toBe('local');
     const pipe = pathOf('pipe.jsonl');
     execFileSync('mkfifo', [pipe]);
-    expect(sharing({ path: pipe })).toBe('home');
-  });
-
-  test('the main thread: Kafka', () => {
-    expect(sharingOf({ ...fileTable({}, COLUMNS), connector: 'kafka' })).toBe('main');
+    expect(sharing({ path: pipe })).toBe('local');
   });
 
   test('a missing file is missed by the worker that opens it', () => {

@@ -3,14 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/base/clock.js';
 import { BIGINT } from '../../src/columnar/types.js';
-import { openGenerator } from '../../src/connectors/generator.js';
-import { LANE_CELLS, openSharedSource, sharingOf } from '../../src/connectors/shared-source.js';
-import type { SharedSplit } from '../../src/connectors/shared-source.js';
+import { openGenerator } from '../../src/connectors/generator/generator.js';
+import { openSharedSource, prepareSource } from '../../src/connectors/registry.js';
+import { LANE_CELLS } from '../../src/connectors/shared-split.js';
+import type { SharedSplit } from '../../src/connectors/shared-split.js';
 import type { SourceRequest, SplitReader } from '../../src/connectors/source.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 import { readAlone, readTogether } from './shared-support.js';
 
-const TIME_LIMIT_MS = 30_000;
+const TIME_LIMIT_MS = 240_000;
 
 class ManualClock implements Clock {
   /** A clock that has run for a while: 0 is no special time. */
@@ -83,13 +84,17 @@ describe('the blocks of workers in turn', () => {
     TIME_LIMIT_MS,
   );
 
-  test('every table of the generator is shared, with a number of rows if it has one', () => {
-    expect(sharingOf(request({}).table)).toBe('shared');
-    expect(openSharedSource(request({ rows: '12' }))).toMatchObject({
-      bounded: true,
-      rowsTotal: 12,
-    });
-    expect(openSharedSource(request({}))).toMatchObject({ bounded: false, rowsTotal: null });
+  test('every table of the generator is shared, with a number of rows if it has one', async () => {
+    expect(await prepareSource(request({}))).toMatchObject({ reading: 'shared', blocks: null });
+    const extents = (options: Record<string, string>): unknown[] =>
+      openSharedSource(request(options)).splits.map(({ extent }) => extent);
+    expect(openSharedSource(request({ rows: '12' })).bounded).toBe(true);
+    expect(extents({ rows: '12' })).toEqual([{ start: 0, end: 12 }]);
+    expect(extents({ rows: '12', splits: '3' })).toEqual(
+      [4, 4, 4].map((end) => ({ start: 0, end })),
+    );
+    expect(openSharedSource(request({})).bounded).toBe(false);
+    expect(extents({})).toEqual([null]);
   });
 
   test("'key.fields' names columns", () => {

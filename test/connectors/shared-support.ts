@@ -8,9 +8,9 @@ import { rowOffset } from '../../src/columnar/batch.js';
 import { columnValue } from '../../src/columnar/column.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { BIGINT, TIMESTAMP } from '../../src/columnar/types.js';
-import { openSource } from '../../src/connectors/registry.js';
-import { LANE_CELLS, openSharedSource } from '../../src/connectors/shared-source.js';
-import type { SharedSource } from '../../src/connectors/shared-source.js';
+import { openSharedSource, openSource } from '../../src/connectors/registry.js';
+import { LANE_CELLS } from '../../src/connectors/shared-split.js';
+import type { SharedSource } from '../../src/connectors/shared-split.js';
 import type { SourceRequest } from '../../src/connectors/source.js';
 import type { RecordErrors } from '../../src/runtime/operator.js';
 

@@ -6,11 +6,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { variableOf } from '../../src/cli/configuration-layers.js';
-import { SETTING_KEYS } from '../../src/cli/configuration-schema.js';
-import { yamlLayer } from '../../src/cli/configuration-yaml.js';
-import { FLAG_SETTINGS } from '../../src/cli/engine-flags.js';
-import { ENGINE_SETTINGS, settingName } from '../../src/plan/settings.js';
+import { variableOf } from '../../src/cli/configuration/configuration-layers.js';
+import { SETTING_KEYS } from '../../src/cli/configuration/configuration-schema.js';
+import { yamlLayer } from '../../src/cli/configuration/configuration-yaml.js';
+import { FLAG_SETTINGS } from '../../src/cli/configuration/engine-flags.js';
+import { ENGINE_SETTINGS, settingName } from '../../src/plan/query-settings.js';
 import { velo } from '../support/velo-process.js';
 
 const NAME = 'docs/configuration.md';

@@ -8,11 +8,11 @@ import { describe, expect, it } from 'vitest';
 import { BIGINT, BOOLEAN, DATE, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { decimalType } from '../../src/columnar/types.js';
-import { createAvroDecoder } from '../../src/formats/avro.js';
-import { WIDE_LONG } from '../../src/formats/avro-long.js';
-import { avroSchemaText } from '../../src/formats/avro-table-schema.js';
+import { createAvroDecoder } from '../../src/formats/avro/avro.js';
+import { WIDE_LONG } from '../../src/formats/avro/avro-long.js';
+import { avroSchemaText } from '../../src/formats/avro/avro-table-schema.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
-import type { SchemaDefinition } from '../../src/formats/wire-schema.js';
+import type { SchemaDefinition } from '../../src/formats/message/wire-schema.js';
 import { framed } from '../support/schema-registry.js';
 import { decodeMessages } from './decode-support.js';
 import type { DecodedRow } from './decode-support.js';
@@ -206,6 +206,33 @@ describe('any values', () => {
     });
     fc.assert(property, { numRuns: 1000 });
   }, 60_000);
+
+  it('have lists in blocks, with their sizes or without, and are refused where a size is wrong', () => {
+    const type: SqlType = { kind: 'array', element: BIGINT };
+    const schema = schemaText([
+      { name: 'n', type: { type: 'array', items: 'long' } },
+      { name: 'm', type: { type: 'map', values: 'long' } },
+    ]);
+    const columns = [
+      { name: 'n', type },
+      { name: 'm', type: { kind: 'map', key: VARCHAR, value: BIGINT } as const },
+    ];
+    const decoder = createAvroDecoder(columns, { language: 'avro', text: schema, references: [] });
+    const read = (bytes: number[]): unknown =>
+      decodeMessages(decoder, columns, [Uint8Array.from(bytes)])[0]?.values ?? 'refused';
+    /** Zigzag of a small number. */
+    const z = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
+    const map = [z(1), z(1), 0x61, z(9), 0];
+    const m = { keys: ['a'], values: [9n] };
+    expect(read([z(2), z(5), z(-6), 0, ...map])).toEqual([[5n, -6n], m]);
+    expect(read([z(-2), z(2), z(5), z(-6), 0, ...map])).toEqual([[5n, -6n], m]);
+    expect(read([z(1), z(5), z(-2), z(2), z(-6), z(7), 0, ...map])).toEqual([[5n, -6n, 7n], m]);
+    expect(read([0, ...map])).toEqual([[], m]);
+    expect(read([0, z(-1), z(3), z(1), 0x61, z(9), 0])).toEqual([[], m]);
+    for (const size of [0, 1, 3, 60, -1])
+      expect(read([z(-2), z(size), z(5), z(-6), 0, ...map])).toBe('refused');
+    expect(read([0, z(-1), z(2), z(1), 0x61, z(9), 0])).toBe('refused');
+  });
 
   it('with counts far beyond the record are refused at once', () => {
     const text = schemaText([{ name: 'n', type: { type: 'array', items: 'null' } }]);
@@ -431,5 +458,133 @@ describe('the schema of a table', () => {
       [256n],
       null,
     ]);
+  });
+});
+
+/** Records of a given schema, whose bytes are written by hand. */
+function decodeRaw(
+  columns: readonly DecoderColumn[],
+  fields: readonly Field[],
+  records: readonly (readonly number[])[],
+): DecodedRow[] {
+  const definition = { language: 'avro', text: schemaText(fields), references: [] } as const;
+  const decoder = createAvroDecoder(columns, definition);
+  return decodeMessages(
+    decoder,
+    columns,
+    records.map((bytes) => Uint8Array.from(bytes)),
+  );
+}
+
+const bytesOfText = (text: string): number[] => [2 * text.length, ...Buffer.from(text)];
+
+describe('names that every object has', () => {
+  const MAP: SqlType = { kind: 'map', key: VARCHAR, value: BIGINT };
+
+  it('are keys of a map as others are, in the order of the record; the last of one counts', () => {
+    const names = ['__proto__', 'constructor', '7', 'toString', '__proto__'];
+    const entries = names.flatMap((name, at) => [...bytesOfText(name), 2 * at]);
+    const [row] = decodeRaw(
+      [{ name: 'm', type: MAP }],
+      [{ name: 'm', type: { type: 'map', values: 'int' } }],
+      [[2 * names.length, ...entries, 0]],
+    );
+    expect(row?.values?.[0]).toEqual({
+      keys: ['__proto__', 'constructor', '7', 'toString'],
+      values: [4n, 1n, 2n, 3n],
+    });
+  });
+
+  it('are symbols of an enum, and names of fields', () => {
+    const symbols = ['constructor', 'b', '__proto__'];
+    const rows = decodeRaw(
+      ['toString', '__proto__'].map((name) => ({ name, type: VARCHAR })),
+      [
+        { name: 'toString', type: { type: 'enum', name: 'hasOwnProperty', symbols } },
+        { name: '__proto__', type: 'string' },
+      ],
+      [
+        [0, ...bytesOfText('x')],
+        [4, ...bytesOfText('y')],
+        [6, ...bytesOfText('z')],
+      ],
+    );
+    expect(rows.map(({ values }) => values)).toEqual([
+      ['constructor', 'x'],
+      ['__proto__', 'y'],
+      null,
+    ]);
+  });
+});
+
+describe('numbers that are none of their type', () => {
+  const over = (type: string, bytes: readonly number[]): DecodedRow | undefined =>
+    decodeRaw([{ name: 'v', type: BIGINT }], [{ name: 'v', type }], [bytes])[0];
+  const nines = (count: number): number[] => new Array<number>(count).fill(0x80);
+
+  it.each([
+    ['an int of 33 bits', 'int', [0x80, 0x80, 0x80, 0x80, 0x10]],
+    ['an int of 64 bits', 'int', [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]],
+    ['an int of six bytes', 'int', [...nines(5), 0]],
+    ['a long of 65 bits', 'long', [...nines(9), 2]],
+    ['a long of eleven bytes', 'long', [...nines(10), 0]],
+    ['a long that does not end', 'long', nines(4)],
+  ])('%s is a data error', (_what, type, bytes) => {
+    expect(over(type, bytes)?.failure?.key).toBe('DECODE');
+  });
+
+  it('the greatest and least are read', () => {
+    expect(over('int', [0xfe, 0xff, 0xff, 0xff, 0x0f])?.values).toEqual([2n ** 31n - 1n]);
+    expect(over('int', [0xff, 0xff, 0xff, 0xff, 0x0f])?.values).toEqual([-(2n ** 31n)]);
+    const most = [...new Array<number>(9).fill(0xff), 1];
+    expect(over('long', most)?.values).toEqual([-(2n ** 63n)]);
+  });
+
+  it('a boolean is 0 or 1', () => {
+    const rows = decodeRaw(
+      [{ name: 'v', type: BOOLEAN }],
+      [{ name: 'v', type: 'boolean' }],
+      [[0], [1], [2]],
+    );
+    expect(rows.map(({ values }) => values?.[0])).toEqual([false, true, undefined]);
+  });
+});
+
+describe('decimals of any size', () => {
+  const zigzag = (value: number): number[] => {
+    const bytes: number[] = [];
+    let rest = 2 * value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+    return [...bytes, rest];
+  };
+  const decimal = (scale: number): Field => ({
+    name: 'v',
+    type: { type: 'bytes', logicalType: 'decimal', precision: 38, scale },
+  });
+  const record = (length: number, fill: number): number[] => [
+    ...zigzag(length),
+    ...new Array<number>(length - 1).fill(fill),
+    5,
+  ];
+
+  it.each([VARCHAR, DOUBLE, BIGINT, decimalType(38, 2)])(
+    'a number of 900,000 bytes is refused at once, one with as many bytes of sign is read: %o',
+    (type) => {
+      const rows = decodeRaw(
+        [{ name: 'v', type }],
+        [decimal(0)],
+        [record(900_000, 0x7f), record(900_000, 0)],
+      );
+      expect(rows[0]?.failure?.key).toBe('CONVERT');
+      expect(Number.parseInt(String(rows[1]?.values?.[0]), 10) % 100).not.toBeNaN();
+      expect(rows[1]?.failure).toBeNull();
+    },
+    5_000,
+  );
+
+  it.each([1_000_000_000, -1, 1.5])('a schema of scale %d is refused', (scale) => {
+    expect(() =>
+      decodeRaw([{ name: 'v', type: decimalType(38, 2) }], [decimal(scale)], []),
+    ).toThrow(/decimal of scale/);
   });
 });

@@ -11,6 +11,7 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
+import { PLAIN_CSV } from '../../src/formats/text/csv-dialect.js';
 import { createDecoder } from '../../src/formats/decoder-registry.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
 import { decodeMessages, decodeText, newLineBlock, readRow } from './decode-support.js';
@@ -20,7 +21,7 @@ const ab = [column('a', VARCHAR), column('b', VARCHAR)];
 
 /** Rows of a text with two VARCHAR fields; a failure gives its message. */
 function texts(text: string, delimiter = ','): unknown[] {
-  const decoder = createDecoder('csv', ab, { delimiter });
+  const decoder = createDecoder('csv', ab, { csv: { ...PLAIN_CSV, delimiter } });
   return decodeText(decoder, ab, text).rows.map(
     ({ values, failure }) => values ?? failure!.message,
   );
@@ -75,6 +76,15 @@ describe('fields', () => {
     ['a,"b\n', 'no closing quote'],
   ])('refuses %j', (text, message) => {
     expect(texts(text)).toEqual([expect.stringContaining(message)]);
+  });
+
+  test("LF behind the CR that ends a record is the next one's, where lines end in CR", () => {
+    const decoder = createDecoder('csv', ab, { lineEnd: 13 });
+    const { rows } = decodeText(decoder, ab, 'a,"b"\r\nc,"d"\r');
+    expect(rows.map(({ values }) => values)).toEqual([
+      ['a', 'b'],
+      ['\nc', 'd'],
+    ]);
   });
 
   test('invalid UTF-8 is refused in plain and quoted fields, needed or not', () => {
@@ -149,6 +159,20 @@ describe('lines and messages', () => {
     expect(decoder.decodeLines(bytes, 4, bytes.length, block)).toBe(bytes.length);
     expect(readRow(decoder, ab, 1)).toEqual(['c', 'd\ne']);
     expect([block.line, block.lineNumbers[1]]).toEqual([4, 2]);
+  });
+
+  test.each([
+    ['a value that does not convert', 'x,"a\nb"\n'],
+    ['text behind a closing quote', '1,"a\nb"c\n'],
+    ['a field too many', '1,"a\nb",\n'],
+    ['a quote that is closed twice', '1,"a"b\n"\n'],
+  ])('lines are counted within a refused record: %s', (_fault, record) => {
+    const columns = [column('id', BIGINT), column('note', VARCHAR)];
+    const { rows, lines } = decodeText(createDecoder('csv', columns), columns, `${record}2,ok\n`);
+    const first = rows.findIndex(({ failure }) => failure !== null);
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(rows.at(-1)?.values).toEqual([2n, 'ok']);
+    expect([lines[first], lines.at(-1)]).toEqual([1, record.split('\n').length]);
   });
 
   test('bytes behind the lines at hand are not looked at', () => {

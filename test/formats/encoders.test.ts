@@ -14,12 +14,12 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
-import { ByteBuffer } from '../../src/formats/byte-buffer.js';
+import { ByteBuffer } from '../../src/formats/columns/byte-buffer.js';
 import { createDecoder } from '../../src/formats/decoder-registry.js';
-import { createRowEncoder } from '../../src/formats/encoder.js';
+import { createRowEncoder } from '../../src/formats/encoder-choice.js';
 import type { EncoderOptions, OutputFormat } from '../../src/formats/encoder.js';
-import { createJsonDecoder } from '../../src/formats/json.js';
-import { appendDecimal, appendDouble } from '../../src/formats/number-output.js';
+import { createJsonDecoder } from '../../src/formats/json/json.js';
+import { appendDecimal, appendDouble } from '../../src/formats/columns/number-output.js';
 import type { SchemaColumn } from '../../src/plan/schema.js';
 import { anyText, decodeMessages, decodeText } from './decode-support.js';
 
@@ -179,6 +179,15 @@ describe('CSV and Markdown', () => {
     expect(encode('csv', schema, batchOf(schema, records))).toBe(
       'i,s,t,y,a\n1,"a,b",2024-01-15 12:00:00.123,2024-01-15,"[1,2]"\n,"x|y\\z\nq",,,\n,"",,,\n',
     );
+  });
+
+  test('CSV with a literal for NULL, which as a text is quoted', () => {
+    const columns = [column('s', VARCHAR), column('i', BIGINT)];
+    const rows = ['{"s":null,"i":null}', '{"s":"NA","i":1}', '{"s":"\\\\N","i":2}', '{"s":""}'];
+    const written = (nullLiteral: string | null): string =>
+      encode('csv', columns, batchOf(columns, rows), { changelog: false, nullLiteral });
+    expect(written('NA')).toBe('s,i\nNA,NA\n"NA",1\n\\N,2\n"",NA\n');
+    expect(written(null)).toBe('s,i\n,\nNA,1\n"\\N",2\n"",\n');
   });
 
   test('CSV with a changelog, another delimiter and without a header', () => {

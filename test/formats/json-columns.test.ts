@@ -6,7 +6,7 @@ import type { DictColumn, Utf8Column } from '../../src/columnar/column.js';
 import { hashBytes } from '../../src/columnar/hash.js';
 import { BIGINT, decimalType, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
-import { createJsonDecoder } from '../../src/formats/json.js';
+import { createJsonDecoder } from '../../src/formats/json/json.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
 import { decodeMessages, decodeText, readRow } from './decode-support.js';
 

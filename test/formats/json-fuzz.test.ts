@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { BIGINT, BOOLEAN, decimalType, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
 import { parseNumberText, partsToBigint, partsToDecimal } from '../../src/functions/decimal.js';
-import { createJsonDecoder } from '../../src/formats/json.js';
+import { createJsonDecoder } from '../../src/formats/json/json.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
 import { anyText, decodeMessages, decodeText } from './decode-support.js';
 

@@ -10,7 +10,7 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { createJsonDecoder } from '../../src/formats/json.js';
+import { createJsonDecoder } from '../../src/formats/json/json.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
 import { decodeMessages, decodeText } from './decode-support.js';
 
@@ -371,6 +371,30 @@ describe('shapes of records', () => {
 
   test('a malformed record is DECODE even when a value in front does not convert', () => {
     expect(decode(['{"id":"x","s":"a"'])).toEqual(['DECODE']);
+  });
+
+  test('misplaced punctuation is refused, behind records of the usual shape too', () => {
+    const columns = [column('a', BIGINT), column('b', VARCHAR), column('c', DOUBLE)];
+    const members = ['"a":1', '"b":"x"', '"c":2.5'];
+    const usual = `{${members.join(',')}}`;
+    const malformed = members.flatMap((_, at) => {
+      const first = members.slice(0, at + 1).join(',');
+      const rest = members.slice(at + 1).join(',');
+      return [
+        `{${first},}`,
+        `{${first}`,
+        `{,${first}}`,
+        `{${first},,${rest}}`,
+        `{${first} ${rest}`,
+      ];
+    });
+    const whole = ['{}', ...members.map((_, at) => `{${members.slice(0, at + 1).join(',')}}`)];
+    for (const before of [0, 100]) {
+      const records = [...Array<string>(before).fill(usual), ...malformed, ...whole];
+      const rows = decodeMessages(createJsonDecoder(columns), columns, records).slice(before);
+      const keys = rows.map(({ failure }) => failure?.key ?? 'read');
+      expect(keys).toEqual([...malformed.map(() => 'DECODE'), ...whole.map(() => 'read')]);
+    }
   });
 
   test('columns that are not needed are never converted', () => {

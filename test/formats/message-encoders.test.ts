@@ -20,11 +20,11 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { createAvroDecoder } from '../../src/formats/avro.js';
-import { ByteBuffer } from '../../src/formats/byte-buffer.js';
+import { createAvroDecoder } from '../../src/formats/avro/avro.js';
+import { ByteBuffer } from '../../src/formats/columns/byte-buffer.js';
 import { definitionOf, openMessageEncoder } from '../../src/formats/message-encoder.js';
-import { createProtobufDecoder } from '../../src/formats/protobuf.js';
-import type { SchemaDefinition } from '../../src/formats/wire-schema.js';
+import { createProtobufDecoder } from '../../src/formats/protobuf/protobuf.js';
+import type { SchemaDefinition } from '../../src/formats/message/wire-schema.js';
 import type { SchemaColumn } from '../../src/plan/schema.js';
 import { decodeMessages } from './decode-support.js';
 
@@ -136,7 +136,7 @@ const key = fc.uniqueArray(
 function nestedCases(holes: boolean): readonly TypeCase[] {
   const maybe = (value: fc.Arbitrary<SqlValue>): fc.Arbitrary<SqlValue> =>
     holes ? fc.option(value) : value;
-  return SCALARS.flatMap(({ type, value }) => [
+  return SCALARS.flatMap(({ type, value }): TypeCase[] => [
     { type: { kind: 'array', element: type }, value: fc.array(maybe(value), { maxLength: 3 }) },
     {
       type: { kind: 'map', key: VARCHAR, value: type },
@@ -154,7 +154,7 @@ function nestedCases(holes: boolean): readonly TypeCase[] {
           { name: 'b', type: VARCHAR },
         ],
       },
-      value: fc.tuple(fc.option(value), fc.option(anyText)),
+      value: fc.tuple(fc.option(value), fc.option(anyText)).map((cells): SqlValue => cells),
     },
   ]);
 }
@@ -360,6 +360,7 @@ describe('a schema that is given', () => {
   });
 
   const number = { name: 'v', type: 'long' };
+  const duration = { type: 'fixed', name: 'U', size: 12, logicalType: 'duration' };
   const schemaFaults: readonly [SchemaDefinition, SqlType, string][] = [
     [avro([{ name: 'w', type: ['null', 'long'] }]), BIGINT, 'it has no field "v"'],
     [avro([number, { name: 'w', type: 'long' }]), BIGINT, 'field "w" has no column'],
@@ -367,6 +368,9 @@ describe('a schema that is given', () => {
     [avro([{ name: 'v', type: ['null', 'long', 'string'] }]), BIGINT, 'a union of several types'],
     [avro([{ name: 'v', type: { type: 'bytes', ...decimal } }]), decimalType(9, 4), 'scale 3'],
     [avro([{ name: 'v', type: { type: 'int', logicalType: 'date' } }]), TIMESTAMP, 'int (date)'],
+    [avro([{ name: 'v', type: 'bytes' }]), BOOLEAN, 'is a bytes, which no BOOLEAN fills'],
+    [avro([{ name: 'v', type: duration }]), BIGINT, 'is a fixed (duration), which no BIGINT fills'],
+    [avro([{ name: 'v', type: { type: 'array', items: 'long' } }]), BIGINT, 'is an array, which'],
     [proto('message R { optional int64 w = 1; }'), BIGINT, 'it has no field "v"'],
     [proto('message R { string v = 1; }'), BIGINT, 'is a string, which no BIGINT fills'],
     [proto('message R { repeated int64 v = 1; }'), BIGINT, 'is a list, which no BIGINT fills'],

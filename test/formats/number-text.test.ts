@@ -1,7 +1,7 @@
 /** Numbers from bytes against Number() and BigInt(). */
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
-import { NumberText } from '../../src/formats/number-text.js';
+import { NumberText } from '../../src/formats/columns/number-text.js';
 
 const SEED = 42;
 const encoder = new TextEncoder();

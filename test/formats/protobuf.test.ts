@@ -10,7 +10,7 @@ import { BIGINT, BOOLEAN, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { decimalType } from '../../src/columnar/types.js';
 import type { DecoderColumn } from '../../src/formats/decoder.js';
-import { createProtobufDecoder } from '../../src/formats/protobuf.js';
+import { createProtobufDecoder } from '../../src/formats/protobuf/protobuf.js';
 import { framed } from '../support/schema-registry.js';
 import { decodeMessages } from './decode-support.js';
 import type { DecodedRow } from './decode-support.js';
@@ -212,6 +212,59 @@ describe('values of Protobuf in columns', () => {
   });
 });
 
+describe('maps in a compiled descriptor set', () => {
+  const proto = `syntax = "proto3"; package p.q;
+    message M { int64 id = 1; map<string, int64> attrs = 2; map<int32, Kind> leaves = 3;
+      repeated Inner more = 4; message Inner { map<int32, Kind> deep = 1; } }
+    enum Kind { PLAIN = 0; FAR = 1; }`;
+  const columns = [
+    { name: 'id', type: BIGINT },
+    { name: 'attrs', type: { kind: 'map', key: VARCHAR, value: BIGINT } as const },
+    { name: 'leaves', type: { kind: 'map', key: BIGINT, value: VARCHAR } as const },
+  ];
+
+  /** As protoc writes it: types by their full names. */
+  function descriptorSet(): string {
+    const { root } = protobuf.parse(proto);
+    root.resolveAll();
+    const withSet = root as unknown as { toDescriptor(edition: string): protobuf.Message };
+    const set = withSet.toDescriptor('proto3') as unknown as descriptor.IFileDescriptorSet;
+    const full = (messages: readonly descriptor.IDescriptorProto[], within: string): void => {
+      for (const { name = '', nestedType = [], field = [] } of messages) {
+        const own = `${within}.${name}`;
+        for (const each of field) {
+          if (each.typeName?.endsWith('Entry') === true) each.typeName = `${own}.${each.typeName}`;
+          if (each.typeName === 'Kind') each.typeName = '.p.q.Kind';
+        }
+        full(nestedType, own);
+      }
+    };
+    for (const file of set.file) full(file.messageType ?? [], '.p.q');
+    const bytes = descriptor.FileDescriptorSet.encode(set as unknown as protobuf.Message).finish();
+    return Buffer.from(bytes).toString('base64');
+  }
+
+  it.each(['text', 'descriptor set'])('are maps, at every depth (%s)', (form) => {
+    const text = form === 'text' ? proto : descriptorSet();
+    const definition = { language: 'protobuf', text, references: [] } as const;
+    const settings = { definition, message: 'p.q.M', readDefaults: false };
+    const decoder = createProtobufDecoder(columns, settings);
+    const value = {
+      id: 1,
+      attrs: { x: 7, y: 8 },
+      leaves: { 5: 1 },
+      more: [{ deep: { 1: 1 } }],
+    };
+    const [row] = decodeMessages(decoder, columns, [encoded(proto, 'p.q.M', value)]);
+    expect(row?.failure).toBeNull();
+    expect(row?.values).toEqual([
+      1n,
+      { keys: ['x', 'y'], values: [7n, 8n] },
+      { keys: [5n], values: ['FAR'] },
+    ]);
+  });
+});
+
 describe('any values', () => {
   const order = fc.record({
     id: fc.integer(),
@@ -333,5 +386,70 @@ describe('frames', () => {
     decoder.learn?.([{ id: 1, definition, fault: '' }]);
     const record = framed(1, Buffer.from([0, 10, 2, 8, 12]));
     expect(decodeMessages(decoder, wanted, [record])[0]?.values).toEqual([[12n]]);
+  });
+});
+
+describe('names that every object has', () => {
+  const text = `syntax = "proto3";
+    // constructor
+    message toString { enum constructor { __proto__ = 0; valueOf = 1; }
+      int32 __proto__ = 1; string constructor_ = 2; hasOwnProperty hasOwnProperty = 3;
+      map<string, int32> valueOf = 4; constructor isPrototypeOf = 5; }
+    message hasOwnProperty { int64 toLocaleString = 1; }`;
+  const columns: DecoderColumn[] = [
+    { name: '__proto__', type: BIGINT },
+    { name: 'constructor_', type: VARCHAR },
+    {
+      name: 'hasOwnProperty',
+      type: { kind: 'row', fields: [{ name: 'toLocaleString', type: BIGINT }] },
+    },
+    { name: 'valueOf', type: { kind: 'map', key: VARCHAR, value: BIGINT } },
+    { name: 'isPrototypeOf', type: VARCHAR },
+  ];
+  const entry = Buffer.from([10, 9, ...Buffer.from('__proto__'), 16, 3]);
+  const bytes = Uint8Array.from([
+    ...[8, 7, 18, 1, 0x78, 26, 2, 8, 9],
+    ...[34, entry.length, ...entry, 40, 1],
+  ]);
+
+  it('are fields, messages, enums, their values and keys of maps as others are', () => {
+    const definition = { language: 'protobuf', text, references: [] } as const;
+    for (const message of ['toString', null]) {
+      const decoder = createProtobufDecoder(columns, { definition, message, readDefaults: false });
+      expect(decodeMessages(decoder, columns, [bytes])[0]).toEqual({
+        failure: null,
+        values: [7n, 'x', [9n], { keys: ['__proto__'], values: [3n] }, 'valueOf'],
+      });
+    }
+  });
+});
+
+describe('damaged fields', () => {
+  const id = [8, 5];
+  it.each([
+    ['a known field with the wire type of another', [...id, 18, 1, 0x78, 0x15, 1, 2, 3, 4]],
+    ['a number of eleven bytes', [8, ...new Array<number>(10).fill(0x80), 0]],
+    ['a number of 65 bits', [8, ...new Array<number>(9).fill(0xff), 2]],
+    ['a field of number 0', [...id, 0, 1]],
+    ['the end of a group that never began', [...id, 0x0c]],
+    [
+      'a text that reaches behind its message',
+      [0x6a, 3, 10, 9, 0x78, ...new Array<number>(8).fill(32)],
+    ],
+    ['a skipped field that is damaged', [...id, 0x21, 1, 2]],
+  ])('%s is a data error', (_what, bytes) => {
+    const columns = columnsOf(['id', 'line']);
+    const definition = { language: 'protobuf', text: PROTO3, references: [] } as const;
+    const decoder = createProtobufDecoder(columns, {
+      definition,
+      message: 'shop.Order',
+      readDefaults: false,
+    });
+    const [good, bad] = decodeMessages(decoder, columns, [
+      Uint8Array.from(id),
+      Uint8Array.from(bytes),
+    ]);
+    expect(good?.values?.[0]).toBe(5n);
+    expect(bad?.failure?.key).toBe('DECODE');
   });
 });

@@ -20,12 +20,12 @@ import {
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import { partsToDecimal, parseNumberText } from '../../src/functions/decimal.js';
-import { parseDate, parseTimestamp } from '../../src/functions/time-format.js';
+import { parseDate, parseTimestamp } from '../../src/functions/time/time-format.js';
 import { valueText } from '../../src/functions/value-text.js';
 import { DataFault } from '../../src/functions/registry-types.js';
 import type { ResolvedSignature, SignatureFault } from '../../src/functions/registry-types.js';
-import { scalarFunction } from '../../src/functions/registry.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
+import { scalarFunction } from '../../src/functions/function-registry.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
 
 export interface Typed {
   readonly value: SqlValue;

@@ -207,3 +207,27 @@ test('a decimal goes to the nearest double, not through an inexact quotient', ()
   expect(decimalToDouble(9007199254740993n, 0)).toBe(9007199254740992);
   expect(decimalToDouble(123456789012345678901234567890n, 20)).toBe(1234567890.1234567);
 });
+
+describe('number texts of any length', () => {
+  const nines = '9'.repeat(900_000);
+
+  test('cost their length, not its square, and round as they would', { timeout: 240_000 }, () => {
+    const parts = (text: string): NonNullable<ReturnType<typeof parseNumberText>> =>
+      parseNumberText(text) ?? { digits: 0n, exponent: 0, length: 0 };
+    expect(partsToDecimal(parts(nines), 38, 0)).toBeUndefined();
+    expect(partsToDecimal(parts(`0.${nines}`), 38, 2)).toBe(100n);
+    expect(partsToDecimal(parts(`0.12${'4'.repeat(900_000)}`), 38, 2)).toBe(12n);
+    expect(partsToDecimal(parts(`0.125${'0'.repeat(900_000)}`), 38, 2)).toBe(13n);
+    expect(partsToDecimal(parts(`-0.12${'4'.repeat(500)}5e3`), 38, 0)).toBe(-124n);
+    expect(partsToDecimal(parts(`0.1250${'0'.repeat(900_000)}1`), 38, 2)).toBe(13n);
+    expect(partsToBigint(parts(`${'0'.repeat(900_000)}7`))).toBe(7n);
+    expect(partsToBigint(parts(`7.${'0'.repeat(900_000)}`))).toBe(7n);
+    expect(partsToBigint(parts(`7.${'0'.repeat(900_000)}1`))).toBeUndefined();
+    expect(partsToBigint(parts(`7${'0'.repeat(500)}e-500`))).toBe(7n);
+    for (const exponent of ['1000000000', '-1000000000', '9'.repeat(400)]) {
+      const wanted = exponent.startsWith('-') ? 0n : undefined;
+      expect(partsToDecimal(parts(`1e${exponent}`), 38, 2)).toBe(wanted);
+      expect(partsToBigint(parts(`1e${exponent}`))).toBeUndefined();
+    }
+  });
+});

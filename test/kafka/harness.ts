@@ -5,12 +5,13 @@
 import kafka from 'node-rdkafka';
 import type { MessageHeader } from 'node-rdkafka';
 import { systemClock } from '../../src/base/clock.js';
+import type { Clock } from '../../src/base/clock.js';
 import { rowOffset } from '../../src/columnar/batch.js';
 import type { Batch } from '../../src/columnar/batch.js';
 import { columnValue } from '../../src/columnar/column.js';
 import { BIGINT, VARCHAR, TIMESTAMP } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { openKafkaSource } from '../../src/connectors/kafka/source.js';
+import { openKafkaSource } from '../../src/connectors/kafka/topic-source.js';
 import type { Source } from '../../src/connectors/source.js';
 import type { PhysicalColumn, SystemColumn, TableDefinition } from '../../src/plan/schema.js';
 import type { RecordFailure } from '../../src/runtime/operator.js';
@@ -24,6 +25,7 @@ const SYSTEM_TYPES: Readonly<Record<SystemColumn, SqlType>> = {
   _topic: VARCHAR,
   _key: VARCHAR,
   _headers: HEADERS,
+  _file: VARCHAR,
 };
 
 /** Topics of one test: names that no other test uses. */
@@ -86,9 +88,13 @@ export interface OpenedSource {
 
 export async function openSource(
   table: TableDefinition,
-  settings: { readonly system?: readonly SystemColumn[]; readonly batchRowsMax?: number } = {},
+  settings: {
+    readonly system?: readonly SystemColumn[];
+    readonly batchRowsMax?: number;
+    readonly clock?: Clock;
+  } = {},
 ): Promise<OpenedSource> {
-  const { system = [], batchRowsMax = 4096 } = settings;
+  const { system = [], batchRowsMax = 4096, clock = systemClock } = settings;
   const notices: string[] = [];
   const failed: Failed[] = [];
   const source = await openKafkaSource({
@@ -103,7 +109,7 @@ export async function openSource(
         failed.push({ ...failure, split: header.split, offset, raw });
       },
     },
-    clock: systemClock,
+    clock,
     notice: (line) => notices.push(line),
   });
   const types = [
@@ -126,8 +132,12 @@ export async function drain(
       const batch = split.next();
       if (batch === 'wait') continue;
       progressed = true;
-      if (batch === 'end') open = open.filter((other) => other !== split);
-      else onBatch(batch);
+      if (batch === 'end') {
+        open = open.filter((other) => other !== split);
+        continue;
+      }
+      onBatch(batch);
+      split.finished?.(split.position());
     }
     if (progressed) await new Promise((resolve) => setImmediate(resolve));
     else await Promise.race(open.map((split) => split.ready()));
@@ -187,7 +197,7 @@ export async function connectProducer(
 ): Promise<kafka.Producer> {
   const producer = new kafka.Producer({ 'bootstrap.servers': brokers, dr_cb: true, ...config });
   await new Promise<void>((resolve, reject) => {
-    producer.connect({ timeout: 10_000 }, (error) => {
+    producer.connect({ timeout: 240_000 }, (error) => {
       if (error === null) resolve();
       else reject(error);
     });

@@ -5,7 +5,7 @@
 import { Writable } from 'node:stream';
 import { compileJob, createJob } from '../../dist/job.js';
 import type { JobProcessor, JobResult } from '../../dist/processors/job-processor.js';
-import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/job-settings.js';
 
 export interface Shape {
   readonly partitions: number;

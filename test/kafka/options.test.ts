@@ -1,7 +1,10 @@
 /** The WITH options of Kafka tables, and what is said without node-rdkafka. No broker needed. */
 import { describe, expect, it } from 'vitest';
-import { readOptions, writeOptions } from '../../src/connectors/kafka/options.js';
-import { loadRdkafka } from '../../src/connectors/kafka/rdkafka.js';
+import { ConnectionProperties } from '../../src/connectors/kafka/settings/connection-properties.js';
+import { jaasOptions } from '../../src/connectors/kafka/settings/security-settings.js';
+import { readOptions, writeOptions } from '../../src/connectors/kafka/settings/table-options.js';
+import { PLAIN_CSV } from '../../src/formats/text/csv-dialect.js';
+import { loadRdkafka } from '../../src/connectors/kafka/librdkafka/rdkafka.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 
 const BASE = { topic: 'orders', 'properties.bootstrap.servers': 'localhost:9092' };
@@ -37,12 +40,13 @@ describe('options of a Kafka table', () => {
       properties: {},
       connectTimeoutMs: 10_000,
       format: 'json',
-      csvDelimiter: ',',
+      csv: PLAIN_CSV,
       groupId: null,
       start: { kind: 'earliest' },
       stop: { kind: 'unbounded' },
       offsetReset: 'earliest',
       schema: null,
+      key: null,
       outOfRange: 'error',
       discoveryIntervalMs: 60_000,
       fetch: 'auto',
@@ -91,7 +95,7 @@ describe('options of a Kafka table', () => {
     );
     expect(options).toMatchObject({
       format: 'csv',
-      csvDelimiter: '\t',
+      csv: { ...PLAIN_CSV, delimiter: '\t' },
       connectTimeoutMs: 500,
       start: { kind: 'timestamp', timestampMs: 1_700_000_000_000 },
       stop: { kind: 'offsets' },
@@ -165,7 +169,7 @@ describe('options of a Kafka table', () => {
     [{ ...BASE, format: 'arvo' }, 'option "format" of table "orders" cannot be "arvo"'],
     [{ ...BASE, 'csv.field-delimiter': '"' }, 'option "csv.field-delimiter"'],
     [{ ...BASE, 'connect.timeout': 'soon' }, 'option "connect.timeout"'],
-    [{ ...BASE, 'json.ignore-parse-errors': 'true' }, 'unknown option "json.ignore-parse-errors"'],
+    [{ ...BASE, 'json.ignore-parse-errors': 'true' }, 'option "json.ignore-parse-errors"'],
   ])('are refused with a hint: %j', (options, message) => {
     const error = errorOf(() => readOptions(table(options)));
     expect(error).toMatchObject({
@@ -178,6 +182,43 @@ describe('options of a Kafka table', () => {
   it('that are misspelled come with the one that was meant', () => {
     const error = errorOf(() => readOptions(table({ ...BASE, 'scan.startup.mod': 'x' })));
     expect(error).toMatchObject({ hint: 'did you mean "scan.startup.mode"?' });
+  });
+});
+
+describe('a JAAS line', () => {
+  const jaas = (text: string) => {
+    const properties = { 'sasl.jaas.config': text };
+    const endpoint = { label: 't', topic: 't', brokers: 'b', properties, connectTimeoutMs: 1 };
+    return jaasOptions(new ConnectionProperties(endpoint));
+  };
+
+  it('is read with quotes of both kinds, escapes and spaces', () => {
+    const line = `  a.b.PlainLoginModule  required username="u\\"x"  password='p;q' ; `;
+    expect(jaas(line)).toEqual(
+      new Map([
+        ['username', 'u"x'],
+        ['password', 'p;q'],
+      ]),
+    );
+  });
+
+  it.each([
+    (n: number) => `x.PlainLoginModule required ${' '.repeat(n)}!`,
+    (n: number) => `x.PlainLoginModule required ${'a="b" '.repeat(n)}!`,
+    (n: number) => `x.PlainLoginModule required a="${'\\"'.repeat(n)}`,
+    (n: number) => `${'x.'.repeat(n)} ${' '.repeat(n)}`,
+    (n: number) => `x.PlainLoginModule required ${';'.repeat(n)} x`,
+  ])('takes time in proportion to its length, whatever it holds', (make) => {
+    const cost = (n: number): number => {
+      const begun = process.cpuUsage();
+      expect(() => jaas(make(n))).toThrow('cannot be read');
+      const { user, system } = process.cpuUsage(begun);
+      return user + system;
+    };
+    cost(1_000);
+    const small = Math.min(cost(10_000), cost(10_000), cost(10_000));
+    // Ten times the text; a square would take a hundred times as long.
+    expect(cost(100_000) / Math.max(small, 1000)).toBeLessThan(50);
   });
 });
 

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { ConnectorError } from '../../src/base/errors.js';
-import { ColumnarProducer } from '../../src/connectors/kafka/columnar-producer.js';
-import { produceSettings } from '../../src/connectors/kafka/produce-settings.js';
+import { ColumnarProducer } from '../../src/connectors/kafka/produce/columnar-producer.js';
+import { produceSettings } from '../../src/connectors/kafka/produce/produce-settings.js';
 import { failureOf, range } from './harness.js';
 import { ScriptedCluster } from './scripted-broker.js';
 import type { AskedBatch, ScriptedAnswer } from './scripted-broker.js';
@@ -21,6 +21,7 @@ const CODE = {
   DUPLICATE: 46,
   OLD_EPOCH: 47,
   UNKNOWN_PRODUCER: 59,
+  INVALID_RECORD: 87,
 } as const;
 /** Every batch has ten records of the kind that write() writes. */
 const QUICK = { 'linger.ms': '0', 'retry.backoff.ms': '1', 'batch.size': '240' };
@@ -201,8 +202,8 @@ describe('answers to a producer', () => {
 
   it('a broker that is slow but goes on is waited for longer than delivery.timeout.ms', async () => {
     const slow = (): ScriptedAnswer => ({ stored: true, throttleMs: 60 });
-    const run = new Producing(new ScriptedCluster(slow), { 'delivery.timeout.ms': '200' });
-    run.write(200);
+    const run = new Producing(new ScriptedCluster(slow), { 'delivery.timeout.ms': '1500' });
+    run.write(400);
     await run.producer.close();
     run.expectAllOnce();
     expect(run.notices).toEqual([expect.stringMatching(/quota/)]);
@@ -216,6 +217,37 @@ describe('answers to a producer', () => {
     await run.producer.close();
     expect(performance.now() - startedMs).toBeGreaterThan(350);
     run.expectAllOnce();
+  });
+
+  it.each([1, 2, 5])(
+    '%i records that are refused, each with its reason: one error',
+    async (count) => {
+      const records = range(count).map((at) => `record ${at} has no key`);
+      const refused = (): ScriptedAnswer => ({
+        code: CODE.INVALID_RECORD,
+        records,
+        text: 'refused',
+      });
+      const run = new Producing(new ScriptedCluster(refused));
+      run.write(10);
+      expect(await run.failure()).toMatchObject({
+        key: 'SINK_WRITE',
+        message: expect.stringContaining('INVALID_RECORD: record 0 has no key') as string,
+        hint: expect.stringContaining('PRIMARY KEY') as string,
+      });
+      expect(run.notices).toEqual([]);
+    },
+  );
+
+  it('an answer that stores nothing and asks for a rest, again and again: an error in time', async () => {
+    for (const throttleMs of [20, 2 ** 31 - 1]) {
+      const resting = (): ScriptedAnswer => ({ silent: true, throttleMs });
+      const run = new Producing(new ScriptedCluster(resting), { 'delivery.timeout.ms': '300' });
+      run.write(10);
+      const error = await run.failure();
+      expect(error.message).toContain('not acknowledged for 0.3 s');
+      expect(run.notices).toEqual([expect.stringMatching(/quota/)]);
+    }
   });
 
   it('a topic that is deleted, or made anew, is an error', async () => {

@@ -1,6 +1,6 @@
 /** Java's names of logins and PEM stores, for librdkafka. */
 import { describe, expect, it } from 'vitest';
-import { rdkafkaProperties } from '../../src/connectors/kafka/rdkafka-properties.js';
+import { rdkafkaProperties } from '../../src/connectors/kafka/librdkafka/rdkafka-properties.js';
 
 function translated(properties: Readonly<Record<string, string>>): object {
   const fixed = { label: 'table "t"', topic: 't', brokers: 'b:1', connectTimeoutMs: 1_000 };

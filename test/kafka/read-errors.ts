@@ -5,6 +5,7 @@
 import { expect, it } from 'vitest';
 import { createTopics, deleteTopic, freePorts } from '../support/kafka-broker.mjs';
 import * as kafka from './harness.js';
+import { atThisPace } from '../support/machine-pace.js';
 
 const { ALL, ids, kafkaTable, newTopic, openSource, produce, range, readRows } = kafka;
 
@@ -19,7 +20,7 @@ export function testErrors({ topicWith, brokers: address }: kafka.ReadFixture): 
       detail: expect.stringMatching(/^tried for 2 s: .*refused/) as string,
       retry: 'backoff',
     });
-    expect(ms).toBeLessThan(4_000);
+    expect(ms).toBeLessThan(atThisPace(4_000));
   });
 
   it('that a topic does not exist, and which one was meant', async () => {
@@ -33,7 +34,7 @@ export function testErrors({ topicWith, brokers: address }: kafka.ReadFixture): 
       detail: expect.stringContaining(`the broker at ${address()} has the topics "`) as string,
       hint: expect.stringContaining('did you mean "read-') as string,
     });
-    expect(ms).toBeLessThan(5_000);
+    expect(ms).toBeLessThan(atThisPace(5_000));
   });
 
   it('which property librdkafka refuses', async () => {
@@ -62,7 +63,7 @@ export function testErrors({ topicWith, brokers: address }: kafka.ReadFixture): 
     const { error, ms } = await reading;
     await opened.source.close();
     expect(error).toMatchObject({ code: 'VELO_TOPIC_NOT_FOUND' });
-    expect(ms).toBeLessThan(20_000);
+    expect(ms).toBeLessThan(atThisPace(20_000));
   });
 
   it('that records are gone, instead of going on behind them', async () => {
@@ -87,7 +88,7 @@ export function testErrors({ topicWith, brokers: address }: kafka.ReadFixture): 
       code: 'VELO_OFFSET_OUT_OF_RANGE',
       message: `offset 0 of topic "${topic}" partition 0 is no longer held by the broker`,
     });
-    expect(ms).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(atThisPace(10_000));
   });
 
   it('that an offset is not held, and which ones are', async () => {

@@ -9,7 +9,7 @@ import type { Clock } from '../../src/base/clock.js';
 import { systemClock } from '../../src/base/clock.js';
 import { compileJob, createJob } from '../../dist/job.js';
 import type { JobProcessor, JobResult } from '../../dist/processors/job-processor.js';
-import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/job-settings.js';
 import { createTopics, deleteTopic } from '../support/kafka-broker.mjs';
 import * as kafka from './harness.js';
 
@@ -192,6 +192,23 @@ export function testPartitioned({ topicWith, brokers }: kafka.ReadFixture): void
     expect(idsOf(await linesOf(sql, { shape: TWO_BY_TWO }))).toEqual(range(500));
     expect(await committed(topic, group)).toEqual([167, 167, 166]);
     expect(await linesOf(sql, { shape: TWO_BY_TWO })).toEqual([]);
+  });
+
+  it('goes on behind the last row of a LIMIT, as on V1', async () => {
+    for (const shape of [null, TWO_BY_TWO]) {
+      const topic = await topicWith(records(30, 1));
+      const options = {
+        ...BOUNDED,
+        'scan.startup.mode': 'group-offsets',
+        'properties.group.id': newTopic('group'),
+        'properties.auto.offset.reset': 'earliest',
+      };
+      const sql = `${table(topic, options)} SELECT id FROM t WHERE id % 2 = 0 LIMIT 3;`;
+      expect(idsOf(await linesOf(sql, { shape }))).toEqual([0, 2, 4]);
+      expect(idsOf(await linesOf(sql, { shape }))).toEqual([6, 8, 10]);
+      const rest = `${table(topic, options)} SELECT id FROM t;`;
+      expect(idsOf(await linesOf(rest, { shape }))).toEqual(range(19, 11));
+    }
   });
 
   it('goes on behind a stop exactly where that left it', async () => {

@@ -94,7 +94,7 @@ export function testSecured(fixture: JavaFixture): void {
         ),
       ];
       const sql = `${tables.join(' ')} INSERT INTO copy SELECT id FROM t;`;
-      return velo(['run', '--arch', arch, '-e', sql], { limitMs: 25_000 });
+      return velo(['run', '--arch', arch, '-e', sql], { limitMs: 200_000 });
     };
 
     it.each(['v1', 'v2'])('a sink with a wrong password ends %s', async (arch) => {

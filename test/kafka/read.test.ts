@@ -273,6 +273,17 @@ describe.runIf(javaRuns).each(PATHS)('reading from Kafka by %s', (path) => {
         code: 'VELO_SCHEMA_INFERENCE',
         message: expect.stringContaining('none of its first 2 records is a JSON object') as string,
       });
+      for (const [value, hint] of [
+        ['\0\0\0\0\x07\x02\x08', "'format' = 'avro-confluent'"],
+        ['\0\0\0\0\x07{"a":1}', 'JSON behind the schema id'],
+        ['[{"a":1}]', 'an array of them is none'],
+        ['a,b', 'CREATE TABLE'],
+      ] as const) {
+        expect(await infer(await topicWith([{ value }]))).toMatchObject({
+          code: 'VELO_SCHEMA_INFERENCE',
+          hint: expect.stringContaining(hint) as string,
+        });
+      }
       expect(await infer('no-such-topic')).toMatchObject({ code: 'VELO_TOPIC_NOT_FOUND' });
     });
   });

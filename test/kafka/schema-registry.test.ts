@@ -5,20 +5,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { VeloError } from '../../src/base/errors.js';
-import type { KafkaBlocks, KafkaSplitBlocks } from '../../src/connectors/kafka/blocks.js';
-import { MessageBlock } from '../../src/connectors/kafka/message-block.js';
+import type { KafkaBlocks, KafkaSplitBlocks } from '../../src/connectors/kafka/blocks/blocks.js';
+import { MessageBlock } from '../../src/connectors/kafka/blocks/message-block.js';
 import {
   messageBlockBytes,
   readMessageBlock,
   writeMessageBlock,
-} from '../../src/connectors/kafka/message-wire.js';
-import type { MessageBlockView } from '../../src/connectors/kafka/message-wire.js';
-import type { RegistryEndpoint } from '../../src/connectors/kafka/registry-request.js';
-import { withSchemas } from '../../src/connectors/kafka/schema-blocks.js';
-import { openSchemaEncoder } from '../../src/connectors/kafka/schema-encoder.js';
-import { schemaOptions, schemaWriteOptions } from '../../src/connectors/kafka/schema-options.js';
-import type { SchemaWriteOptions } from '../../src/connectors/kafka/schema-options.js';
-import { SchemaRegistry } from '../../src/connectors/kafka/schema-registry.js';
+} from '../../src/connectors/kafka/blocks/message-wire.js';
+import type { MessageBlockView } from '../../src/connectors/kafka/blocks/message-wire.js';
+import type { RegistryEndpoint } from '../../src/connectors/kafka/settings/schema-options.js';
+import { withSchemas } from '../../src/connectors/kafka/registry/schema-blocks.js';
+import { openSchemaEncoder } from '../../src/connectors/kafka/registry/schema-encoder.js';
+import { readOptions, writeOptions } from '../../src/connectors/kafka/settings/table-options.js';
+import type { SchemaWriteOptions } from '../../src/connectors/kafka/settings/schema-options.js';
+import { SchemaRegistry } from '../../src/connectors/kafka/registry/schema-registry.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 import { framed, TestRegistry } from '../support/schema-registry.js';
 
@@ -66,7 +66,7 @@ async function faultOf(promise: Promise<unknown>): Promise<VeloError> {
   throw new Error(`no operating error: ${String(error)}`);
 }
 
-describe('schemas of a registry', { timeout: 20_000 }, () => {
+describe('schemas of a registry', { timeout: 240_000 }, () => {
   it('are asked for once, unknown ones included', async () => {
     const id = server.register('t-value', SCHEMA);
     const client = newClient();
@@ -117,7 +117,7 @@ describe('schemas of a registry', { timeout: 20_000 }, () => {
     await server.stop();
     const client = newClient({ urls: [url] });
     const answer = client.lookUp(id);
-    await expect.poll(() => notices.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => notices.length, { timeout: 240_000 }).toBe(1);
     await server.start();
     expect((await answer).definition?.text).toBe(SCHEMA);
     expect(notices[0]).toContain('is away');
@@ -128,7 +128,7 @@ describe('schemas of a registry', { timeout: 20_000 }, () => {
     const id = server.register('t-value', SCHEMA);
     server.failWith = 503;
     const answer = newClient().lookUp(id);
-    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(() => server.requests.length, { timeout: 240_000 }).toBeGreaterThan(2);
     server.failWith = null;
     expect((await answer).definition?.text).toBe(SCHEMA);
     expect(notices[0]).toContain('is away (status 503)');
@@ -178,6 +178,7 @@ function blocksOf(blocks: readonly MessageBlock[]): KafkaBlocks {
     path: 'columnar',
     splits: [split],
     commit: done,
+    hurry: () => undefined,
     close: done,
   };
 }
@@ -191,7 +192,7 @@ function blockWith(records: readonly Uint8Array[]): MessageBlock {
   return block;
 }
 
-describe('blocks of framed records', { timeout: 20_000 }, () => {
+describe('blocks of framed records', { timeout: 240_000 }, () => {
   async function drained(split: KafkaSplitBlocks): Promise<MessageBlockView | 'end'> {
     for (;;) {
       const view = split.next();
@@ -205,7 +206,7 @@ describe('blocks of framed records', { timeout: 20_000 }, () => {
     const value = Buffer.from([2]);
     const first = blockWith([framed(id, value), framed(id, value), Buffer.from('no frame')]);
     const second = blockWith([framed(id, value)]);
-    const blocks = withSchemas(blocksOf([first, second]), endpointOf(), talk);
+    const blocks = withSchemas(blocksOf([first, second]), 'value', endpointOf(), talk);
     const split = blocks.splits[0] as KafkaSplitBlocks;
     expect(split.next()).toBe('wait');
     expect(split.position()).toBe('0');
@@ -231,6 +232,7 @@ describe('blocks of framed records', { timeout: 20_000 }, () => {
     const endpoint = endpointOf({ urls: [url], timeoutMs: 200 });
     const blocks = withSchemas(
       blocksOf([blockWith([framed(1, Buffer.from([2]))])]),
+      'value',
       endpoint,
       talk,
     );
@@ -240,7 +242,7 @@ describe('blocks of framed records', { timeout: 20_000 }, () => {
   });
 });
 
-describe('the schema that rows are written with', { timeout: 20_000 }, () => {
+describe('the schema that rows are written with', { timeout: 240_000 }, () => {
   const columns = [{ name: 'a', type: { kind: 'bigint' } }] as const;
 
   function optionsOf(changes: Partial<SchemaWriteOptions> = {}): SchemaWriteOptions {
@@ -319,7 +321,7 @@ describe('options of formats with schemas', () => {
     return {
       name: 't',
       connector: 'kafka',
-      options: { topic: 'topic', ...options },
+      options: { topic: 'topic', 'properties.bootstrap.servers': 'b:1', ...options },
       physical,
       columns: [],
       watermark: null,
@@ -328,40 +330,47 @@ describe('options of formats with schemas', () => {
     };
   }
 
+  const readSchema = (options: Readonly<Record<string, string>>, format: string) =>
+    readOptions(table({ ...options, format })).schema;
+  const writeSchema = (options: Readonly<Record<string, string>>, format: string) =>
+    writeOptions(table({ ...options, format })).schema;
+  const keySchema = (options: Readonly<Record<string, string>>, format: string) =>
+    writeOptions(table({ ...options, 'key.format': format })).keySchema;
+
   it('have defaults and Flink names, with value. in front or without', () => {
-    const read = schemaOptions(
-      table({
+    const read = readSchema(
+      {
         'value.avro-confluent.url': 'http://u:p%40@a:1/,http://b:2',
         'avro-confluent.timeout': '5s',
-      }),
+      },
       'avro-confluent',
     );
     expect(read?.registry?.urls).toEqual(['http://a:1', 'http://b:2']);
     expect(read?.registry?.authorization).toBe(`Basic ${Buffer.from('u:p@').toString('base64')}`);
     expect(read?.registry?.timeoutMs).toBe(5_000);
-    expect(schemaOptions(table({}), 'json')).toBeNull();
-    expect(schemaOptions(table({}), 'avro')?.definition?.text).toContain('"name":"a"');
+    expect(readSchema({}, 'json')).toBeNull();
+    expect(readSchema({}, 'avro')?.definition?.text).toContain('"name":"a"');
   });
 
   it('of writing name the subjects of values and keys, which share a registry', () => {
-    const options = {
-      'avro-confluent.url': 'http://a:1',
-      'avro-confluent.auto-register': 'false',
-      'key.protobuf-confluent.url': 'http://b:2',
+    const shared = { 'avro-confluent.url': 'http://a:1', 'avro-confluent.auto-register': 'false' };
+    const value = writeSchema(shared, 'avro-confluent');
+    expect(value).toMatchObject({ subject: 'topic-value', registers: false, language: 'avro' });
+    const keyed = {
+      ...shared,
+      format: 'avro-confluent',
       'key.avro-confluent.subject': 'keys',
     };
-    const value = schemaWriteOptions(table(options), 'avro-confluent', 'value');
-    expect(value).toMatchObject({ subject: 'topic-value', registers: false, language: 'avro' });
-    const key = schemaWriteOptions(table(options), 'avro-confluent', 'key');
+    const key = keySchema(keyed, 'avro-confluent');
     expect(key).toMatchObject({ subject: 'keys', registers: true });
     expect(key?.registry?.urls).toEqual(['http://a:1']);
-    const other = schemaWriteOptions(table(options), 'protobuf-confluent', 'key');
+    const other = keySchema({ 'key.protobuf-confluent.url': 'http://b:2' }, 'protobuf-confluent');
     expect(other).toMatchObject({ subject: 'topic-key', language: 'protobuf' });
     expect(other?.registry?.urls).toEqual(['http://b:2']);
-    expect(schemaWriteOptions(table({}), 'protobuf', 'value')).toMatchObject({ registry: null });
-    expect(schemaWriteOptions(table({}), 'json', 'value')).toBeNull();
-    const both = { ...options, 'avro-confluent.schema': SCHEMA };
-    expect(() => schemaWriteOptions(table(both), 'avro-confluent', 'value')).toThrow('registered');
+    expect(writeSchema({}, 'protobuf')).toMatchObject({ registry: null });
+    expect(writeSchema({}, 'json')).toBeNull();
+    const both = { ...shared, 'avro-confluent.schema': SCHEMA };
+    expect(() => writeSchema(both, 'avro-confluent')).toThrow('registered');
   });
 
   it.each([
@@ -371,6 +380,6 @@ describe('options of formats with schemas', () => {
     ['protobuf', { 'protobuf.schema-file': '/nowhere/x.proto' }, 'cannot be "/nowhere/x.proto"'],
     ['avro', { 'avro.encoding': 'json' }, 'cannot be "json"'],
   ] as const)('%s refuses %o', (format, options, message) => {
-    expect(() => schemaOptions(table(options), format)).toThrow(message);
+    expect(() => readSchema(options, format)).toThrow(message);
   });
 });

@@ -4,15 +4,15 @@
  * do that know idempotent producers: it stores a batch that follows, answers one that it has, and
  * refuses any other.
  */
-import { MessageBlock } from '../../src/connectors/kafka/message-block.js';
-import { i16At, i32At } from '../../src/connectors/kafka/record-batch.js';
-import { RecordSetReader } from '../../src/connectors/kafka/record-set.js';
+import { MessageBlock } from '../../src/connectors/kafka/blocks/message-block.js';
+import { i16At, i32At } from '../../src/connectors/kafka/batch/record-batch.js';
+import { RecordSetReader } from '../../src/connectors/kafka/batch/record-set.js';
 import type {
   ProduceCluster,
   ProduceConnection,
-} from '../../src/connectors/kafka/produce-leader.js';
-import type { TopicState } from '../../src/connectors/kafka/cluster.js';
-import type { Frame } from '../../src/connectors/kafka/wire-connection.js';
+} from '../../src/connectors/kafka/produce/produce-leader.js';
+import type { TopicState } from '../../src/connectors/kafka/cluster/partition-offsets.js';
+import type { Frame } from '../../src/connectors/kafka/cluster/wire-connection.js';
 
 const PRODUCE_KEY = 0;
 const DESCRIBE_CONFIGS_KEY = 32;
@@ -39,6 +39,10 @@ export interface AskedBatch {
 export interface ScriptedAnswer {
   readonly code?: number;
   readonly text?: string;
+  /** What the broker says of single records of the batch. */
+  readonly records?: readonly string[];
+  /** The answer names no topic. */
+  readonly silent?: boolean;
   readonly stored?: boolean;
   readonly lost?: boolean;
   /** What the broker asks the producer to wait. */
@@ -222,9 +226,12 @@ function valuesOf(batch: Uint8Array): string[] {
 function produceResponse(
   answers: readonly (ScriptedAnswer & { readonly partition: number; readonly code: number })[],
 ): Uint8Array {
-  const parts = [i32(1), text('t'), i32(answers.length)];
-  for (const answer of answers) {
-    parts.push(i32(answer.partition), i16(answer.code), Buffer.alloc(24), i32(0));
+  const silent = answers.some((answer) => answer.silent);
+  const parts = silent ? [i32(0)] : [i32(1), text('t'), i32(answers.length)];
+  for (const answer of silent ? [] : answers) {
+    const { records = [] } = answer;
+    parts.push(i32(answer.partition), i16(answer.code), Buffer.alloc(24), i32(records.length));
+    records.forEach((why, at) => parts.push(i32(at), text(why)));
     parts.push(text(answer.text ?? null));
   }
   parts.push(i32(Math.max(0, ...answers.map(({ throttleMs = 0 }) => throttleMs))));

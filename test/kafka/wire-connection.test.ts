@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { createConnection, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FramePool } from '../../src/connectors/kafka/frame-pool.js';
-import { WireConnection } from '../../src/connectors/kafka/wire-connection.js';
+import { FramePool } from '../../src/connectors/kafka/cluster/frame-pool.js';
+import { WireConnection } from '../../src/connectors/kafka/cluster/wire-connection.js';
 import { failureOf } from './harness.js';
 
 const HEADER_BYTES = 4 + 2 + 2 + 4 + 2 + 'velo'.length;

@@ -12,7 +12,7 @@ import type { Column } from '../../src/columnar/column.js';
 import { Dictionary } from '../../src/columnar/dictionary.js';
 import { BIGINT, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlMap, SqlType } from '../../src/columnar/types.js';
-import { openKafkaSink } from '../../src/connectors/kafka/sink.js';
+import { openKafkaSink } from '../../src/connectors/kafka/topic-sink.js';
 import type { Sink } from '../../src/connectors/sink.js';
 import type { InsertedColumn, TableDefinition } from '../../src/plan/schema.js';
 import { JAVA_FOLDER, javaSuiteRuns, resolveClassPath } from '../support/java.mjs';
@@ -38,7 +38,7 @@ const TEXTS = ['none', 'gzip', 'snappy', 'lz4'];
 
 describe.runIf(javaSuiteRuns('delivery to Kafka'))(
   'delivery to Kafka',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   () => {
     let broker: KafkaBroker;
     let brokers = '';

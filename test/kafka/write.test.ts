@@ -15,13 +15,14 @@ import type { Column } from '../../src/columnar/column.js';
 import { Dictionary } from '../../src/columnar/dictionary.js';
 import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
 import { openKafkaLineWriter } from '../../src/connectors/kafka/line-writer.js';
-import { openKafkaSink } from '../../src/connectors/kafka/sink.js';
+import { openKafkaSink } from '../../src/connectors/kafka/topic-sink.js';
 import type { Sink } from '../../src/connectors/sink.js';
 import type { TableDefinition } from '../../src/plan/schema.js';
 import { createTopics, startKafkaBroker } from '../support/kafka-broker.mjs';
 import type { KafkaBroker } from '../support/kafka-broker.mjs';
 import { javaSuiteRuns } from '../support/java.mjs';
 import * as kafka from './harness.js';
+import { atThisPace } from '../support/machine-pace.js';
 
 const { ALL, kafkaTable, newTopic, openSource, range, readIds, readRows } = kafka;
 
@@ -103,7 +104,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
     ]);
   });
 
-  it('the key is plain text of one column, or a JSON object of several', async () => {
+  it('the key is plain text of one column, or a JSON object', async () => {
     const topic = await emptyTopic();
     const write = async (options: Record<string, string>, keyColumns: number[]): Promise<void> => {
       const sink = await openSink(kafkaTable(brokers, topic, options, COLUMNS), { keyColumns });
@@ -119,7 +120,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
       'x"y',
       '7',
       '{"id":7,"name":"x\\"y"}',
-      '"x\\"y"',
+      '{"name":"x\\"y"}',
       '{"name":"x\\"y","id":7}',
     ]);
   });
@@ -232,7 +233,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
     expect(error).toMatchObject({ code: 'VELO_SINK_WRITE' });
     const closed = await kafka.failureOf(() => sink.close());
     expect(closed.error).toMatchObject({ code: 'VELO_SINK_WRITE' });
-    expect(closed.ms).toBeLessThan(3000);
+    expect(closed.ms).toBeLessThan(atThisPace(3000));
   });
 
   it('options that cannot be written with are refused before the broker is asked', async () => {
@@ -247,7 +248,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
     ]) {
       const { error, ms } = await kafka.failureOf(() => open(options));
       expect(error).toMatchObject({ code: 'VELO_SETTING_INVALID' });
-      expect(ms).toBeLessThan(1000);
+      expect(ms).toBeLessThan(atThisPace(1000));
     }
   });
 
@@ -265,7 +266,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
     expect(await readIds(kafkaTable(brokers, topic, ALL))).toEqual([1, 2, 3]);
   });
 
-  describe('while the broker is away', { timeout: 120_000 }, () => {
+  describe('while the broker is away', { timeout: 240_000 }, () => {
     it('a bounded read waits, says so and gives every record once', async () => {
       const count = 120_000;
       const topic = await emptyTopic(4);
@@ -332,7 +333,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
         code: 'VELO_SINK_WRITE',
         detail: 'the broker acknowledged 1 of 2 records: 1 were not delivered',
       });
-      expect(ms).toBeLessThan(6000);
+      expect(ms).toBeLessThan(atThisPace(6000));
     });
   });
 });

@@ -52,6 +52,7 @@ export function jobOf(partitions: number, query = 'query-1'): JobMetricsForExpor
         rowsFailed: 2,
         snapshot: registry.snapshot(),
         rates,
+        readRate: 11_000,
       },
     ],
   };

@@ -1,6 +1,6 @@
 /** The overheads: every part verifies itself, and a missed target is said and reported. */
 import { describe, expect, it } from 'vitest';
-import { overheadParts, overheadTable } from '../../src/bench/micro-metrics.js';
+import { overheadParts, overheadTable } from '../../src/bench/micro/micro-metrics.js';
 
 describe('overheads', () => {
   it.each(overheadParts())('$name does what it claims, any number of times', async ({ run }) => {

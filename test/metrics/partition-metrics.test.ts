@@ -78,7 +78,7 @@ describe('PartitionCells', () => {
     expect(() => new PartitionCells(foreign, 2, 4)).toThrow(AssertionFailure);
   });
 
-  it('counts what another thread counted once it has ended', { timeout: 20_000 }, async () => {
+  it('counts what another thread counted once it has ended', { timeout: 240_000 }, async () => {
     const shared = memory(2, 2);
     const cells = new PartitionCells(shared, 2, 2);
     const offset = PartitionCells.bytesFor(1, 2) / 8;

@@ -46,6 +46,30 @@ function valueOf(
   return series.find((one) => JSON.stringify(one.labels) === JSON.stringify(labels))?.value;
 }
 
+/** A scrape under a Host header of one's choice, which fetch does not let through. */
+function statusFor(server: MetricsServer, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(urlOf(server), { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+describe('the Host of a scrape', () => {
+  it('is this machine, by any of its names', async () => {
+    const server = await serve(() => jobOf(1));
+    for (const host of ['localhost', '127.0.0.1:9464', 'LocalHost:1', '[::1]:9464']) {
+      expect(await statusFor(server, host), host).toBe(200);
+    }
+    for (const host of ['evil.example', 'localhost.evil.example:9464', '10.0.0.1']) {
+      expect(await statusFor(server, host), host).toBe(403);
+    }
+  });
+});
+
 describe('a scrape', () => {
   it('is the text format 0.0.4, and every line of it parses', async () => {
     const response = await fetch(urlOf(await serve(() => jobOf(8))));
@@ -219,7 +243,7 @@ describe('the server', () => {
     });
   });
 
-  it('closes although a scraper keeps its connection', { timeout: 5000 }, async () => {
+  it('closes although a scraper keeps its connection', { timeout: 240_000 }, async () => {
     const server = await MetricsServer.start(0, () => jobOf(1));
     const agent = new Agent({ keepAlive: true });
     const response = await new Promise<IncomingMessage>((resolve) =>

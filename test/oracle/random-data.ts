@@ -26,7 +26,8 @@ export class Random {
   }
 }
 
-export type ColumnKind = 'bigint' | 'double' | 'decimal' | 'text' | 'boolean' | 'timestamp';
+export type ColumnKind =
+  'bigint' | 'double' | 'decimal' | 'text' | 'boolean' | 'timestamp' | 'date';
 
 export interface RandomColumn {
   readonly name: string;
@@ -34,6 +35,7 @@ export interface RandomColumn {
   readonly veloType: string;
   readonly duckType: string;
   readonly values: readonly string[];
+  readonly isNeverNull?: boolean;
 }
 
 /** Values are JSON texts; of TIMESTAMP, milliseconds. */
@@ -103,33 +105,34 @@ export const COLUMNS: readonly RandomColumn[] = [
     veloType: 'TIMESTAMP(3)',
     duckType: 'TIMESTAMP',
     values: ['0', '-1', '999', '1000', '1001', '59999', '60000', '-61000', '123456'],
+    isNeverNull: true,
   },
 ];
 
-export interface RandomTable {
-  readonly jsonLines: string;
-  /** The rows of INSERT … VALUES. */
-  readonly duckRows: string;
+export interface RandomRow {
+  readonly json: string;
+  /** One of INSERT … VALUES. */
+  readonly duck: string;
 }
 
-/** `id` counts from 0; every other column but ts is NULL in one of six rows. */
-export function randomTable(random: Random, rowCount: number): RandomTable {
-  const jsonLines: string[] = [];
-  const duckRows: string[] = [];
-  for (let id = 0; id < rowCount; id += 1) {
+/** `id` counts from 0; every other column that may be is NULL in one of six rows. */
+export function randomTable(
+  random: Random,
+  rowCount: number,
+  columns: readonly RandomColumn[] = COLUMNS,
+): RandomRow[] {
+  return Array.from({ length: rowCount }, (_, id) => {
     const json = [`"id":${id}`];
     const duck = [`${id}`];
-    for (const column of COLUMNS) {
-      const isNull = column.kind !== 'timestamp' && random.below(6) === 0;
+    for (const column of columns) {
+      const isNull = column.isNeverNull !== true && random.below(6) === 0;
       const value = random.pick(column.values);
       if (!isNull) json.push(`"${column.name}":${value}`);
       else if (random.chance(50)) json.push(`"${column.name}":null`);
       duck.push(isNull ? 'NULL' : duckValue(column, value));
     }
-    jsonLines.push(`{${json.join(',')}}\n`);
-    duckRows.push(`(${duck.join(', ')})`);
-  }
-  return { jsonLines: jsonLines.join(''), duckRows: duckRows.join(',\n') };
+    return { json: `{${json.join(',')}}\n`, duck: `(${duck.join(', ')})` };
+  });
 }
 
 function duckValue(column: RandomColumn, value: string): string {
@@ -137,6 +140,7 @@ function duckValue(column: RandomColumn, value: string): string {
     case 'timestamp':
       return `make_timestamp(${value}::BIGINT * 1000)`;
     case 'text':
+    case 'date':
       return `'${JSON.parse(value) as string}'`;
     case 'bigint':
     case 'double':

@@ -29,20 +29,36 @@ const LITERALS: Readonly<Record<ColumnKind, readonly string[]>> = {
   text: ["''", "'a'", "'é'", "'%'", "'😀'"],
   boolean: ['TRUE', 'FALSE'],
   timestamp: ["TIMESTAMP '1970-01-01 00:00:01'"],
+  date: ["DATE '1970-01-02'", "DATE '1969-12-31'"],
 };
 
-export class ExpressionGenerator {
-  private readonly random: Random;
-  private readonly prefix: string;
+/** A column by the text that names it. */
+export interface ColumnInScope {
+  readonly text: string;
+  readonly kind: ColumnKind;
+}
 
-  constructor(random: Random, prefix = '') {
+export class ExpressionGenerator {
+  protected readonly random: Random;
+  private readonly prefix: string;
+  private readonly scope: readonly ColumnInScope[];
+
+  /** Over the columns of random-data.ts behind `prefix`, or over those in `scope`. */
+  constructor(random: Random, prefix = '', scope?: readonly ColumnInScope[]) {
     this.random = random;
     this.prefix = prefix;
+    this.scope = scope ?? COLUMNS.map(({ name, kind }) => ({ text: prefix + name, kind }));
   }
 
+  /** A literal where the scope has no column of the kind. */
   column(kind: ColumnKind): Expression {
-    const names = COLUMNS.filter((column) => column.kind === kind).map(({ name }) => name);
-    return same(this.prefix + this.random.pick(names));
+    const columns = this.scope.filter((column) => column.kind === kind);
+    if (columns.length === 0) return this.literal(kind);
+    return same(this.random.pick(columns).text);
+  }
+
+  literal(kind: ColumnKind): Expression {
+    return same(this.random.pick(LITERALS[kind]));
   }
 
   any(depth: number): Expression {
@@ -69,12 +85,11 @@ export class ExpressionGenerator {
     }
   }
 
-  private leaf(kind: ColumnKind): Expression {
-    const { random } = this;
-    return random.chance(75) ? this.column(kind) : same(random.pick(LITERALS[kind]));
+  protected leaf(kind: ColumnKind): Expression {
+    return this.random.chance(75) ? this.column(kind) : this.literal(kind);
   }
 
-  private ofKind(kind: ColumnKind, depth: number): Expression {
+  protected ofKind(kind: ColumnKind, depth: number): Expression {
     switch (kind) {
       case 'bigint':
         return this.bigint(depth);
@@ -88,6 +103,8 @@ export class ExpressionGenerator {
         return this.boolean(depth);
       case 'timestamp':
         return build`(${this.leaf('timestamp')} + INTERVAL '${same(`${this.random.below(99)}`)}' SECOND)`;
+      case 'date':
+        return this.leaf('date');
     }
   }
 
@@ -136,7 +153,7 @@ export class ExpressionGenerator {
     }
   }
 
-  private decimal(depth: number): Expression {
+  protected decimal(depth: number): Expression {
     const [left, right] = [this.leaf('decimal'), this.leaf('decimal')];
     switch (this.random.below(6)) {
       case 0:
@@ -200,7 +217,7 @@ export class ExpressionGenerator {
     }
   }
 
-  private comparison(depth: number): Expression {
+  protected comparison(depth: number): Expression {
     const kinds: readonly ColumnKind[] = ['bigint', 'double', 'decimal', 'text', 'timestamp'];
     const kind = this.random.pick(kinds);
     const operand = (): Expression => this.of(kind, depth - 1);

@@ -33,11 +33,11 @@ function declaration(name: string): string {
 }
 
 async function fill(name: string, seed: number): Promise<void> {
-  const { jsonLines, duckRows } = randomTable(new Random(seed), ROWS_PER_TABLE);
-  writeFileSync(join(folder, `${name}.jsonl`), jsonLines);
+  const rows = randomTable(new Random(seed), ROWS_PER_TABLE);
+  writeFileSync(join(folder, `${name}.jsonl`), rows.map(({ json }) => json).join(''));
   const columns = COLUMNS.map((column) => `${column.name} ${column.duckType}`).join(', ');
   await duckdb.run(`CREATE TABLE ${name} (id BIGINT, ${columns})`);
-  await duckdb.run(`INSERT INTO ${name} VALUES ${duckRows}`);
+  await duckdb.run(`INSERT INTO ${name} VALUES ${rows.map(({ duck }) => duck).join(',\n')}`);
 }
 
 beforeAll(async () => {

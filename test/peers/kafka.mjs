@@ -1,5 +1,5 @@
 /**
- * `npm run bench:peers -- --kafka`: starts what dist/bench/peers-kafka.js measures against, a real
+ * `npm run bench:peers -- --kafka`: starts what dist/bench/peers/peers-kafka.js measures against, a real
  * broker and Flink's class path, runs it and stops the broker again. With --brokers HOST:PORT the
  * broker is somebody else's. Owns these processes; rounds, checks and figures are the other's.
  *
@@ -14,7 +14,7 @@ import { JAVA_FOLDER, missingJavaTools, resolveClassPath } from '../support/java
 import { startKafkaBroker } from '../support/kafka-broker.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const ENTRY = join(HERE, '../../dist/bench/peers-kafka.js');
+const ENTRY = join(HERE, '../../dist/bench/peers/peers-kafka.js');
 /** What a broker on a small machine gets: both compilers, and memory for its buffers. */
 const BROKER_JVM = ['-Xms1g', '-Xmx1g'];
 

@@ -3,4 +3,4 @@
  * topics. Owns only which of the two it is.
  */
 if (process.argv.includes('--kafka')) await import('./kafka.mjs');
-else await import('../../dist/bench/peers.js');
+else await import('../../dist/bench/peers/peers.js');

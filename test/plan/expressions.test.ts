@@ -1,7 +1,7 @@
 /** Expressions: names, literal types, implicit casts, folding, and what NULL becomes. */
 import { describe, expect, it } from 'vitest';
 import { typeText } from '../../src/columnar/types.js';
-import { expressionText } from '../../src/plan/expression-text.js';
+import { expressionText } from '../../src/plan/expression/expression-text.js';
 import { faultsOf, nodesOf, queryOf } from './support.js';
 
 /** The expression of the first result column, as EXPLAIN writes it, and its type. */
@@ -130,7 +130,7 @@ describe('names', () => {
   });
 
   it('of declared columns win over system columns', () => {
-    const sql = `CREATE TABLE own (_offset STRING, id BIGINT) WITH ('connector' = 'file');
+    const sql = `CREATE TABLE own (_offset STRING, id BIGINT) WITH ('connector' = 'file', 'path' = 'x');
       SELECT _offset, own._partition FROM own`;
     expect(queryOf(sql).sink.schema.map(({ type }) => type.kind)).toEqual(['varchar', 'bigint']);
   });

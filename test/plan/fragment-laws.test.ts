@@ -2,15 +2,15 @@
  * The laws of every cut, over all queries of the case files and under every strategy: each scan is
  * in one source fragment, each edge has one sender and one receiver, no node is lost.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.js';
-import { PARTITIONING_STRATEGIES, planFragments } from '../../src/plan/fragments.js';
-import type { FragmentPlan } from '../../src/plan/fragments.js';
-import { pipelineInputs } from '../../src/plan/pipeline-plan.js';
-import type { PipelineNode, QueryPlan } from '../../src/plan/pipeline-plan.js';
-import { readCase } from '../support/case-file.js';
+import { parseCase } from '../../src/cli/cases/case-file.js';
+import { PARTITIONING_STRATEGIES, planFragments } from '../../src/plan/fragments/fragments.js';
+import type { FragmentPlan } from '../../src/plan/fragments/fragments.js';
+import { pipelineInputs } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { PipelineNode, QueryPlan } from '../../src/plan/pipeline/pipeline-plan.js';
 import { nodesOf, planSql } from './support.js';
 
 /** Every query of the case files that plans, with its file. */
@@ -19,8 +19,9 @@ function corpus(): { readonly file: string; readonly query: QueryPlan }[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const cases = files.filter((name) => name.endsWith('.case')).sort();
   return cases.flatMap((file) => {
-    const { sql, flags } = readCase(join(folder, file));
-    const { plan } = planSql(sql, { changelog: flags.includes('--changelog') });
+    const text = readFileSync(join(folder, file), 'utf8');
+    const { sql, flags } = parseCase({ name: file, text });
+    const { plan } = planSql('text' in sql ? sql.text : '', { changelog: flags.changelog });
     return (plan?.queries ?? []).map((query) => ({ file, query }));
   });
 }

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.js';
-import { explain } from '../../src/plan/explain.js';
-import type { PartitioningStrategy } from '../../src/plan/fragments.js';
+import { explain } from '../../src/plan/explain/explain-plan.js';
+import type { PartitioningStrategy } from '../../src/plan/fragments/fragments.js';
 import { CHANGES, FINAL, KEYED, SYMBOLS, cutOf, fragmentsOf } from './fragment-support.js';
 import { planOf } from './support.js';
 

@@ -2,19 +2,19 @@
  * Cutting SQL text into fragments in tests: the plan of the last query over the tables of
  * support.ts and KEYED, its cut as one line per fragment, and queries that several tests use.
  */
-import { planFragments } from '../../src/plan/fragments.js';
-import type { FragmentPlan, PartitioningStrategy } from '../../src/plan/fragments.js';
-import { pipelineInputs } from '../../src/plan/pipeline-plan.js';
-import type { PipelineNode } from '../../src/plan/pipeline-plan.js';
+import { planFragments } from '../../src/plan/fragments/fragments.js';
+import type { FragmentPlan, PartitioningStrategy } from '../../src/plan/fragments/fragments.js';
+import { pipelineInputs } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { PipelineNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { queryOf } from './support.js';
 
 /** Tables beside support.ts's: two with a declared key, and one of several splits. */
 export const KEYED = `
 CREATE TABLE trades (symbol STRING, side STRING, price DOUBLE, ts TIMESTAMP(3),
   WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
-  WITH ('connector' = 'kafka', 'topic' = 'trades', 'format' = 'json', 'key.fields' = 'symbol');
+  WITH ('connector' = 'kafka', 'properties.bootstrap.servers' = 'b:1', 'topic' = 'trades', 'format' = 'json', 'key.fields' = 'symbol');
 CREATE TABLE quotes (symbol STRING, bid DOUBLE)
-  WITH ('connector' = 'kafka', 'topic' = 'quotes', 'format' = 'json', 'key.fields' = 'symbol');
+  WITH ('connector' = 'kafka', 'properties.bootstrap.servers' = 'b:1', 'topic' = 'quotes', 'format' = 'json', 'key.fields' = 'symbol');
 CREATE TABLE spread (i BIGINT, k BIGINT AS i % 3)
   WITH ('connector' = 'generator', 'rows' = '10', 'splits' = '4');
 `;

@@ -3,8 +3,8 @@
  * senders build in part. Strategies are fragment-strategies.test.ts, laws fragment-laws.test.ts.
  */
 import { describe, expect, it } from 'vitest';
-import { planFragments } from '../../src/plan/fragments.js';
-import { pipelineInputs } from '../../src/plan/pipeline-plan.js';
+import { planFragments } from '../../src/plan/fragments/fragments.js';
+import { pipelineInputs } from '../../src/plan/pipeline/pipeline-plan.js';
 import { CHANGES, FINAL, cutOf, fragmentsOf } from './fragment-support.js';
 import { queryOf } from './support.js';
 
@@ -65,7 +65,7 @@ describe('where a query is cut', () => {
       'a limit of groups',
       `${CHANGES} LIMIT 3`,
       [
-        'scan-1 → <0> by name partial',
+        'scan-1 → <0> by name',
         '1 parallel aggregate-1(<0>) → <1> by [single]',
         '2 limit-1(<1>) → sink',
       ],
@@ -133,7 +133,12 @@ describe('where a query is cut', () => {
     [
       'a union of groups and rows, each by itself',
       'SELECT id FROM (SELECT id, COUNT(*) AS n FROM u GROUP BY id) UNION ALL SELECT id FROM t',
-      ['scan-1 → <0> by id', 'scan-2 → sink', '1 parallel aggregate-1(<0>) → sink'],
+      [
+        'scan-1 → <0> by id',
+        'scan-2 → <1> by [turn]',
+        '1 parallel aggregate-1(<0>) → sink',
+        '1 parallel <1> → sink',
+      ],
     ],
   ])('%s', (_, sql, cut) => expect(cutOf(sql)).toEqual(cut));
 });
@@ -259,8 +264,8 @@ describe('what lies together already', () => {
       'SELECT * FROM (SELECT name, ws, n, ROW_NUMBER() OVER (PARTITION BY ws ORDER BY n DESC) AS rn FROM (SELECT name, _WINDOW_START AS ws, COUNT(*) AS n FROM t GROUP BY name WINDOW TUMBLING(ts, 1m))) WHERE rn <= 2',
       [
         'watermark-1(scan-1) → <0> by name partial',
-        '1 parallel calc-1(window-aggregate-1(<0>)) → <1> by [single]',
-        '2 top-n-1(<1>) → sink',
+        '1 parallel window-aggregate-1(<0>) → <1> by [single]',
+        '2 calc-1(final-1(top-n-1(<1>))) → sink',
       ],
     ],
     [

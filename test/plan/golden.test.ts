@@ -4,7 +4,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../src/plan/explain.js';
+import { explain } from '../../src/plan/explain/explain-plan.js';
 import { explained, planOf, planSql } from './support.js';
 
 const folder = new URL('../../scenarios/', import.meta.url);

@@ -1,7 +1,7 @@
 /** The pipeline's shape: what is read, where watermarks sit, what is fused, what is pruned. */
 import { describe, expect, it } from 'vitest';
-import { expressionText } from '../../src/plan/expression-text.js';
-import type { CalcNode } from '../../src/plan/pipeline-plan.js';
+import { expressionText } from '../../src/plan/expression/expression-text.js';
+import type { CalcNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { explained, nodeOf, nodesOf, planOf, queryOf } from './support.js';
 
 const kinds = (query: string): string[] => nodesOf(queryOf(query).root).map(({ kind }) => kind);
@@ -157,11 +157,11 @@ describe('watermarks', () => {
   it('take the idle timeout of SET or of the table', () => {
     const sql = `SET 'source.idle-timeout' = '30s'; SELECT COUNT(*) FROM t WINDOW TUMBLING(ts, 1m)`;
     expect(nodeOf(queryOf(sql), 'watermark').idleTimeoutMs).toBe(30_000);
-    const table = `CREATE TABLE q (ts TIMESTAMP(3)) WITH ('connector' = 'file', 'source.idle-timeout' = '2s');
+    const table = `CREATE TABLE q (ts TIMESTAMP(3)) WITH ('connector' = 'file', 'path' = 'x', 'source.idle-timeout' = '2s');
       SELECT COUNT(*) FROM q WINDOW TUMBLING(ts, 1m)`;
     const query = queryOf(table);
     expect(nodeOf(query, 'watermark').idleTimeoutMs).toBe(2000);
-    expect(nodeOf(query, 'scan').table.options).toEqual({});
+    expect(nodeOf(query, 'scan').table.options).toEqual({ path: 'x' });
   });
 });
 
@@ -213,7 +213,7 @@ describe('GROUP BY', () => {
       ['COUNT_DISTINCT', [], false],
       ['SUM', [], false],
       ['LISTAGG', ['|'], false],
-      ['PERCENTILE_CONT', [0.75], false],
+      ['PERCENTILE_CONT', [0.25], false],
       ['SUM', [], true],
     ]);
     expect(calls[1]!.filter).not.toBeNull();
@@ -298,7 +298,7 @@ describe('ROWS WINDOW', () => {
     expect(calls.map(({ literals, frame }) => [literals, frame])).toEqual([
       [[2n, -1n], null],
       [[4n], null],
-      [[], { unit: 'rows', preceding: Infinity, following: -1 }],
+      [[], { unit: 'rows', preceding: Infinity, following: -1, exact: null }],
     ]);
   });
 });

@@ -2,11 +2,12 @@
  * Planning SQL text in tests: the plan of a script, its faults as one line each (code, the text
  * that the span covers, message), and walks over pipeline nodes. Ready tables to read from.
  */
+import { CONNECTOR_FACTS } from '../../src/connectors/registry.js';
 import { planScript } from '../../src/plan/planner.js';
 import type { PlanOptions } from '../../src/plan/planner.js';
-import { explain } from '../../src/plan/explain.js';
-import { pipelineInputs } from '../../src/plan/pipeline-plan.js';
-import type { JobPlan, PipelineNode, QueryPlan } from '../../src/plan/pipeline-plan.js';
+import { explain } from '../../src/plan/explain/explain-plan.js';
+import { pipelineInputs } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { JobPlan, PipelineNode, QueryPlan } from '../../src/plan/pipeline/pipeline-plan.js';
 import type { SqlError } from '../../src/base/errors.js';
 import { parseScript } from '../../src/sql/parser.js';
 
@@ -17,7 +18,8 @@ CREATE TABLE t (
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
 ) WITH ('connector' = 'file', 'path' = 't.jsonl', 'format' = 'json');
 CREATE TABLE u (id BIGINT, name STRING, v BIGINT, trade_time BIGINT, at TIMESTAMP(3))
-  WITH ('connector' = 'kafka', 'topic' = 'u', 'format' = 'json');
+  WITH ('connector' = 'kafka', 'topic' = 'u', 'format' = 'json',
+    'properties.bootstrap.servers' = 'localhost:9092');
 CREATE TABLE g (k BIGINT AS i % 3, twice DOUBLE AS k * 2.0)
   WITH ('connector' = 'generator', 'rows' = '10');
 CREATE TABLE endless (i BIGINT) WITH ('connector' = 'generator');
@@ -32,14 +34,21 @@ export interface Planned {
 }
 
 export function planSql(sql: string, options: Partial<PlanOptions> = {}): Planned {
-  const { script, faults } = parseScript(sql, {
+  const { script, faults, warnings } = parseScript(sql, {
     sourceName: 'test.sql',
     variables: (name) => (name === 'DIR' ? '/data' : undefined),
   });
   const planned = planScript(
     script,
     { name: 'test.sql', text: sql },
-    { settings: {}, changelog: false, quotedSchemas: new Map(), ...options },
+    {
+      settings: {},
+      changelog: false,
+      quotedSchemas: new Map(),
+      connectors: CONNECTOR_FACTS,
+      warnings,
+      ...options,
+    },
   );
   return { sql, plan: planned.plan, faults: [...faults, ...planned.faults] };
 }

@@ -7,7 +7,11 @@ import type { Batch } from '../../src/columnar/batch.js';
 import { ROW_OPS } from '../../src/columnar/batch.js';
 import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import type { AggregateCall, AggregateNode, ChangelogMode } from '../../src/plan/pipeline-plan.js';
+import type {
+  AggregateCall,
+  AggregateNode,
+  ChangelogMode,
+} from '../../src/plan/pipeline/pipeline-plan.js';
 import { AggregateOperator } from '../../src/runtime/operators/aggregate.js';
 import {
   batchOf,
@@ -66,6 +70,7 @@ class Harness {
       keys,
       aggregates,
       emission: options.emission,
+      distinct: false,
       signature: '',
     };
     this.operator = new AggregateOperator(node, this.context);

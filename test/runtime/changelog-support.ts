@@ -23,6 +23,7 @@ import type {
   RecordFailure,
 } from '../../src/runtime/operator.js';
 import { restoreInto, snapshotOf } from './stream-support.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 export type Row = readonly SqlValue[];
 export interface Change {
@@ -72,7 +73,7 @@ export class ChangeRecorder implements OperatorContext {
   readonly failures: { readonly row: number; readonly failure: RecordFailure }[] = [];
   readonly lateRecords: { readonly row: number; readonly time: number }[] = [];
   readonly batches: { readonly rows: number; readonly origins: readonly number[] | null }[] = [];
-  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
+  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0, rejected: 0 };
   private readonly schema: SchemaColumns;
   readonly output = {
     emit: (batch: Batch): void => this.take(batch),
@@ -86,7 +87,8 @@ export class ChangeRecorder implements OperatorContext {
     lateRecord: (_header: unknown, row: number, time: number): void =>
       void this.lateRecords.push({ row, time }),
   };
-  readonly requestStop = (): void => undefined;
+  readonly flow = AT_ONCE;
+  readonly limitReached = (): void => undefined;
 
   constructor(schema: SchemaColumns) {
     this.schema = schema;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/columnar/batch.js';
 import { emptyHeader } from '../../src/columnar/batch.js';
 import { TIMESTAMP } from '../../src/columnar/types.js';
-import type { PipelineNode, WatermarkNode } from '../../src/plan/pipeline-plan.js';
+import type { PipelineNode, WatermarkNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { EdgeWatermark } from '../../src/runtime/edge-watermark.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
@@ -109,7 +109,7 @@ function edgeBytes(edge: EdgeWatermark): Uint8Array {
 describe('edge watermark', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'says of the same blocks what the watermark operator says (seed %i)',
-    { timeout: 20_000 },
+    { timeout: 240_000 },
     (seed) => {
       const random = seededRandom(seed);
       const below = (limit: number): number => Math.floor(random() * limit);

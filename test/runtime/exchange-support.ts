@@ -4,7 +4,7 @@
  */
 import type { Batch, BatchHeader } from '../../src/columnar/batch.js';
 import type { EventTimePrefix } from '../../src/runtime/operators/watermark.js';
-import type { GroupedState } from '../../src/state/grouped-state.js';
+import type { GroupedState } from '../../src/state/groups/grouped-state.js';
 
 /** The highest event time of every split, handed from sender to sender. */
 export class PrefixChain implements EventTimePrefix {

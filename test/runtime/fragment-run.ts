@@ -5,17 +5,17 @@
  */
 import type { Batch } from '../../src/columnar/batch.js';
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { ExchangeEdge, FragmentPlan } from '../../src/plan/fragments.js';
-import { planFragments } from '../../src/plan/fragments.js';
-import type { QueryPlan, ScanNode } from '../../src/plan/pipeline-plan.js';
+import type { ExchangeEdge, FragmentPlan } from '../../src/plan/fragments/fragments.js';
+import { planFragments } from '../../src/plan/fragments/fragments.js';
+import type { QueryPlan, ScanNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { EdgeWatermark } from '../../src/runtime/edge-watermark.js';
-import type { Output } from '../../src/runtime/operator.js';
+import type { Output } from '../../src/runtime/operator-output.js';
 import { PartialAggregate } from '../../src/runtime/partial-aggregate.js';
 import { buildPipeline } from '../../src/runtime/pipeline.js';
 import type { ExchangePort, PipelineEnvironment, ScanPort } from '../../src/runtime/pipeline.js';
-import { MinimumWatermark } from '../../src/runtime/watermark.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
-import type { GroupedState } from '../../src/state/grouped-state.js';
+import { MinimumWatermark } from '../../src/runtime/split-watermarks.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../src/state/groups/grouped-state.js';
 import { PrefixChain, routed } from './exchange-support.js';
 import { batchOf, RecordingContext } from './stream-support.js';
 
@@ -41,18 +41,18 @@ export interface FragmentOptions {
 
 const KEY_GROUPS = 1024;
 
-function batchFor(scan: ScanNode, { split, rows }: TableBlock): Batch {
+export function batchFor(scan: ScanNode, { split, rows }: TableBlock): Batch {
   const batch = batchOf(scan.schema.map(({ name }) => rows.map((row) => row[name] ?? null)));
   batch.header.split = split;
   return batch;
 }
 
 function environment(context: RecordingContext, sink: Output): PipelineEnvironment {
-  const { errors, late, counters, requestStop } = context;
-  return { sink, errors, late, counters, requestStop };
+  const { errors, late, counters, limitReached } = context;
+  return { sink, errors, late, counters, limitReached };
 }
 
-function newContext(query: QueryPlan): RecordingContext {
+export function newContext(query: QueryPlan): RecordingContext {
   return new RecordingContext(query.root.schema.map(({ type }) => type));
 }
 

@@ -2,8 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Batch } from '../../src/columnar/batch.js';
 import { BIGINT, VARCHAR } from '../../src/columnar/types.js';
-import { planFragments } from '../../src/plan/fragments.js';
-import type { ExchangeNode, PipelineNode, QueryPlan } from '../../src/plan/pipeline-plan.js';
+import { planFragments } from '../../src/plan/fragments/fragments.js';
+import type {
+  ExchangeNode,
+  PipelineNode,
+  QueryPlan,
+} from '../../src/plan/pipeline/pipeline-plan.js';
 import type { PipelineEnvironment } from '../../src/runtime/pipeline.js';
 import { buildPipeline } from '../../src/runtime/pipeline.js';
 import { planSql } from '../plan/support.js';
@@ -86,7 +90,7 @@ const QUERIES: readonly (readonly [string, string])[] = [
 describe.each(QUERIES)('%s', (_, sql) => {
   test.each([1, 2, 3])(
     'gives the rows of the whole pipeline, seed %i',
-    { timeout: 20_000 },
+    { timeout: 240_000 },
     (seed) => {
       const query = queryOf(sql);
       const splits = Array.from({ length: seed }, (_each, split) => split);
@@ -123,8 +127,8 @@ const LEAF: ExchangeNode = {
 };
 
 function environment(context: RecordingContext): PipelineEnvironment {
-  const { output, errors, late, counters, requestStop } = context;
-  return { sink: output, errors, late, counters, requestStop };
+  const { output, errors, late, counters, limitReached } = context;
+  return { sink: output, errors, late, counters, limitReached };
 }
 
 function rowsOf(...values: number[]): Batch {

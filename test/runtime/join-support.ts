@@ -3,9 +3,9 @@
  */
 import { BIGINT, BOOLEAN, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
-import type { BoundExpression } from '../../src/plan/expression.js';
-import type { JoinNode } from '../../src/plan/pipeline-plan.js';
-import { JoinOperator } from '../../src/runtime/operators/join.js';
+import type { BoundExpression } from '../../src/plan/expression/expression.js';
+import type { JoinNode } from '../../src/plan/pipeline/pipeline-plan.js';
+import { JoinOperator } from '../../src/runtime/operators/join/join.js';
 import { ChangeRecorder, changeBatch, inputNode, restored } from './changelog-support.js';
 import type { Change, SchemaColumns } from './changelog-support.js';
 

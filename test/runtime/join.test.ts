@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
 import { BIGINT, BOOLEAN, decimalType, DOUBLE } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { JoinOperator } from '../../src/runtime/operators/join.js';
+import { JoinOperator } from '../../src/runtime/operators/join/join.js';
 import { after, before, insert, parts, remove, rowText } from './changelog-support.js';
 import type { Row, SchemaColumns } from './changelog-support.js';
 import { call, column, Run, SPAN, TYPES, X_BELOW_Y } from './join-support.js';
@@ -191,6 +191,21 @@ describe('an outer join', () => {
       "-D 1 'a' 1 6 1 'q'",
       "+I 1 'a' 1 null null null",
     ]);
+  });
+
+  it('pads a row again after the last of equal partners, not after the first', () => {
+    for (const type of ['left', 'full'] as const) {
+      const run = new Run({ type, retracts: [false, true] });
+      run.push(1, [insert(5n, 1n, 'p'), insert(5n, 1n, 'p')]).push(0, [insert(1n, 'a', 1)]);
+      const before = run.recorder.texts().length;
+      run.push(1, [remove(5n, 1n, 'p')]);
+      expect(run.recorder.texts().slice(before)).toEqual(["-D 1 'a' 1 5 1 'p'"]);
+      run.push(1, [remove(5n, 1n, 'p')]);
+      expect(run.recorder.texts().slice(before + 1)).toEqual([
+        "-D 1 'a' 1 5 1 'p'",
+        "+I 1 'a' 1 null null null",
+      ]);
+    }
   });
 
   it('pads rows with a NULL key, which never join', () => {

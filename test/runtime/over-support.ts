@@ -12,18 +12,19 @@ import {
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
 import type {
-  FrameSpec,
   LatePolicy,
   OverNode,
   WatermarkNode,
   WindowCall,
-} from '../../src/plan/pipeline-plan.js';
-import { OverOperator } from '../../src/runtime/operators/over.js';
+} from '../../src/plan/pipeline/pipeline-plan.js';
+import type { FrameSpec } from '../../src/plan/window-spec.js';
+import { OverOperator } from '../../src/runtime/operators/over/over.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { evaluateAggregate } from '../../src/state/naive-aggregates.js';
 import { ChangeRecorder, changeBatch, inputNode, insert, parts } from './changelog-support.js';
 import type { Row } from './changelog-support.js';
 import { restoreInto, snapshotOf } from './stream-support.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 export const DECIMAL = decimalType(12, 2);
 export const INPUT = [
@@ -41,11 +42,13 @@ export const rows = (preceding: number, following = 0): FrameSpec => ({
   unit: 'rows',
   preceding,
   following,
+  exact: null,
 });
 export const range = (preceding: number, following = 0): FrameSpec => ({
   unit: 'range',
   preceding,
   following,
+  exact: null,
 });
 export const ALL_BEFORE = Infinity;
 
@@ -61,6 +64,7 @@ export function call(name: string, type: SqlType, options: CallOptions = {}): Wi
     literals: [],
     filter: null,
     distinct: false,
+    orderBy: [],
     frame: null,
     type,
     ...more,
@@ -77,6 +81,7 @@ export function overNode(calls: readonly WindowCall[], more: Partial<OverNode> =
     input: scan as OverNode['input'],
     partitionBy: [K],
     timeColumn: 0,
+    ties: [],
     calls,
     late: DROP,
     signature: '',
@@ -113,7 +118,8 @@ export class Run {
       errors: this.recorder.errors,
       late: this.recorder.late,
       counters: this.recorder.counters,
-      requestStop: this.recorder.requestStop,
+      flow: AT_ONCE,
+      limitReached: this.recorder.limitReached,
     });
   }
 

@@ -4,14 +4,16 @@
  */
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
+import { rowOffset, rowSplit } from '../../src/columnar/batch.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { LatePolicy, OverNode, WindowCall } from '../../src/plan/pipeline-plan.js';
-import { OverOperator } from '../../src/runtime/operators/over.js';
-import { ChangeRecorder, changeBatch, inputNode, insert } from './changelog-support.js';
+import type { LatePolicy, WindowCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import { OverOperator } from '../../src/runtime/operators/over/over.js';
+import { ChangeRecorder, changeBatch, insert } from './changelog-support.js';
 import type { Row } from './changelog-support.js';
 import { ALL_BEFORE, B, call, D, F, INPUT, overNode, range, rows, Run, S } from './over-support.js';
-import { restoreInto, snapshotOf } from './stream-support.js';
+import { RecordingContext, restoreInto, snapshotOf } from './stream-support.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 const record = (time: number, b = 1n): Row => [time, 'x', b, 1, 's', 1n, true];
 const times = (found: readonly Row[]): SqlValue[] => found.map(([time]) => time!);
@@ -45,7 +47,8 @@ describe('rows come out', () => {
       errors: recorder.errors,
       late: recorder.late,
       counters: recorder.counters,
-      requestStop: recorder.requestStop,
+      flow: AT_ONCE,
+      limitReached: recorder.limitReached,
       output: {
         emit: (batch) => void order.push(`${batch.rowCount} rows`),
         watermark: (watermarkMs) => void order.push(`watermark ${watermarkMs}`),
@@ -70,16 +73,6 @@ describe('rows come out', () => {
     expect(run.recorder.watermarks).toEqual([]);
     expect(run.end()).toHaveLength(3);
   });
-
-  it('never, for a call that looks at all rows of an input without an end', () => {
-    const scan = { ...inputNode<object>(INPUT), table: { name: 'clicks', bounded: false } };
-    const node = overNode([call('NTILE', BIGINT, { literals: [2n] })], {
-      input: scan as OverNode['input'],
-    });
-    expect(() => new OverOperator(node, new ChangeRecorder(node.schema))).toThrow(
-      expect.objectContaining({ code: 'VELO_NOT_SUPPORTED' }),
-    );
-  });
 });
 
 describe('late rows', () => {
@@ -90,7 +83,12 @@ describe('late rows', () => {
     for (const size of [1, 2, 4096]) {
       const run = new Run(overNode(total), 10).push(late, size);
       expect(times(run.end())).toEqual([90, 100]);
-      expect(run.recorder.counters).toEqual({ late: 2, lateDropped: 2, lateExpired: 0 });
+      expect(run.recorder.counters).toEqual({
+        late: 2,
+        lateDropped: 2,
+        lateExpired: 0,
+        rejected: 0,
+      });
     }
   });
 
@@ -115,6 +113,44 @@ describe('late rows', () => {
       ]);
       expect(run.recorder.counters).toMatchObject({ lateDropped: 0, lateExpired: 1 });
     }
+  });
+
+  it('have their own time in RANGE frames, for any batches and restores', () => {
+    const random = mulberry32(7);
+    const records = Array.from({ length: 300 }, (_, at) =>
+      record(at * 3 - (random() < 0.3 ? Math.floor(random() * 60) : 0)),
+    );
+    const policy: LatePolicy = { strategy: 'process-all', allowedLatenessMs: 50 };
+    const calls = [
+      call('SUM', BIGINT, { arg: B, frame: range(20) }),
+      call('MAX', BIGINT, { arg: B, frame: range(20) }),
+      call('MEDIAN', DOUBLE, { arg: D, frame: range(20, -5) }),
+      call('FIRST_VALUE', BIGINT, { arg: B, frame: range(20) }),
+      call('LAST_VALUE', BIGINT, { arg: B, frame: range(20) }),
+    ];
+    // A row stands where the watermark of the rows before it is; frames see rows that stand before.
+    const standing: { readonly own: number; readonly place: number }[] = [];
+    let watermark = Number.NEGATIVE_INFINITY;
+    for (const [ts] of records) {
+      const own = Number(ts);
+      if (watermark <= own + 50) standing.push({ own, place: Math.max(own, watermark) });
+      watermark = Math.max(watermark, own);
+    }
+    standing.sort((a, b) => a.place - b.place);
+    const counts = standing.map(
+      (row) =>
+        standing.filter(
+          (other) => other.place <= row.place && other.own >= row.own - 20 && other.own <= row.own,
+        ).length,
+    );
+    const count = call('COUNT', BIGINT, { arg: B, frame: range(20) });
+    const runs = [300, 1, 7].map((size) => {
+      const run = new Run(overNode([count, ...calls], { late: policy }), 0);
+      run.push(records.slice(0, 150), size).restore();
+      return run.push(records.slice(150), size).end();
+    });
+    expect(runs[0]?.map((row) => Number(row[7]))).toEqual(counts);
+    for (const run of runs) expect(run).toEqual(runs[0]);
   });
 
   it('below the watermark of idle partitions that went on are late, too', () => {
@@ -210,7 +246,8 @@ describe('a result out of range', () => {
       output: recorder.output,
       late: recorder.late,
       counters: recorder.counters,
-      requestStop: recorder.requestStop,
+      flow: AT_ONCE,
+      limitReached: recorder.limitReached,
       errors: {
         recordFailed: ({ sourceName, split, firstOffset, lineNumbers }, row) =>
           void named.push([sourceName, split, firstOffset, lineNumbers?.[row]]),
@@ -226,5 +263,43 @@ describe('a result out of range', () => {
     operator.process(0, batch);
     operator.end(0, true);
     expect(named).toEqual([['a.jsonl', 3, 70, 8]]);
+  });
+
+  it.each([
+    ['of one source', ['a.jsonl', 'a.jsonl'], 'a.jsonl'],
+    // One name stands for all rows of a batch.
+    ['of several sources', ['a.jsonl', 'b.jsonl'], 'over-1'],
+  ])('names the records of several partitions %s, each by its own place', (_, names, named) => {
+    const node = overNode([call('SUM', BIGINT, { arg: B, frame: rows(1) })]);
+    const places: unknown[] = [];
+    const context = new RecordingContext(node.schema.map(({ type }) => type));
+    context.onBatch = ({ header, rowCount }) => {
+      for (let row = 0; row < rowCount; row += 1) {
+        const line = header.lineNumbers?.[row];
+        places.push([header.sourceName, rowSplit(header, row), rowOffset(header, row), line]);
+      }
+    };
+    const operator = new OverOperator(node, context);
+    // By time the rows of the two partitions alternate.
+    for (const [at, split] of [3, 5].entries()) {
+      const batch = changeBatch(
+        INPUT,
+        [1, 3].map((time) => insert(...record(time + at, 1n))),
+      );
+      Object.assign(batch.header, {
+        sourceName: names[at],
+        split,
+        firstOffset: 70 + 10 * at,
+        lineNumbers: Float64Array.of(8 + 10 * at, 9 + 10 * at),
+      });
+      operator.process(0, batch);
+    }
+    operator.end(0, true);
+    expect(places).toEqual([
+      [named, 3, 70, 8],
+      [named, 5, 80, 18],
+      [named, 3, 71, 9],
+      [named, 5, 81, 19],
+    ]);
   });
 });

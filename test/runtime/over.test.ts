@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
 import { BIGINT, decimalType, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { FrameSpec, WindowCall } from '../../src/plan/pipeline-plan.js';
+import type { WindowCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { FrameSpec } from '../../src/plan/window-spec.js';
 import { parts } from './changelog-support.js';
 import type { Row } from './changelog-support.js';
 import {

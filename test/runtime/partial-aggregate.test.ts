@@ -12,9 +12,10 @@ import {
   TIMESTAMP,
   VARCHAR,
 } from '../../src/columnar/types.js';
-import type { AggregateCall, WindowSpec } from '../../src/plan/pipeline-plan.js';
+import type { AggregateCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
 import { AggregateOperator } from '../../src/runtime/operators/aggregate.js';
-import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
+import { WindowAggregateOperator } from '../../src/runtime/operators/window/window-aggregate.js';
 import { PartialAggregate } from '../../src/runtime/partial-aggregate.js';
 import type { Row } from '../state/grouping-harness.js';
 import {
@@ -119,7 +120,7 @@ function expectSame(actual: Outcome, wanted: Outcome): void {
 describe.each(SETS)('GROUP BY, %s', (_, aggregates) => {
   test.each(KEYS.map((keys) => [keys.join() || 'no key', keys] as const))(
     'by %s: partitions give the rows of one operator',
-    { timeout: 20_000 },
+    { timeout: 240_000 },
     (_name, keys) => {
       for (const partitions of keys.length === 0 ? [1] : [1, 2, 3, 8]) {
         const seed = partitions * 100 + keys.length;
@@ -171,7 +172,7 @@ function timedBlocks(seed: number, splits: number): Block[] {
 describe.each(WINDOWS)('%s', (_, window) => {
   test.each([1, 2, 3, 4, 5, 6])(
     'partitions give the rows and late records of one operator (seed %i)',
-    { timeout: 20_000 },
+    { timeout: 240_000 },
     (seed) => {
       const splits = Array.from({ length: 1 + (seed % 3) }, (_each, split) => split);
       const blocks = timedBlocks(seed, splits.length);
@@ -294,7 +295,7 @@ describe('a receiver', () => {
 
   test(
     'keeps its texts apart while those of closed windows are forgotten',
-    { timeout: 20_000 },
+    { timeout: 240_000 },
     () => {
       const aggregates = [call('COUNT', [], BIGINT), call('MAX', [NAME], VARCHAR)];
       const window: WindowSpec = { kind: 'tumbling', sizeMs: 100 };

@@ -11,20 +11,21 @@ import type {
   AggregateNode,
   WatermarkNode,
   WindowAggregateNode,
-  WindowSpec,
-} from '../../src/plan/pipeline-plan.js';
+} from '../../src/plan/pipeline/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
 import type { Operator, OperatorContext } from '../../src/runtime/operator.js';
 import { EdgeWatermark } from '../../src/runtime/edge-watermark.js';
 import { AggregateOperator } from '../../src/runtime/operators/aggregate.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
-import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
+import { WindowAggregateOperator } from '../../src/runtime/operators/window/window-aggregate.js';
 import { PartialAggregate } from '../../src/runtime/partial-aggregate.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
-import type { GroupedState } from '../../src/state/grouped-state.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../src/state/groups/grouped-state.js';
 import type { Collected, Row } from '../state/grouping-harness.js';
 import { batchesOf, COLUMNS, Random, TIME } from '../state/grouping-harness.js';
 import { PrefixChain, routed } from './exchange-support.js';
 import { RecordingContext, restoreInto, snapshotOf } from './stream-support.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 const KEY_GROUPS = 1024;
 const SCHEMA = COLUMNS.map((type, at) => ({ name: `c${at}`, type }));
@@ -69,6 +70,7 @@ export function aggregateNode(
     keys,
     aggregates,
     emission: 'final',
+    distinct: false,
     signature: '',
   };
 }
@@ -80,8 +82,13 @@ export function windowNode(
   options: { readonly boundMs: number; readonly strategy?: 'drop' | 'dead-letter' },
 ): WindowAggregateNode {
   return {
-    ...aggregateNode(keys, aggregates),
     kind: 'window-aggregate',
+    id: 'group-by',
+    mode: 'append',
+    keys,
+    aggregates,
+    emission: 'final',
+    signature: '',
     schema: columns(keys, [TIMESTAMP, TIMESTAMP, ...aggregates.map(({ type }) => type)]),
     input: watermarkNode(options.boundMs),
     window,
@@ -144,8 +151,8 @@ function boundOf(node: Node): number {
 }
 
 function passing(context: RecordingContext, output: OperatorContext['output']): OperatorContext {
-  const { errors, late, counters, requestStop } = context;
-  return { output, errors, late, counters, requestStop };
+  const { errors, late, counters, limitReached } = context;
+  return { output, errors, late, counters, flow: AT_ONCE, limitReached };
 }
 
 /** One thread, one operator. */
@@ -223,7 +230,7 @@ export class PartedRun {
     this.edge.setSplits(splits);
     blocks.forEach((block, at) => {
       this.sources[this.random.below(senders)]?.process(0, batchOfBlock(block, at));
-      this.partials.forEach((partial, sender) => {
+      this.partials.forEach((_, sender) => {
         const all = this.random.next() < flushed;
         if (all || this.random.next() < 0.3) this.ship(sender, Number.NEGATIVE_INFINITY, all);
       });

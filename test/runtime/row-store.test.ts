@@ -20,8 +20,8 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import { NULL_ROW, RowStore } from '../../src/runtime/operators/row-store.js';
-import { compareRows } from '../../src/runtime/operators/row-order.js';
+import { NULL_ROW, RowStore } from '../../src/runtime/operators/rows/row-store.js';
+import { compareRows } from '../../src/runtime/operators/rows/row-order.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
 
 const TYPES: readonly SqlType[] = [

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
 import { BIGINT, BOOLEAN, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { SortKey, SortNode } from '../../src/plan/pipeline-plan.js';
+import type { SortKey, SortNode } from '../../src/plan/pipeline/pipeline-plan.js';
+import { StandingRows } from '../../src/runtime/operators/rows/standing-rows.js';
 import { SortOperator } from '../../src/runtime/operators/sort.js';
 import {
   ChangeRecorder,
@@ -41,6 +42,7 @@ function sortNode(more: Partial<SortNode> = {}): SortNode {
     keys: [key(0)],
     limit: null,
     windowEnd: null,
+    partitionBy: [],
     signature: '',
     schema: ALL,
     mode: 'append',
@@ -155,7 +157,7 @@ describe('ORDER BY', () => {
     const run = new Run({}).push([insert(...rowOf([0, 0, 0, 0, 0], 1))]);
     run.operator.watermark(0, 5);
     expect(run.ids(false)).toEqual([]);
-    expect(run.recorder.watermarks).toEqual([5]);
+    expect(run.recorder.watermarks).toEqual([]);
   });
 
   it('of no rows gives none', () => {
@@ -243,5 +245,15 @@ describe('ORDER BY within windows', () => {
     };
     seconds(1000);
     expect(seconds(80_000)).toBeLessThan(2);
+  });
+});
+
+describe('rows that are kept', () => {
+  it('are no more than an array can hold: the rest is an error that says so', () => {
+    const held = new StandingRows([BIGINT], 3);
+    held.take(changeBatch([ID], [insert([1n]), insert([2n]), insert([3n])]));
+    expect(() => held.take(changeBatch([ID], [insert([4n])]))).toThrow(
+      expect.objectContaining({ code: 'VELO_STATE_TOO_LARGE' }) as Error,
+    );
   });
 });

@@ -15,6 +15,7 @@ import type {
   RecordFailure,
 } from '../../src/runtime/operator.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 export class RecordingContext implements OperatorContext {
   readonly rows: SqlValue[][] = [];
@@ -22,7 +23,7 @@ export class RecordingContext implements OperatorContext {
   readonly watermarks: number[] = [];
   readonly failures: { row: number; failure: RecordFailure }[] = [];
   readonly lateRecords: { row: number; time: number }[] = [];
-  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0 };
+  readonly counters: OperatorCounters = { late: 0, lateDropped: 0, lateExpired: 0, rejected: 0 };
   readonly types: readonly SqlType[];
   /** Called with each emitted batch before its rows are recorded. */
   onBatch: (batch: Batch) => void = () => undefined;
@@ -51,7 +52,8 @@ export class RecordingContext implements OperatorContext {
       this.lateRecords.push({ row, time });
     },
   };
-  readonly requestStop = (): void => undefined;
+  readonly flow = AT_ONCE;
+  readonly limitReached = (): void => undefined;
 
   constructor(types: readonly SqlType[]) {
     this.types = types;

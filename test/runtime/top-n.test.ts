@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../src/bench/statistics.js';
 import { BIGINT, DOUBLE, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { SortKey, TopNNode } from '../../src/plan/pipeline-plan.js';
+import type { SortKey, TopNNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { TopNOperator } from '../../src/runtime/operators/top-n.js';
 import {
   ChangeRecorder,

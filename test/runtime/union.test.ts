@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { BIGINT, TIMESTAMP } from '../../src/columnar/types.js';
 import type { Batch } from '../../src/columnar/batch.js';
-import type { UnionNode } from '../../src/plan/pipeline-plan.js';
+import type { UnionNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import { UnionOperator } from '../../src/runtime/operators/union.js';
 import {
   after,

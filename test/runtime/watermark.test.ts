@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/columnar/batch.js';
 import { TIMESTAMP } from '../../src/columnar/types.js';
-import type { PipelineNode, WatermarkNode } from '../../src/plan/pipeline-plan.js';
+import type { PipelineNode, WatermarkNode } from '../../src/plan/pipeline/pipeline-plan.js';
 import {
   needsEveryRowWatermark,
   WatermarkOperator,
 } from '../../src/runtime/operators/watermark.js';
-import { MinimumWatermark, SplitWatermarks } from '../../src/runtime/watermark.js';
+import { MinimumWatermark, SplitWatermarks } from '../../src/runtime/split-watermarks.js';
 import {
   batchOf,
   RecordingContext,
@@ -263,6 +263,40 @@ describe('watermark state', () => {
       expect(context.counters.late).toBe(1);
       expect(context.watermarks.at(-1)).toBe(4000);
     }
+  });
+});
+
+describe('splits that have ended', () => {
+  /** Split 0 ended at 3000, split 1 is at 9000: the ended one must not hold it back. */
+  function endedBehind(): SplitWatermarks {
+    const splits = new SplitWatermarks(BOUND);
+    splits.setSplits([0, 1]);
+    splits.raise(splits.indexOf(0), 3000);
+    splits.ended(0);
+    splits.raise(splits.indexOf(1), 9000);
+    return splits;
+  }
+
+  it.each(['restore first', 'splits first'])('stay ended behind a restore, %s', (order) => {
+    const restored = new SplitWatermarks(BOUND);
+    if (order === 'splits first') restored.setSplits([0, 1]);
+    endedBehind().forEach((split, highestMs, ended) => restored.restore(split, highestMs, ended));
+    if (order === 'restore first') restored.setSplits([0, 1]);
+    expect(restored.current()).toBe(8000);
+    restored.setIdle(0, false);
+    expect(restored.current()).toBe(8000);
+  });
+
+  it('stay ended when the splits are named again', () => {
+    const splits = endedBehind();
+    splits.setSplits([1, 0, 2]);
+    splits.raise(splits.indexOf(2), 7000);
+    expect(splits.current()).toBe(6000);
+    const ended: number[] = [];
+    splits.forEach((split, _highestMs, hasEnded) => {
+      if (hasEnded) ended.push(split);
+    });
+    expect(ended).toEqual([0]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Window aggregation against the record-at-a-time oracle, in every cut into batches. */
 import { describe, expect, it } from 'vitest';
-import type { WindowSpec } from '../../src/plan/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
 import { seededRandom } from './stream-support.js';
 import { run } from './window-harness.js';
 import type { RunOptions } from './window-harness.js';

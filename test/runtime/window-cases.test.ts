@@ -1,14 +1,15 @@
 /** Exact rows of windows: late data, emission, sessions, idle splits and input of operators. */
 import { describe, expect, it } from 'vitest';
 import { DOUBLE, TIMESTAMP } from '../../src/columnar/types.js';
-import type { WindowSpec } from '../../src/plan/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
 import type { Batch } from '../../src/columnar/batch.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
-import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
+import { WindowAggregateOperator } from '../../src/runtime/operators/window/window-aggregate.js';
 import { batchOf, RecordingContext } from './stream-support.js';
 import { call, recordBatch, run, watermarkNode, windowNode } from './window-harness.js';
 import type { RunOptions } from './window-harness.js';
 import type { StreamRecord } from './window-oracle.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 const SECOND: WindowSpec = { kind: 'tumbling', sizeMs: 1000 };
 const HOUR_MS = 3_600_000;
@@ -311,10 +312,10 @@ describe('a split that returns from idle', () => {
         emit: (batch: Batch): void => windows.process(0, batch),
         watermark: (watermarkMs: number): void => windows.watermark(0, watermarkMs),
       };
-      const { errors, late, counters, requestStop } = context;
+      const { errors, late, counters, limitReached } = context;
       const source = new WatermarkOperator(
         watermarkNode(0),
-        { output, errors, late, counters, requestStop },
+        { output, errors, late, counters, flow: AT_ONCE, limitReached },
         { everyRow: window.kind === 'session' },
       );
       source.setSplits([0, 1]);
@@ -374,7 +375,7 @@ describe('input that is not a source', () => {
     operator.process(0, recordBatch(timed([400])));
     operator.end(0, true);
     expect(context.rows.map((row) => row[2])).toEqual([1, 2, 3]);
-    expect(context.counters).toEqual({ late: 0, lateDropped: 0, lateExpired: 1 });
+    expect(context.counters).toEqual({ late: 0, lateDropped: 0, lateExpired: 1, rejected: 0 });
   });
 
   it('fails rows without event time and names the record they came from', () => {

@@ -1,10 +1,11 @@
 /** Window slices against a brute-force search, and the columns of window table functions. */
 import { describe, expect, it } from 'vitest';
 import { BIGINT, TIMESTAMP, VARCHAR } from '../../src/columnar/types.js';
-import type { PipelineNode, WindowSpec } from '../../src/plan/pipeline-plan.js';
-import { TimeHeap } from '../../src/runtime/operators/window-heap.js';
-import { WindowColumnsOperator } from '../../src/runtime/operators/window-columns.js';
-import type { FixedWindowSpec } from '../../src/runtime/operators/window-slices.js';
+import type { LatePolicy, PipelineNode } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
+import { TimeHeap } from '../../src/runtime/operators/window/window-heap.js';
+import { WindowColumnsOperator } from '../../src/runtime/operators/window/window-columns.js';
+import type { FixedWindowSpec } from '../../src/runtime/operators/window/window-slices.js';
 import {
   floorTo,
   hasEvenSlices,
@@ -12,7 +13,7 @@ import {
   sliceUnitMs,
   windowSlice,
   windowsPerRecord,
-} from '../../src/runtime/operators/window-slices.js';
+} from '../../src/runtime/operators/window/window-slices.js';
 import { batchOf, RecordingContext, seededRandom, select } from './stream-support.js';
 
 const SPECS: FixedWindowSpec[] = [
@@ -90,10 +91,19 @@ describe('window columns', () => {
   ];
   const input = { kind: 'scan', schema } as unknown as PipelineNode;
 
-  function columnsOf(window: WindowSpec) {
+  function columnsOf(window: WindowSpec, late: LatePolicy | null = null) {
     const context = new RecordingContext([TIMESTAMP, VARCHAR, TIMESTAMP, TIMESTAMP, TIMESTAMP]);
     const operator = new WindowColumnsOperator(
-      { kind: 'window-columns', id: 'w', schema, mode: 'append', input, window, timeColumn: 0 },
+      {
+        kind: 'window-columns',
+        id: 'w',
+        schema,
+        mode: 'append',
+        input,
+        window,
+        timeColumn: 0,
+        late,
+      },
       context,
     );
     return { context, operator };
@@ -122,7 +132,26 @@ describe('window columns', () => {
     const expected = times.flatMap((time) =>
       windowsOf(spec, time).map((window) => `${time}: ${window}`),
     );
-    expect(seen.sort()).toEqual(expected.sort());
+    expect(seen).toEqual(expected);
+  });
+
+  it('leaves a record out of the windows that are closed for it, where windows close', () => {
+    const { context, operator } = columnsOf(
+      { kind: 'hopping', sizeMs: 10, advanceMs: 5 },
+      { strategy: 'drop', allowedLatenessMs: 0 },
+    );
+    const batch = batchOf([
+      [12, 7, 2],
+      ['a', 'b', 'c'],
+    ]);
+    batch.rowWatermarks = Float64Array.of(-Infinity, 10, 10);
+    operator.process(0, batch);
+    expect(context.rows.map(([, key, , end]) => `${key as string} ${end as number}`)).toEqual([
+      'a 15',
+      'a 20',
+      'b 15',
+    ]);
+    expect(context.counters.lateDropped).toBe(1);
   });
 
   it('takes BIGINT times, keeps row kinds and passes watermarks on', () => {

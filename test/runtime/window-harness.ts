@@ -10,13 +10,14 @@ import type {
   LatePolicy,
   WatermarkNode,
   WindowAggregateNode,
-} from '../../src/plan/pipeline-plan.js';
+} from '../../src/plan/pipeline/pipeline-plan.js';
 import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
-import { WindowAggregateOperator } from '../../src/runtime/operators/window-aggregate.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
-import type { GroupedState } from '../../src/state/grouped-state.js';
+import { WindowAggregateOperator } from '../../src/runtime/operators/window/window-aggregate.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../src/state/groups/grouped-state.js';
 import { batchOf, RecordingContext, restoreInto, select, snapshotOf } from './stream-support.js';
 import type { OracleOptions, StreamRecord } from './window-oracle.js';
+import { AT_ONCE } from '../../src/runtime/flow.js';
 
 const INPUT = [
   { name: 'ts', type: TIMESTAMP },
@@ -176,8 +177,8 @@ class Job {
 }
 
 function contextOf(context: RecordingContext) {
-  const { output, errors, late, counters, requestStop } = context;
-  return { output, errors, late, counters, requestStop };
+  const { output, errors, late, counters, limitReached } = context;
+  return { output, errors, late, counters, flow: AT_ONCE, limitReached };
 }
 
 export function run(records: readonly StreamRecord[], options: RunOptions): RunResult {

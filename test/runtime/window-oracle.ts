@@ -1,9 +1,11 @@
 /**
  * Windows the slow and obvious way: one record at a time, every window of a record found by trying
  * all of them, all rows kept. The reference of the window operators' tests; shares no code with
- * them. Rows are [key, window start, window end, COUNT(*), SUM(value), FIRST_VALUE(value)].
+ * them. A session takes a record while the record's own split allows it, and one that is absorbed
+ * after it was shown is given once more, to be taken back. Rows are [key, window start, window end, COUNT(*), SUM(value), FIRST_VALUE(value)].
  */
-import type { WindowAggregateNode, WindowSpec } from '../../src/plan/pipeline-plan.js';
+import type { WindowAggregateNode } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { WindowSpec } from '../../src/plan/window-spec.js';
 
 export interface StreamRecord {
   readonly split: number;
@@ -92,8 +94,12 @@ export class WindowOracle {
     }
     const touched = this.windows
       .filter((each) => each.key === key && time <= each.end && time >= each.start - gap)
+      .filter((each) => watermark < each.end + latenessMs)
       .sort((a, b) => a.order - b.order);
     this.windows = this.windows.filter((each) => !touched.includes(each));
+    for (const each of touched.slice(1)) {
+      if (this.options.emission !== 'final' || each.emitted) this.emit(each, [key]);
+    }
     const values = touched.flatMap((each) => each.groups.get(key) as number[]);
     const merged: OracleWindow = {
       start: Math.min(time, ...touched.map((each) => each.start)),

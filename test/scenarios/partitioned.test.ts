@@ -4,14 +4,14 @@
  * computed from the routing. Runs what was built: workers are started from dist.
  */
 import { describe, expect, it } from 'vitest';
-import { digestFaults, expectBuiltin } from '../../dist/bench/expectation.js';
-import { groupPlaces } from '../../dist/bench/group-places.js';
-import { fixtureVariables, selectScenarios } from '../../dist/bench/scenario.js';
-import type { BuiltinId, FixtureOptions } from '../../dist/bench/scenario.js';
+import { digestFaults, expectBuiltin } from '../../dist/bench/scenario/expectation.js';
+import { groupPlaces } from '../../dist/bench/scenario/group-places.js';
+import { fixtureVariables, selectScenarios } from '../../dist/bench/scenario/scenario.js';
+import type { BuiltinId, FixtureOptions } from '../../dist/bench/scenario/scenario.js';
 import { compileJob, createJob } from '../../dist/job.js';
 import type { JobResult } from '../../dist/processors/job-processor.js';
-import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/settings.js';
-import type { PartitionedSettings } from '../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/job-settings.js';
+import type { PartitionedSettings } from '../../dist/processors/partitioned/job-settings.js';
 
 const BASE: FixtureOptions = { records: 5000, groups: 20, stepMs: 1, changes: 'snapshot' };
 const IDS: readonly BuiltinId[] = ['0', '1', '2', '3a', '3b'];

@@ -3,10 +3,10 @@
  * from the definitions, the same for every batch size, nothing lost between source and sink.
  */
 import { describe, expect, it } from 'vitest';
-import { digestFaults, expectBuiltin } from '../../src/bench/expectation.js';
-import { fixtureVariables, selectScenarios } from '../../src/bench/scenario.js';
-import type { BuiltinId, FixtureOptions } from '../../src/bench/scenario.js';
-import { BlackholeSink } from '../../src/connectors/blackhole.js';
+import { digestFaults, expectBuiltin } from '../../src/bench/scenario/expectation.js';
+import { fixtureVariables, selectScenarios } from '../../src/bench/scenario/scenario.js';
+import type { BuiltinId, FixtureOptions } from '../../src/bench/scenario/scenario.js';
+import { BlackholeSink } from '../../src/connectors/blackhole/blackhole.js';
 import { compileJob, createJob } from '../../src/job.js';
 import type { JobResult } from '../../src/processors/job-processor.js';
 

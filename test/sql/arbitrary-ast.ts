@@ -365,7 +365,7 @@ export class TreeSource {
     const alias = this.maybe(() => this.identifier());
     switch (this.upTo(depth > 0 ? 5 : 1)) {
       case 1:
-        return { kind: 'quoted-source', uri: this.text(), alias, span };
+        return { kind: 'quoted-source', uri: this.text(), uriSpan: span, alias, span };
       case 2:
         return { kind: 'derived', query: this.query(depth - 1), alias, span };
       case 3:
@@ -375,14 +375,21 @@ export class TreeSource {
         return this.join(depth - 1);
       default: {
         const asOf = this.maybe(() => this.expression(depth));
-        return { kind: 'table', name: this.identifier(), alias, asOf, span };
+        return { kind: 'table', name: this.identifier(), alias, asOf, hints: this.hints(), span };
       }
     }
   }
 
   private windowTable(depth: number, alias: Ast.Identifier | null): Ast.WindowTable {
     const table: Ast.Relation = this.chance()
-      ? { kind: 'table', name: this.identifier(), alias: null, asOf: null, span }
+      ? {
+          kind: 'table',
+          name: this.identifier(),
+          alias: null,
+          asOf: null,
+          hints: this.hints(),
+          span,
+        }
       : { kind: 'derived', query: this.query(depth), alias: null, span };
     return {
       kind: 'window-table',
@@ -408,8 +415,13 @@ export class TreeSource {
     return this.list(1, 2, () => this.identifier());
   }
   private options(): Ast.Option[] {
-    const option = () => ({ key: this.text(), value: this.text(), valueSpan: span, span });
-    return this.list(0, 2, option);
+    return this.list(0, 2, () => this.option());
+  }
+  private option(): Ast.Option {
+    return { key: this.text(), keySpan: span, value: this.text(), valueSpan: span, span };
+  }
+  private hints(): Ast.Option[] {
+    return this.chance() ? [] : this.options();
   }
 
   statement(depth: number): Ast.Statement {
@@ -429,7 +441,10 @@ export class TreeSource {
       case 2: {
         const columns = this.maybe(() => this.names());
         const [target, query] = [this.identifier(), this.query(depth)];
-        return { kind: 'insert', target, columns, query, annotations, span };
+        const parts = { kind: 'insert', query, annotations, span } as const;
+        if (this.chance()) return { ...parts, target, hints: this.hints(), columns };
+        const address = { name: this.text(), quoted: true, span };
+        return { ...parts, target: address, isAddress: true, hints: [], columns: null };
       }
       case 3:
         return { kind: 'create-as', ...create, query: this.query(depth), annotations };

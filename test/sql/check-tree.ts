@@ -8,7 +8,7 @@ import type { Span } from '../../src/base/span.js';
 import type * as Ast from '../../src/sql/ast.js';
 import { parseExpression, parseScript } from '../../src/sql/parser.js';
 import { printExpression, printScript } from '../../src/sql/printer.js';
-import { stripSpans, walkExpression, walkScript } from '../../src/sql/walk.js';
+import { isSpanKey, stripSpans, walkExpression, walkScript } from '../../src/sql/walk.js';
 import type { Visitor } from '../../src/sql/walk.js';
 
 /** Parses what must be free of faults, `${…}` left as it stands. */
@@ -78,6 +78,7 @@ function spanChecks(text: string): Visitor {
       const own = sliceOf(text, node.span);
       expect(own).toBe(own.trim());
       expect(stripSpans(parseExpression(own)), own).toEqual(stripSpans(node));
+      return undefined;
     },
     query: (node) => {
       const own = sliceOf(text, node.span);
@@ -85,14 +86,16 @@ function spanChecks(text: string): Visitor {
       expect(statement?.kind === 'select-statement' && stripSpans(statement.query), own).toEqual(
         stripSpans(node),
       );
+      return undefined;
     },
     relation: (node) => {
       const own = sliceOf(text, node.span);
       const [statement] = parsed(`SELECT * FROM ${own}`).statements;
       const body = statement?.kind === 'select-statement' ? statement.query.body : undefined;
       // The input of a window table function, `TABLE t` or `(query)`, is a relation of its own.
-      if (/^TABLE\s/i.test(own)) return;
+      if (/^TABLE\s/i.test(own)) return undefined;
       expect(body?.kind === 'select' && stripSpans(body.from), own).toEqual(stripSpans(node));
+      return undefined;
     },
   };
 }
@@ -120,7 +123,7 @@ function checkSpans(node: unknown, text: string, parent?: Span): void {
     expect(name).toBe(node.name);
   }
   for (const [key, value] of Object.entries(node)) {
-    if (key === 'span' || key === 'valueSpan') continue;
+    if (isSpanKey(key)) continue;
     checkSpans(value, text, OUTSIDE.has(key) ? undefined : span);
   }
 }

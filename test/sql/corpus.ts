@@ -107,6 +107,7 @@ export const SCRIPTS: readonly string[] = [
      f(x) OVER (ROWS WINDOW BUFFER 5 ROWS EXPIRE AFTER NEVER),
      f(x) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND UNBOUNDED FOLLOWING),
      f(x) OVER (ORDER BY ts ROWS UNBOUNDED PRECEDING), f(x) OVER (ROWS 3 PRECEDING),
+     f(x) OVER (ORDER BY ts ROWS (unbounded) PRECEDING), f(x) OVER (ROWS current PRECEDING),
      f(x) OVER (w), f(x) OVER w, COUNT(*) OVER
    FROM t`,
 ];

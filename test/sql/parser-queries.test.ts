@@ -200,6 +200,11 @@ describe('statements', () => {
       columns: [{ name: 'a' }, { name: 'b' }],
     });
     expect(checkStatement('INSERT INTO s (SELECT 1)')).toMatchObject({ columns: null });
+    expect(checkStatement("INSERT INTO 'a''b.csv' (SELECT 1)")).toMatchObject({
+      target: { name: "a'b.csv" },
+      isAddress: true,
+      columns: null,
+    });
   });
 
   it('SET has two strings', () => {

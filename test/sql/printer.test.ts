@@ -33,11 +33,18 @@ EMIT FINAL;
 `);
 });
 
+it('signs nest as deep in what is printed as in what is written', () => {
+  const written = `${'- '.repeat(400)}a`;
+  const printed = printExpression(parseExpression(written));
+  expect(printExpression(parseExpression(printed))).toBe(printed);
+});
+
 it.each([
   ['((a)) + (b * c)', 'a + b * c'],
   ['(a + b) * c - (d - e)', '(a + b) * c - (d - e)'],
   ['not (not a)', 'NOT NOT a'],
-  ['-(-a)', '-(-a)'],
+  ['-(-a)', '- -a'],
+  ['+ - - (a + b)', '+ - -(a + b)'],
   ['(a = b) = (c = d)', 'a = b = (c = d)'],
   ['(a is null) between (b or c) and d', 'a IS NULL BETWEEN (b OR c) AND d'],
   ['cast(a as int)::text', 'CAST(a AS INT)::TEXT'],

@@ -1,7 +1,7 @@
 /** What the parser says about wrong texts: wording, place, hint, and what it goes on with. */
 import { describe, expect, it } from 'vitest';
 import { parseScript } from '../../src/sql/parser.js';
-import { StatementParser } from '../../src/sql/parser-statements.js';
+import { StatementParser } from '../../src/sql/grammar/parser-statements.js';
 import { sliceOf } from './check-tree.js';
 
 function faultsOf(text: string) {
@@ -202,4 +202,34 @@ describe('all faults of a text', () => {
     const { faults } = parseScript('SELECT', { sourceName: 'a/b.sql', variables: null });
     expect(faults[0]?.source).toEqual({ name: 'a/b.sql', text: 'SELECT' });
   });
+});
+
+describe('a number of the grammar itself', () => {
+  const many = '1'.repeat(400);
+  it.each([
+    `SELECT CAST(1 AS DECIMAL(${many}, 2))`,
+    `SELECT CAST('1' AS VARCHAR(${many}))`,
+    `CREATE TABLE t (ts TIMESTAMP(${many})) WITH ('connector' = 'file')`,
+    `SELECT SUM(a) OVER (ROWS WINDOW BUFFER ${many} ROWS) AS s FROM t`,
+  ])('that loses digits is a fault at its place', (text) => {
+    expect(faultsOf(text).found).toMatchObject([
+      {
+        code: 'VELO_SYNTAX',
+        message: 'the number is too large: at most 9007199254740991 fits here',
+        at: many,
+      },
+    ]);
+  });
+});
+
+it('what is nested too deeply has a place, also where the text ends just there', () => {
+  const said = new Set<string>();
+  for (let signs = 420; signs < 460; signs += 1) {
+    const text = `SELECT ${'- '.repeat(signs)}`;
+    for (const { message, start } of faultsOf(text).found) {
+      said.add(message);
+      expect(start, message).toBeLessThanOrEqual(text.length);
+    }
+  }
+  expect([...said]).toContain('statement is nested too deeply');
 });

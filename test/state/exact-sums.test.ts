@@ -1,7 +1,7 @@
 /** Exact sums, quotients and double-double arithmetic against BigInt. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DoubleDouble, productError } from '../../src/state/double-double.js';
+import { DoubleDouble, productError } from '../../src/state/sums/double-double.js';
 import {
   addBigInt,
   addSafe,
@@ -11,7 +11,7 @@ import {
   roundedQuotient,
   settle,
   sumBigInt,
-} from '../../src/state/exact-sums.js';
+} from '../../src/state/sums/exact-sums.js';
 
 const FIXED = { seed: 42, numRuns: 300 };
 const safe = fc.maxSafeInteger();

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Column } from '../../src/columnar/column.js';
 import { Dictionary } from '../../src/columnar/dictionary.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
 import { Collector, Random } from './grouping-harness.js';
 import { aggregate, batch, f64, grouping, i64, texts } from './grouping-inputs.js';

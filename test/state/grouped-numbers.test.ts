@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { BIGINT, DOUBLE } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
 import { Collector, Random } from './grouping-harness.js';
 import { aggregate, batch, f64, grouping, i64 } from './grouping-inputs.js';
 

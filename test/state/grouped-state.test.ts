@@ -11,10 +11,10 @@ import {
   TIMESTAMP,
   VARCHAR,
 } from '../../src/columnar/types.js';
-import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
-import type { GroupedState } from '../../src/state/grouped-state.js';
-import type { GroupSpec } from '../../src/state/group-spec.js';
+import type { AggregateCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../src/state/groups/grouped-state.js';
+import type { GroupSpec } from '../../src/state/groups/group-spec.js';
 import { StateReader, StateWriter } from '../../src/state/snapshot.js';
 import { keyText } from '../../src/state/naive-aggregates.js';
 import type { Change, Collected, Row } from './grouping-harness.js';

@@ -17,8 +17,8 @@ import {
   VARCHAR,
 } from '../../src/columnar/types.js';
 import type { SqlType, SqlValue } from '../../src/columnar/types.js';
-import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
-import type { GroupedStateFactory } from '../../src/state/grouped-state-factory.js';
+import type { AggregateCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { GroupedStateFactory } from '../../src/state/groups/grouped-state-factory.js';
 import type { ResultRows } from '../../src/state/result-rows.js';
 
 export type Row = readonly SqlValue[];

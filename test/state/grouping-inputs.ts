@@ -6,8 +6,8 @@ import type { Batch } from '../../src/columnar/batch.js';
 import type { Column } from '../../src/columnar/column.js';
 import type { Dictionary } from '../../src/columnar/dictionary.js';
 import type { SqlType } from '../../src/columnar/types.js';
-import type { AggregateCall } from '../../src/plan/pipeline-plan.js';
-import type { GroupSpec } from '../../src/state/group-spec.js';
+import type { AggregateCall } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { GroupSpec } from '../../src/state/groups/group-spec.js';
 
 export function aggregate(name: string, column: number | null, type: SqlType): AggregateCall {
   return {

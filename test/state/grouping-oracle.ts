@@ -3,7 +3,7 @@
  * the expected result rows of each way of emitting, and the comparison with a tolerance for DOUBLE.
  */
 import type { SqlValue } from '../../src/columnar/types.js';
-import type { GroupSpec } from '../../src/state/group-spec.js';
+import type { GroupSpec } from '../../src/state/groups/group-spec.js';
 import { evaluateAggregate, keyText, OVERFLOW } from '../../src/state/naive-aggregates.js';
 import type { Change, Collected, Row } from './grouping-harness.js';
 

@@ -3,10 +3,10 @@
  * `npx vitest run test/state/kernel-golden.test.ts -u` and review the difference as code.
  */
 import { expect, test } from 'vitest';
-import { kernelSource } from '../../src/codegen/aggregate-kernel.js';
-import type { KernelMode } from '../../src/codegen/aggregate-kernel.js';
-import { planLayout } from '../../src/codegen/aggregate-layout.js';
-import { resolveSource } from '../../src/codegen/key-resolve.js';
+import { kernelSource } from '../../src/state/groups/aggregate-kernel.js';
+import type { KernelMode } from '../../src/state/groups/aggregate-kernel.js';
+import { planLayout } from '../../src/state/groups/aggregate-layout.js';
+import { resolveSource } from '../../src/state/groups/key-resolve.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import { aggregate } from './grouping-inputs.js';
 

@@ -1,6 +1,6 @@
 /** Draws a live table of 64 partitions in steps, with notes between them: `keep` or `erase`. */
-import { LivePartitionTable } from '../../dist/cli/partition-table.js';
-import { Terminal } from '../../dist/cli/terminal.js';
+import { LivePartitionTable } from '../../dist/cli/terminal/partition-table.js';
+import { Terminal } from '../../dist/cli/terminal/terminal.js';
 
 const partition = {
   rowsOut: 0,

@@ -33,7 +33,6 @@ export interface TestBatch {
   readonly magic?: number;
 }
 
-const text = new TextDecoder();
 const exactText = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const NUMBERS = { none: 0, gzip: 1, snappy: 2, 'snappy-framed': 2, lz4: 3, zstd: 4 } as const;
@@ -120,7 +119,7 @@ function compress(codec: Codec, body: Buffer): Buffer {
 
 /** As Java's clients write it: blocks of 32 KiB. */
 function framedSnappy(body: Buffer): Buffer {
-  const parts = [Buffer.from('82534e4150505900' + '0000000100000001', 'hex')];
+  const parts: Buffer[] = [Buffer.from('82534e4150505900' + '0000000100000001', 'hex')];
   for (let at = 0; at < body.length; at += 32_768) {
     const block = snappyCompress(body.subarray(at, at + 32_768));
     const size = Buffer.alloc(4);
@@ -132,7 +131,7 @@ function framedSnappy(body: Buffer): Buffer {
 
 /** A frame of stored blocks: Node 20 has no compressor. Compressed ones are in the broker's files. */
 function storedZstd(body: Buffer): Buffer {
-  const parts = [Buffer.from('28b52ffd' + '00' + '58', 'hex')];
+  const parts: Buffer[] = [Buffer.from('28b52ffd' + '00' + '58', 'hex')];
   for (let at = 0; at < body.length; at += 65_536) {
     const block = body.subarray(at, at + 65_536);
     const head = Buffer.alloc(3);
@@ -148,7 +147,7 @@ export interface PlainRecord {
   readonly timeMs: number;
   readonly key: string | null;
   readonly value: string;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: readonly (readonly [string, string | null])[];
 }
 
 export interface PlainRead {
@@ -255,7 +254,7 @@ function readRecords(batch: Buffer, request: PlainRequest, read: PlainRead, stop
     read.records.push({
       offset,
       timeMs: appendTime ? baseTime : baseTime + timeDelta,
-      key: key === null ? null : (isUtf8(key) ? exactText : text).decode(key),
+      key: key === null ? null : key.toString('latin1'),
       value: value.toString('latin1'),
       headers,
     });
@@ -263,13 +262,15 @@ function readRecords(batch: Buffer, request: PlainRequest, read: PlainRead, stop
   if (fields.at !== fields.bytes.length) throw new Error('bytes behind the last record');
 }
 
-function readHeaders(fields: Fields): [string, string][] {
+function readHeaders(fields: Fields): [string, string | null][] {
   const count = fields.varint();
   if (count < 0) throw new Error('headers');
-  const headers = new Map<string, string>();
+  const headers = new Map<string, string | null>();
   for (let header = 0; header < count; header += 1) {
-    const name = text.decode(fields.take(fields.varint()));
-    headers.set(name, text.decode(fields.optional() ?? new Uint8Array(0)));
+    const name = exactText.decode(fields.take(fields.varint()));
+    const value = fields.optional();
+    const hex = `\\x${value?.toString('hex') ?? ''}`;
+    headers.set(name, value === null ? null : isUtf8(value) ? exactText.decode(value) : hex);
   }
   return [...headers];
 }

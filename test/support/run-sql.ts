@@ -5,14 +5,20 @@
  */
 import { Writable } from 'node:stream';
 import { Chalk } from 'chalk';
-import { errorTexts } from '../../dist/cli/terminal.js';
-import { exitCodeOf } from '../../dist/cli/exit-code.js';
+import { errorTexts } from '../../dist/cli/terminal/error-text.js';
+import { exitCodeOf } from '../../dist/cli/terminal/exit-code.js';
+import { StreamSink } from '../../dist/connectors/stream-sink.js';
+import type { Sink } from '../../dist/connectors/sink.js';
+import { createRowEncoder } from '../../dist/formats/encoder-choice.js';
 import { compileJob, createJob } from '../../dist/job.js';
+import type { CompiledJob, RunOptions } from '../../dist/job.js';
+import type { QueryPlan } from '../../dist/plan/pipeline/pipeline-plan.js';
+import type { Clock } from '../../dist/base/clock.js';
 import type { JobResult } from '../../dist/processors/job-processor.js';
-import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/settings.js';
-import type { PartitionedSettings } from '../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../dist/processors/partitioned/job-settings.js';
+import type { PartitionedSettings } from '../../dist/processors/partitioned/job-settings.js';
 import type { OnError } from '../../dist/processors/query-accounts.js';
-import { linesOf } from './case-file.js';
+import { linesOf } from '../../src/cli/cases/case-file.js';
 
 export interface RunSqlOptions {
   readonly batchRows?: number;
@@ -23,6 +29,8 @@ export interface RunSqlOptions {
   readonly variables?: Readonly<Record<string, string>>;
   readonly settings?: Readonly<Record<string, string>>;
   readonly redirects?: ReadonlyMap<string, string>;
+  /** V1 only: workers have clocks of their own. */
+  readonly clock?: Clock;
   /** V2 with these settings, the rest by default; absent: V1. */
   readonly partitioned?: Partial<PartitionedSettings> & {
     readonly partitions: number;
@@ -56,6 +64,34 @@ class Capture extends Writable {
 
 export async function runSql(sql: string, options: RunSqlOptions = {}): Promise<RunSqlResult> {
   const stdout = new Capture();
+  const ran = await run(sql, options, stdout, () => ({}));
+  return { ...ran, lines: linesOf(stdout.text()) };
+}
+
+/** As runSql, with the lines of each query by itself, in the order of the file. */
+export async function runQueries(
+  sql: string,
+  options: RunSqlOptions = {},
+): Promise<Omit<RunSqlResult, 'lines'> & { readonly lines: readonly (readonly string[])[] }> {
+  const outputs = new Map<QueryPlan, Capture>();
+  const ran = await run(sql, options, new Capture(), ({ plan }) => {
+    for (const query of plan.queries) outputs.set(query, new Capture());
+    const sinkFor = (query: QueryPlan): Sink => {
+      const encoder = createRowEncoder('jsonl', query.sink.schema, { changelog: query.changelog });
+      const stream = outputs.get(query) ?? new Capture();
+      return new StreamSink(encoder, { stream, onClosed: () => undefined });
+    };
+    return { sinkFor };
+  });
+  return { ...ran, lines: [...outputs.values()].map((output) => linesOf(output.text())) };
+}
+
+async function run(
+  sql: string,
+  options: RunSqlOptions,
+  stdout: Capture,
+  more: (job: CompiledJob) => Pick<RunOptions, 'sinkFor'>,
+): Promise<Omit<RunSqlResult, 'lines'>> {
   const notices: string[] = [];
   try {
     const job = await compileJob({
@@ -73,20 +109,16 @@ export async function runSql(sql: string, options: RunSqlOptions = {}): Promise<
       durationMs: null,
       batchRows: options.batchRows ?? null,
       notice: (line) => notices.push(line),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...more(job),
       partitioned:
         options.partitioned === undefined
           ? null
           : { ...PARTITIONED_DEFAULTS, ...options.partitioned },
     }).start();
-    return { exit: 0, lines: linesOf(stdout.text()), errorText: '', result, notices };
+    return { exit: 0, errorText: '', result, notices };
   } catch (error) {
     const errorText = errorTexts(error, new Chalk({ level: 0 })).join('\n');
-    return {
-      exit: exitCodeOf(error),
-      lines: linesOf(stdout.text()),
-      errorText,
-      result: null,
-      notices,
-    };
+    return { exit: exitCodeOf(error), errorText, result: null, notices };
   }
 }

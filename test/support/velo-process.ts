@@ -22,6 +22,8 @@ export interface VeloOptions {
   readonly cwd?: string;
   /** Called with each piece of stdout as it comes. */
   readonly stdout?: (text: string) => void;
+  /** The same of stderr. */
+  readonly stderr?: (text: string) => void;
   /** Called with the process once it runs: to send signals. */
   readonly started?: (signal: (name: NodeJS.Signals) => void) => void;
 }
@@ -35,12 +37,15 @@ export function velo(args: readonly string[], options: VeloOptions = {}): Promis
     });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 30_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.limitMs ?? 200_000);
     child.stdout.on('data', (chunk: Buffer) => {
       out.push(chunk);
       options.stdout?.(chunk.toString('utf8'));
     });
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      err.push(chunk);
+      options.stderr?.(chunk.toString('utf8'));
+    });
     child.on('error', reject);
     child.on('close', (exit) => {
       clearTimeout(timer);

@@ -10,16 +10,21 @@ import { REFUSED } from '../../formats/decoder.js';
 import type { RecordDecoder } from '../../formats/decoder.js';
 import { openMessageDecoder } from '../../formats/decoder-registry.js';
 import type { SourceRequest } from '../source.js';
-import { MessageBlock, RECORD_BYTES_MAX, TOO_LARGE } from './message-block.js';
-import type { MessageParts } from './message-block.js';
-import { readMessageBlock } from './message-wire.js';
-import { readOptions } from './options.js';
-import { RecordColumns } from './record-columns.js';
+import { MessageBlock, RECORD_BYTES_MAX, TOO_LARGE } from './blocks/message-block.js';
+import type { MessageParts } from './blocks/message-block.js';
+import { readMessageBlock } from './blocks/message-wire.js';
+import { readOptions } from './settings/table-options.js';
+import { RecordColumns } from './blocks/record-columns.js';
+import { RecordKeyDecoder } from './record-key-decoder.js';
+import type { RecordFailure } from '../../runtime/operator.js';
+import type { Column } from '../../columnar/column.js';
+import type { KafkaReadOptions } from './settings/table-options.js';
 
 /** Which parts of a message the query reads beside its value. */
-export function partsOf(request: SourceRequest): MessageParts {
+export function partsOf(request: SourceRequest, { key }: KafkaReadOptions): MessageParts {
+  const fromKey = key !== null && request.physical.some((at) => key.columns.has(at));
   return {
-    keys: request.system.includes('_key'),
+    keys: fromKey || request.system.includes('_key'),
     headers: request.system.includes('_headers'),
   };
 }
@@ -29,19 +34,63 @@ export interface DecoderParts {
   readonly request: SourceRequest;
   readonly topic: string;
   readonly decoder: RecordDecoder;
+  /** null: nothing is read of the keys. */
+  readonly keys: RecordKeyDecoder | null;
+  /** By column that the query needs: its place among the value's or the key's. */
+  readonly places: readonly ColumnPlace[];
   readonly system: RecordColumns;
+}
+
+interface ColumnPlace {
+  readonly from: 'value' | 'key';
+  readonly at: number;
 }
 
 /** Throws ConfigError SETTING_INVALID for bad options; connects to nothing. */
 export async function decoderParts(request: SourceRequest): Promise<DecoderParts> {
-  const { format, schema = null, csvDelimiter, topic } = readOptions(request.table);
-  const columns = request.physical.map((at) => request.table.physical[at]!);
-  const fields = request.table.physical.map((column) => column.name);
-  const options = { fields, delimiter: csvDelimiter, schema };
-  const decoder = await openMessageDecoder(format, columns, options);
-  const system = new RecordColumns(request.system, topic, request.batchRowsMax);
-  return { request, topic, decoder, system };
+  const read = readOptions(request.table);
+  const { physical } = request.table;
+  const keyColumns = read.key?.columns ?? NO_COLUMNS;
+  const wanted = request.physical.map((at) => ({ at, column: physical[at]! }));
+  const values = wanted.filter(({ at }) => !keyColumns.has(at)).map(({ column }) => column);
+  const fields = physical.filter((_, at) => !keyColumns.has(at)).map(({ name }) => name);
+  const options = { fields, csv: read.csv, schema: read.schema ?? null };
+  const counts = { value: 0, key: 0 };
+  const places = request.physical.map((at): ColumnPlace => {
+    const from = keyColumns.has(at) ? 'key' : 'value';
+    counts[from] += 1;
+    return { from, at: counts[from] - 1 };
+  });
+  return {
+    request,
+    topic: read.topic,
+    decoder: await openMessageDecoder(read.format, values, options),
+    keys: await keyDecoder(request, read),
+    places,
+    system: new RecordColumns(request.system, read.topic, request.batchRowsMax),
+  };
 }
+
+async function keyDecoder(
+  request: SourceRequest,
+  read: KafkaReadOptions,
+): Promise<RecordKeyDecoder | null> {
+  const { keys } = partsOf(request, read);
+  if (!keys) return null;
+  const { key } = read;
+  const named = request.physical.flatMap((at) => {
+    const name = key?.columns.get(at);
+    return name === undefined ? [] : [{ name, type: request.table.physical[at]!.type }];
+  });
+  const decoder =
+    key === null || named.length === 0
+      ? null
+      : await openMessageDecoder(key.format, named, { schema: key.schema });
+  const asText = request.system.includes('_key');
+  return new RecordKeyDecoder({ decoder, asText, rowsMax: request.batchRowsMax });
+}
+
+const NO_COLUMNS: ReadonlyMap<number, string> = new Map();
 
 /** A worker's side of a topic: decodes blocks that the main thread has written. */
 export class KafkaBlockDecoder {
@@ -56,7 +105,8 @@ export class KafkaBlockDecoder {
 
   private constructor(request: SourceRequest, parts: DecoderParts) {
     this.parts = parts;
-    this.block = new MessageBlock(request.batchRowsMax, partsOf(request));
+    const { request: source } = parts;
+    this.block = new MessageBlock(request.batchRowsMax, partsOf(source, readOptions(source.table)));
   }
 
   /**
@@ -109,7 +159,7 @@ export class SplitDecoder {
     header.ingestTimeMs = block.ingestTimeMs;
     if (block.schemas.length > 0) decoder.learn?.(block.schemas);
     const failures = this.decodeRows(block, decoder);
-    const columns = decoder.columns.slice();
+    const columns = this.columns();
     system.appendTo(columns, block, this.split);
     batch.columns = columns;
     batch.rowCount = rowCount;
@@ -126,36 +176,47 @@ export class SplitDecoder {
     return batch;
   }
 
+  /** Of the query, in its order. */
+  private columns(): Column[] {
+    const { decoder, keys, places } = this.parts;
+    const fromKey = keys?.columns() ?? [];
+    if (fromKey.length === 0) return decoder.columns.slice();
+    return places.map(({ from, at }) => (from === 'key' ? fromKey[at]! : decoder.columns[at]!));
+  }
+
   /** Decodes every record of the block; how many were refused. */
   private decodeRows(block: MessageBlock, decoder: RecordDecoder): number {
     const { bytes, starts, ends, rowCount } = block;
-    const { failedRows } = this;
+    const { keys } = this.parts;
     let failures = 0;
     decoder.begin();
+    keys?.begin(block);
     for (let row = 0; row < rowCount; row += 1) {
       const end = ends[row]!;
       const oversized = end === TOO_LARGE;
       const start = starts[row]!;
       // A record that is too large was not kept: its cells still need valid dictionary codes.
-      if (decoder.decode(bytes, start, oversized ? start : end, row) !== REFUSED && !oversized)
-        continue;
-      if (failures === 0) failedRows.fill(0, 0, rowCount);
-      failures += 1;
-      failedRows[row] = 1;
-      this.parts.request.errors.recordFailed(
-        this.header,
-        row,
-        oversized ? tooLarge(block) : decoder.failure(),
-      );
+      const refused = decoder.decode(bytes, start, oversized ? start : end, row) === REFUSED;
+      if (oversized || refused) {
+        failures += this.failed(failures, row, oversized ? tooLarge(block) : decoder.failure());
+        keys?.decode(block, row);
+      } else if (keys !== null) {
+        const failure = keys.decode(block, row);
+        if (failure !== null) failures += this.failed(failures, row, failure);
+      }
     }
     return failures;
   }
+
+  private failed(before: number, row: number, failure: RecordFailure): 1 {
+    if (before === 0) this.failedRows.fill(0);
+    this.failedRows[row] = 1;
+    this.parts.request.errors.recordFailed(this.header, row, failure);
+    return 1;
+  }
 }
 
-function tooLarge(block: MessageBlock): {
-  readonly key: 'RECORD_TOO_LARGE';
-  readonly message: string;
-} {
+function tooLarge(block: MessageBlock): RecordFailure {
   const message = `the record has ${block.tooLargeBytes} bytes, more than ${RECORD_BYTES_MAX}`;
   return { key: 'RECORD_TOO_LARGE', message };
 }

@@ -2,7 +2,7 @@
  * A topic as numbered blocks of undecoded records, over either way to fetch them. Owns what V1 and
  * V2 ask of a split (next block, waiting, positions) and which offsets are committed: on V2 those
  * that all receivers have finished with, which may lie behind what was handed out. Fetching is
- * topic-reader.ts or fetch-reader.ts, decoding is block-decoder.ts, the bytes between threads are
+ * rdkafka-reader.ts or fetch-reader.ts, decoding is block-decoder.ts, the bytes between threads are
  * message-wire.ts.
  */
 import { ConnectorError } from '../../base/errors.js';
@@ -14,12 +14,12 @@ import type {
   KafkaSplitBlocks,
   RecordFetcher,
   RecordQueue,
-} from './blocks.js';
-import { follow } from './growing-splits.js';
-import type { MessageBlock } from './message-block.js';
-import type { MessageBlockView } from './message-wire.js';
-import { readOptions } from './options.js';
-import { openTopicReader } from './topic-reader.js';
+} from './blocks/blocks.js';
+import { follow } from './blocks/growing-splits.js';
+import type { MessageBlock } from './blocks/message-block.js';
+import type { MessageBlockView } from './blocks/message-wire.js';
+import { readOptions } from './settings/table-options.js';
+import { openTopicReader } from './librdkafka/rdkafka-reader.js';
 
 /**
  * Through librdkafka: connects, finds the partitions and resolves their first and last offsets.
@@ -39,9 +39,10 @@ export async function openRdkafkaBlocks(request: BlocksRequest): Promise<KafkaBl
 
 /** Throws ConfigError SETTING_INVALID for bad options. */
 export function blocksRequest(request: SourceRequest, grows: boolean): BlocksRequest {
+  const options = readOptions(request.table);
   return {
-    options: readOptions(request.table),
-    parts: partsOf(request),
+    options,
+    parts: partsOf(request, options),
     rowsMax: request.batchRowsMax,
     clock: request.clock,
     notice: request.notice,
@@ -89,6 +90,10 @@ export class KafkaBlockReader implements KafkaBlocks {
   /** With a group id: commits what is finished; resolves when the broker agreed. */
   async commit(): Promise<void> {
     await this.reader.commit((partition) => this.finished(partition));
+  }
+
+  hurry(): void {
+    this.reader.hurry();
   }
 
   async close(): Promise<void> {

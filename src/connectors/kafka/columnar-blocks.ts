@@ -5,12 +5,12 @@
  */
 import type { PartitionRange } from '../source.js';
 import { KafkaBlockReader } from './block-source.js';
-import type { BlocksRequest } from './blocks.js';
-import type { ClientSettings } from './client-settings.js';
-import { ClusterOffsets } from './cluster-offsets.js';
-import { Cluster } from './cluster.js';
-import { FetchReader } from './fetch-reader.js';
-import { resolveRanges } from './offsets.js';
+import type { BlocksRequest } from './blocks/blocks.js';
+import type { ClientSettings } from './settings/client-settings.js';
+import { ClusterOffsets } from './cluster/cluster-offsets.js';
+import { Cluster } from './cluster/cluster.js';
+import { FetchReader } from './fetch/fetch-reader.js';
+import { resolveRanges } from './settings/offset-choice.js';
 
 /**
  * Throws ConnectorError BROKER_UNREACHABLE, KAFKA_AUTHENTICATION, KAFKA_TLS, KAFKA_AUTHORIZATION,
@@ -24,6 +24,7 @@ export async function openColumnarBlocks(
   const cluster = await Cluster.connect(options, settings, notice, clock);
   try {
     const ranges = await rangesOf(request, settings, cluster);
+    cluster.opened();
     const reader = new FetchReader(request, settings, cluster, ranges);
     return new KafkaBlockReader(reader, {
       path: 'columnar',

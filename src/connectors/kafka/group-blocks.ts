@@ -1,6 +1,6 @@
 /**
  * A topic that the members of a group share: a split for every partition, which has blocks while
- * the partition is ours. Owns what a rebalance means for reading; membership.ts talks to the group,
+ * the partition is ours. Owns what a rebalance means for reading; rdkafka-membership.ts talks to the group,
  * and each assignment is read through blocks of its own, whichever way those fetch.
  *
  *   assigned   opened at the group's offsets
@@ -13,13 +13,14 @@
  * leave. It commits at its end alone: what its state was made of must be read again after a crash.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
 import type { PartitionRange } from '../source.js';
-import type { KafkaBlocks, KafkaSplitBlocks, Settle } from './blocks.js';
-import { joinGroup } from './membership.js';
-import type { Membership } from './membership.js';
-import type { MessageBlockView } from './message-wire.js';
-import type { KafkaReadOptions } from './options.js';
+import type { KafkaBlocks, KafkaSplitBlocks, Settle } from './blocks/blocks.js';
+import { joinGroup } from './librdkafka/rdkafka-membership.js';
+import type { Membership } from './librdkafka/rdkafka-membership.js';
+import type { MessageBlockView } from './blocks/message-wire.js';
+import type { KafkaReadOptions } from './settings/table-options.js';
 
 /** How long a query that needs every partition waits for one that was taken away. */
 const WHOLE_AGAIN_MS = 30_000;
@@ -37,6 +38,7 @@ export interface GroupBlocksParts {
     partitions: readonly number[] | null,
     ranges: readonly PartitionRange[] | null,
   ) => Promise<KafkaBlocks>;
+  readonly clock: Clock;
   readonly notice: (line: string) => void;
 }
 
@@ -45,7 +47,7 @@ export async function openGroupBlocks(parts: GroupBlocksParts): Promise<GroupBlo
   const all = await parts.open(null, null);
   await all.close();
   const blocks = new GroupBlocks(parts, all);
-  blocks.member = await joinGroup(parts.options, blocks, parts.notice);
+  blocks.member = await joinGroup(parts.options, blocks, parts);
   return blocks;
 }
 
@@ -92,6 +94,11 @@ export class GroupBlocks implements KafkaBlocks {
   async commit(): Promise<void> {
     const finished = this.splits.filter(({ split }) => this.owned.has(split));
     await this.member?.commit(offsetsOf(finished));
+  }
+
+  hurry(): void {
+    this.member?.hurry();
+    for (const blocks of this.opened) blocks.hurry();
   }
 
   async close(): Promise<void> {

@@ -5,8 +5,8 @@
 import { systemClock } from '../../base/clock.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import { openRecordDelivery } from './open-delivery.js';
-import { writeOptions } from './options.js';
-import type { KafkaWriteTarget } from './options.js';
+import { writeOptions } from './settings/table-options.js';
+import type { KafkaWriteTarget } from './settings/table-options.js';
 
 export interface KafkaLineTarget {
   readonly uri: string;

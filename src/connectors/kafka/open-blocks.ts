@@ -7,13 +7,13 @@
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import type { SourceRequest } from '../source.js';
 import { blocksRequest, openRdkafkaBlocks } from './block-source.js';
-import type { BlocksRequest, KafkaBlocks } from './blocks.js';
-import { clientSettings } from './client-settings.js';
-import type { ClientSettings } from './client-settings.js';
+import type { BlocksRequest, KafkaBlocks } from './blocks/blocks.js';
+import { clientSettings } from './settings/client-settings.js';
+import type { ClientSettings } from './settings/client-settings.js';
 import { openColumnarBlocks } from './columnar-blocks.js';
 import { openGroupBlocks } from './group-blocks.js';
-import type { KafkaReadOptions } from './options.js';
-import { withSchemas } from './schema-blocks.js';
+import type { KafkaReadOptions } from './settings/table-options.js';
+import { withSchemas } from './registry/schema-blocks.js';
 
 /**
  * Blocks of formats with a registry come with their records' schemas. `grows`: the reader takes in
@@ -33,7 +33,7 @@ export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBloc
 
 /** Blocks of a group's member; null where nobody joins. */
 async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null> {
-  const { options, group, notice } = request;
+  const { options, group, clock, notice } = request;
   const { groupId, start, stop } = options;
   if (group === null || groupId === null) return null;
   if (start.kind !== 'group' || stop.kind !== 'unbounded') return null;
@@ -44,6 +44,7 @@ async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null>
       options: { ...options, groupId },
       policy: group,
       open: (partitions, ranges) => openPartitions({ ...given, partitions, ranges }),
+      clock,
       notice,
     });
   } catch (error) {
@@ -57,8 +58,10 @@ async function joinedBlocks(request: BlocksRequest): Promise<KafkaBlocks | null>
 }
 
 async function openPartitions(request: BlocksRequest): Promise<KafkaBlocks> {
-  const registry = request.options.schema?.registry ?? null;
-  return withSchemas(await openFetching(request), registry, request);
+  const { schema, key } = request.options;
+  const blocks = await openFetching(request);
+  const valued = withSchemas(blocks, 'value', schema?.registry ?? null, request);
+  return withSchemas(valued, 'key', key?.schema?.registry ?? null, request);
 }
 
 async function openFetching(request: BlocksRequest): Promise<KafkaBlocks> {

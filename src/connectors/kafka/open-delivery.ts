@@ -3,20 +3,24 @@
  * go. Owns the choice, what the user is told about it, and the producer's identity.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { protocolErrorsCodesById } from './client-parts.js';
+import { protocolErrorsCodesById } from './cluster/client-parts.js';
 import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
-import { clientSettings } from './client-settings.js';
-import { Cluster } from './cluster.js';
-import { ColumnarProducer } from './columnar-producer.js';
-import { openDeliveryQueue } from './delivery-queue.js';
-import type { KafkaWriteTarget } from './options.js';
-import { produceSettings } from './produce-settings.js';
-import type { ProducePlan } from './produce-settings.js';
-import { INIT_PRODUCER_ID, initProducerIdRequest, parseInitProducerId } from './produce-wire.js';
-import type { ProducerIdentity } from './produce-wire.js';
-import { brokerErrorHint } from './record-delivery.js';
-import type { RecordDelivery } from './record-delivery.js';
+import { clientSettings } from './settings/client-settings.js';
+import { Cluster } from './cluster/cluster.js';
+import { ColumnarProducer } from './produce/columnar-producer.js';
+import { openDeliveryQueue } from './librdkafka/rdkafka-delivery.js';
+import type { KafkaWriteTarget } from './settings/table-options.js';
+import { produceSettings } from './produce/produce-settings.js';
+import type { ProducePlan } from './produce/produce-settings.js';
+import {
+  INIT_PRODUCER_ID,
+  initProducerIdRequest,
+  parseInitProducerId,
+} from './produce/produce-wire.js';
+import type { ProducerIdentity } from './produce/produce-wire.js';
+import { brokerErrorHint } from './record/record-delivery.js';
+import type { RecordDelivery } from './record/record-delivery.js';
 
 const IDENTITY_PAUSE_MS = 100;
 /** The coordinator loads, is not there, is elsewhere; another request of the kind is under way. */
@@ -57,9 +61,11 @@ async function openColumnarProducer(
 ): Promise<RecordDelivery> {
   const client = clientSettings(connection);
   const options = { mayCreateTopic: true };
+  await settings.compressor?.load?.();
   const cluster = await Cluster.connect(connection, client, notice, systemClock, options);
   try {
     const identity = await producerIdentity(endpoint, cluster);
+    cluster.opened();
     return new ColumnarProducer({ endpoint, cluster, identity, settings, notice });
   } catch (error) {
     await cluster.close();
@@ -69,23 +75,23 @@ async function openColumnarProducer(
 
 /**
  * Every run is a producer of its own; its number tells the broker what it has already. Any broker
- * gives one: where a leader has just gone, the next look may name another.
+ * gives one: where a leader has just gone, the next look may name another. 'connect.timeout' is for
+ * all of it.
  */
 async function producerIdentity(
   endpoint: KafkaWriteTarget,
   cluster: Cluster,
 ): Promise<ProducerIdentity> {
-  const deadlineNs = systemClock.monotonicNs() + endpoint.connectTimeoutMs * 1e6;
   for (let attempt = 0; ; attempt += 1) {
-    const late = systemClock.monotonicNs() > deadlineNs;
     try {
       const identity = await askIdentity(cluster, attempt);
       const { errorCode } = identity;
       if (errorCode === 0) return identity;
+      const late = cluster.patienceMs <= IDENTITY_PAUSE_MS;
       if (late || !IDENTITY_PASSING.has(errorCode)) throw noIdentity(endpoint, errorCode);
     } catch (error) {
       const passes = error instanceof ConnectorError && error.key === 'BROKER_UNREACHABLE';
-      if (late || !passes) throw error;
+      if (!passes || cluster.patienceMs <= IDENTITY_PAUSE_MS) throw error;
       // It asks for the leaders again; a failure of it is met by the next attempt.
       await cluster.refresh().catch(() => undefined);
     }
@@ -97,18 +103,16 @@ async function producerIdentity(
 async function askIdentity(cluster: Cluster, attempt: number): Promise<ProducerIdentity> {
   const leaders = cluster.topic().partitions.map(({ leader }) => leader);
   const known = [...new Set(leaders)].filter((leader) => leader >= 0);
-  const connection = await cluster.fetchConnection(known[attempt % known.length] ?? 0);
-  try {
-    const { key, version } = INIT_PRODUCER_ID;
-    const frame = await connection.request(key, version, initProducerIdRequest(), false);
+  const { key, version } = INIT_PRODUCER_ID;
+  const body = initProducerIdRequest();
+  return cluster.askOnce(known[attempt % known.length] ?? 0, async (connection) => {
+    const frame = await connection.request(key, version, body, false);
     try {
       return parseInitProducerId(frame.bytes, frame.from, frame.to);
     } finally {
       frame.release();
     }
-  } finally {
-    connection.close();
-  }
+  });
 }
 
 function noIdentity(endpoint: KafkaWriteTarget, errorCode: number): ConnectorError {

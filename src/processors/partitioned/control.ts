@@ -7,7 +7,7 @@
  *   1        barrier: number of the last requested snapshot
  *   16 …     one wake cell of 16 words per worker, then main's
  */
-import { WakeCell } from './wake.js';
+import { WakeCell } from './exchange/wake.js';
 
 export const COMMAND_HOLD = 0;
 export const COMMAND_RUN = 1;
@@ -18,6 +18,8 @@ export const COMMAND_STOP = 3;
 export const COMMAND_DRAIN = 4;
 /** Leave at once; what is in flight is lost on purpose. */
 export const COMMAND_ABORT = 5;
+/** A stop whose turns under way would take too long: they are given up. */
+export const COMMAND_CUT = 6;
 
 const COMMAND = 0;
 const BARRIER = 1;
@@ -27,6 +29,9 @@ const WAKE_WORDS = 16;
 export class JobAborted extends Error {
   override readonly name = 'JobAborted';
 }
+
+/** Thrown inside a worker whose turn is given up: the job ends, and well, without it. */
+export class TurnGivenUp extends JobAborted {}
 
 export class JobControl {
   readonly workers: number;
@@ -86,6 +91,16 @@ export class JobControl {
   }
 
   throwIfAborted(): void {
-    if (this.command() === COMMAND_ABORT) throw new JobAborted('the job was aborted');
+    const command = this.command();
+    if (command === COMMAND_ABORT) throw new JobAborted('the job was aborted');
+    if (command === COMMAND_CUT) throw new TurnGivenUp('the turn was given up');
+  }
+
+  /** Any thread, while the job stops: nobody finishes the turn at hand. */
+  cut(): void {
+    if (Atomics.compareExchange(this.words, COMMAND, COMMAND_STOP, COMMAND_CUT) === COMMAND_STOP) {
+      this.wakeAll();
+      this.wakeMain();
+    }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Feeds: lanes that the main thread reads, because node-rdkafka lives there, or the partitions of
  * a group come and go there. Owns the form in which a block travels and the workers' end of it;
- * main's end is main-feeder.ts, the bytes of a block are connectors/kafka/message-wire. @hot
+ * main's end is main-feeder.ts, the bytes of a block are connectors/kafka/blocks/message-wire. @hot
  *
  *   ring    one per lane: offsets of blocks in the query's feed arena, FEED_END behind the last
  *   block   8 doubles of header (0: position behind the block), then the messages
@@ -13,9 +13,10 @@
  */
 import type { BlockArena } from '../../columnar/arena.js';
 import type { Batch } from '../../columnar/batch.js';
-import type { LaneReader } from './lane-readers.js';
-import { LANE_POSITION } from './lanes.js';
-import type { Ring } from './ring.js';
+import type { FedDecoder } from '../../connectors/fed-source.js';
+import type { LaneReader } from './worker/lane-readers.js';
+import { LANE_POSITION } from './turns/lanes.js';
+import type { Ring } from './exchange/ring.js';
 
 export const FEED_HEADER_BYTES = 64;
 /** In a ring: the lane has ended. No block lies there. */
@@ -23,16 +24,11 @@ export const FEED_END = 0;
 /** In a block's header. */
 export const FEED_POSITION = 0;
 
-/** Turns the bytes of a block into a batch that needs them no more. */
-export interface FeedDecoder {
-  decode(bytes: Uint8Array, at: number): Batch;
-}
-
 export class FeedLaneReader implements LaneReader {
   readonly idleTimeoutMs: number;
   private readonly ring: Ring;
   private readonly arena: BlockArena;
-  private readonly decoder: FeedDecoder;
+  private readonly decoder: FedDecoder;
   private readonly wakeFeeder: () => void;
   private block = 0;
   private rows = 0;
@@ -40,7 +36,7 @@ export class FeedLaneReader implements LaneReader {
   constructor(parts: {
     readonly ring: Ring;
     readonly arena: BlockArena;
-    readonly decoder: FeedDecoder;
+    readonly decoder: FedDecoder;
     readonly idleTimeoutMs: number;
     readonly wakeFeeder: () => void;
   }) {

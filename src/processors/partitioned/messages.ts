@@ -6,15 +6,16 @@ import { ERROR_CODES } from '../../base/error-codes.js';
 import type { ErrorKey } from '../../base/error-codes.js';
 import { ConfigError, ConnectorError, DataError, SqlError, VeloError } from '../../base/errors.js';
 import type { ErrorFields } from '../../base/errors.js';
-import type { DigestSummary } from '../../connectors/row-digest.js';
+import type { DigestSummary } from '../../connectors/blackhole/row-digest.js';
+import type { HandedSource } from '../../connectors/connector.js';
 import type { PartitionRange } from '../../connectors/source.js';
 import type { RowEncoding } from '../../formats/encoder.js';
-import type { FragmentPlan } from '../../plan/fragment-plan.js';
-import type { QueryPlan } from '../../plan/pipeline-plan.js';
+import type { FragmentPlan } from '../../plan/fragments/fragment-plan.js';
+import type { QueryPlan } from '../../plan/pipeline/pipeline-plan.js';
 import type { DeadLetter, OnError } from '../query-accounts.js';
-import type { Lane } from './lanes.js';
-import type { OperatorSnapshot } from './partition-state.js';
-import type { PartitionedSettings } from './settings.js';
+import type { Lane } from './turns/lanes.js';
+import type { OperatorSnapshot } from './worker/partition-state.js';
+import type { PartitionedSettings } from './job-settings.js';
 
 /** Where result rows go: into a digest in the worker, or to the sink on main. */
 export type SinkPlace = 'digest' | 'main';
@@ -56,12 +57,16 @@ export interface WorkerTask {
   readonly deadLetters: boolean;
   readonly batchRows: number | null;
   readonly rate: number | null;
+  /** When every record is read; null: when it is. */
+  readonly nowMs: number | null;
   readonly control: SharedArrayBuffer;
   /** One of each worker, for rows under way to partitions, to worker 0 and to main. */
   readonly exchangeArenas: readonly SharedArrayBuffer[];
   readonly stageArenas: readonly SharedArrayBuffer[];
   readonly outputArenas: readonly SharedArrayBuffer[];
   readonly queries: readonly QueryTask[];
+  /** Those that this worker reads. */
+  readonly handed: readonly HandedSource[];
 }
 
 /** State of one partition of one fragment, or of the edges (fragment -1). */
@@ -130,6 +135,14 @@ export interface ErrorText {
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
   readonly stack?: string | undefined;
+}
+
+/**
+ * Whether one thread would have met the failure at this place of the sequence. A defect and the end
+ * of memory have none: they end the job at once.
+ */
+export function standsInSequence(error: unknown): error is VeloError {
+  return error instanceof VeloError && error.code !== 'VELO_MEMORY_EXHAUSTED';
 }
 
 export function errorText(error: unknown): ErrorText {

@@ -1,19 +1,22 @@
 /**
  * GROUP BY without a window: one state for all of the operator's groups. 'changes' emits the new
  * state of its group after each record, 'retract' the old and the new one, 'final' every group at
- * the end of input. Groups and accumulators are state/grouped-state; this is only the order of
- * things. Watermarks pass unchanged, behind the rows of the batches before them.
+ * the end of input, where a group of no keys and no records shows its row in any case. Groups and
+ * accumulators are state/groups/grouped-state; this is only the order of things. Watermarks pass
+ * unchanged, behind the rows of the batches before them.
  */
 import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
-import { emptyHeader } from '../../columnar/batch.js';
-import type { AggregateNode } from '../../plan/pipeline-plan.js';
-import { GroupMerger } from '../../state/group-merger.js';
-import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
-import type { GroupedState } from '../../state/grouped-state.js';
+import { resultHeader } from '../../columnar/batch.js';
+import type { AggregateNode } from '../../plan/pipeline/pipeline-plan.js';
+import { GroupMerger } from '../../state/groups/group-merger.js';
+import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../state/groups/grouped-state.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import { StateReader } from '../../state/snapshot.js';
 import type { StateWriter } from '../../state/snapshot.js';
+import { interruptible, spending } from '../flow.js';
+import type { Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
 
 export class AggregateOperator implements Operator {
@@ -39,7 +42,7 @@ export class AggregateOperator implements Operator {
     });
     this.state = this.factory.create();
     this.merger = new GroupMerger(this.factory);
-    this.results = this.factory.results(context.output, context.errors, {
+    this.results = this.factory.results(spending(context), context.errors, {
       ops: node.emission !== 'final',
     });
   }
@@ -75,11 +78,19 @@ export class AggregateOperator implements Operator {
   }
 
   end(_input: number, flush: boolean): void {
-    if (this.node.emission !== 'final' || !flush) return;
+    if (!flush) return;
+    const isOneGroup = this.node.keys.length === 0;
+    // The one group that had no record has shown no change: what changes leave is what FINAL gives.
+    const isMissing = isOneGroup && this.state.liveCount === 0;
+    if (this.node.emission !== 'final' && !isMissing) return;
+    if (isOneGroup) this.state.ensureGlobalGroup();
+    this.context.flow.run(this.emitAll(), null);
+  }
+
+  private *emitAll(): Work {
     const { state, results } = this;
-    if (this.node.keys.length === 0) state.ensureGlobalGroup();
-    results.begin(emptyHeader(this.id), false);
-    state.emitAll(results);
+    results.begin(resultHeader(this.id), false);
+    yield* interruptible(state.emitPieces(results), this.context.flow);
     results.flush();
   }
 

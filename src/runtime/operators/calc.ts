@@ -16,8 +16,8 @@ import {
 } from '../../columnar/batch.js';
 import type { Batch } from '../../columnar/batch.js';
 import type { SqlType } from '../../columnar/types.js';
-import { CalcProgram } from '../../codegen/calc-program.js';
-import type { BoundExpression } from '../../plan/expression.js';
+import { CalcProgram } from '../../codegen/calc/calc-program.js';
+import type { BoundExpression } from '../../plan/expression/expression.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext, RecordErrors } from '../operator.js';
 
@@ -28,6 +28,8 @@ export interface CalcSpec {
   readonly projections: readonly BoundExpression[];
   /** Projections computed for rows that the filter or the input's selection rejects, too. */
   readonly evaluateRejected?: readonly number[];
+  /** Its filter is asked of records of a source: those that it rejects are counted. */
+  readonly countsRejected?: boolean;
 }
 
 export class Calc {
@@ -48,6 +50,11 @@ export class Calc {
     });
     this.errors = errors;
     this.output = newBatch(this.program.columns, emptyHeader(spec.id));
+  }
+
+  /** Rows that the last run failed for. */
+  get failures(): number {
+    return this.program.failureCount;
   }
 
   /** The output batch; it and its arrays are valid until the next run. */
@@ -163,15 +170,24 @@ export class CalcOperator implements Operator {
   readonly id: string;
   private readonly calc: Calc;
   private readonly context: OperatorContext;
+  private readonly countsRejected: boolean;
 
   constructor(spec: CalcSpec, context: OperatorContext) {
     this.id = spec.id;
     this.calc = new Calc(spec, context.errors);
     this.context = context;
+    this.countsRejected = spec.countsRejected === true;
   }
 
   process(_input: number, batch: Batch): void {
-    if (batch.rowCount > 0) this.context.output.emit(this.calc.run(batch));
+    if (batch.rowCount === 0) return;
+    const { selectedCount } = batch;
+    const output = this.calc.run(batch);
+    if (this.countsRejected) {
+      const rejected = selectedCount - output.selectedCount - this.calc.failures;
+      if (rejected > 0) this.context.counters.rejected += rejected;
+    }
+    this.context.output.emit(output);
   }
 
   watermark(_input: number, watermarkMs: number): void {

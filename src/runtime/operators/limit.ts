@@ -1,9 +1,16 @@
 /**
- * LIMIT n: lets the first n rows of the job through, then asks the query to stop. Rows that are
- * taken back out (−U, −D) do not count against the limit.
+ * LIMIT n of rows that pass as they come: lets n of them through, then says that nobody needs more.
+ * Of changes that were asked for, a row that is taken back for good (−D) gives its place up, and
+ * the −U before its +U has none. Rows that must stand are standing-limit.ts.
  */
 import type { Batch } from '../../columnar/batch.js';
-import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
+import {
+  BATCH_ROWS_MAX,
+  emptyHeader,
+  newBatch,
+  OP_DELETE,
+  OP_UPDATE_BEFORE,
+} from '../../columnar/batch.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
@@ -20,24 +27,37 @@ export class LimitOperator implements Operator {
     this.id = spec.id;
     this.limit = spec.count;
     this.context = context;
-    if (spec.count === 0) context.requestStop();
+    if (spec.count === 0) context.limitReached();
   }
 
   process(_input: number, batch: Batch): void {
-    const room = this.limit - this.passed;
-    if (room <= 0) return;
-    if (batch.selectedCount <= room) {
-      this.passed += batch.selectedCount;
-      this.context.output.emit(batch);
-    } else {
-      for (let k = 0; k < room; k += 1) {
+    if (this.passed >= this.limit) return;
+    const taken = this.take(batch);
+    if (taken === batch.selectedCount) this.context.output.emit(batch);
+    else {
+      for (let k = 0; k < taken; k += 1) {
         this.rows[k] = batch.selection === null ? k : (batch.selection[k] as number);
       }
-      Object.assign(this.cut, batch, { selection: this.rows, selectedCount: room });
-      this.passed += room;
+      Object.assign(this.cut, batch, { selection: this.rows, selectedCount: taken });
       this.context.output.emit(this.cut);
     }
-    if (this.passed >= this.limit) this.context.requestStop();
+    if (this.passed >= this.limit) this.context.limitReached();
+  }
+
+  /** How many of the batch's rows pass. */
+  private take({ ops, selection, selectedCount }: Batch): number {
+    if (ops === null) {
+      const taken = Math.min(selectedCount, this.limit - this.passed);
+      this.passed += taken;
+      return taken;
+    }
+    for (let k = 0; k < selectedCount; k += 1) {
+      const op = ops[selection === null ? k : (selection[k] as number)];
+      if (op === OP_DELETE) this.passed -= 1;
+      else if (op !== OP_UPDATE_BEFORE) this.passed += 1;
+      if (this.passed === this.limit) return k + 1;
+    }
+    return selectedCount;
   }
 
   watermark(_input: number, watermarkMs: number): void {

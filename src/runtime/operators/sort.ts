@@ -5,22 +5,17 @@
  * default). Rows live column by column in a RowStore; what is sorted are their numbers. @hot
  */
 import type { Batch } from '../../columnar/batch.js';
-import {
-  BATCH_ROWS_MAX,
-  emptyHeader,
-  newBatch,
-  OP_DELETE,
-  OP_INSERT,
-  OP_UPDATE_BEFORE,
-} from '../../columnar/batch.js';
-import type { SortNode } from '../../plan/pipeline-plan.js';
+import { BATCH_ROWS_MAX, resultHeader, newBatch } from '../../columnar/batch.js';
+import type { SortNode } from '../../plan/pipeline/pipeline-plan.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import { AT_ONCE } from '../flow.js';
+import type { Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
-import { RowStore } from './row-store.js';
+import { RowKeyGroups } from './rows/row-key-groups.js';
+import { sorting } from './rows/sorting.js';
+import { StandingRows } from './rows/standing-rows.js';
 
-/** Rows taken back are settled when there are more than so many, and half as many as rows. */
-const TAKEN_BACK_MIN = 4096;
 /** Rows beyond twice the limit before the worst are dropped. */
 const LIMIT_SLACK = 1024;
 
@@ -28,12 +23,8 @@ export class SortOperator implements Operator {
   readonly id: string;
   private readonly node: SortNode;
   private readonly context: OperatorContext;
-  private readonly store: RowStore;
-  /** Numbers of the rows, by arrival or in order already. */
-  private rows: number[] = [];
-  /** Rows that a later −U or −D took back out, with how often; settled before rows are sorted. */
-  private takenBack = new Map<string, number>();
-  private takenBackCount = 0;
+  /** By arrival or in order already; settled before they are sorted. */
+  private readonly held: StandingRows;
   /** Least window end among the rows; with windows only. */
   private firstEnd = Number.POSITIVE_INFINITY;
   private readonly batch: Batch;
@@ -42,99 +33,95 @@ export class SortOperator implements Operator {
     this.id = node.id;
     this.node = node;
     this.context = context;
-    this.store = new RowStore(node.schema.map((column) => column.type));
-    this.batch = newBatch([], emptyHeader(node.id));
+    this.held = new StandingRows(node.schema.map((column) => column.type));
+    this.batch = newBatch([], resultHeader(node.id));
   }
 
   process(_input: number, batch: Batch): void {
-    const { selection, selectedCount, ops } = batch;
+    const { held, node } = this;
     this.batch.header.ingestTimeMs = batch.header.ingestTimeMs;
-    const places = this.store.addRows(batch, selection, selectedCount);
-    for (let k = 0; k < selectedCount; k += 1) {
-      const op = ops === null ? OP_INSERT : ops[selection === null ? k : selection[k]!]!;
-      if (op === OP_UPDATE_BEFORE || op === OP_DELETE) this.takeBack(places[k]!);
-      else this.add(places[k]!);
-    }
-    if (this.takenBackCount > TAKEN_BACK_MIN + this.rows.length / 2) this.settle();
-    this.cutToLimit();
+    held.take(batch);
+    if (node.windowEnd !== null) this.noteEnds(node.windowEnd, batch.selectedCount);
+    if (held.isUnsettled || this.isBeyondLimit()) this.context.flow.run(this.tidy(), null);
   }
 
-  private add(row: number): void {
-    const { windowEnd } = this.node;
-    this.rows.push(row);
-    if (windowEnd !== null) this.firstEnd = Math.min(this.firstEnd, this.endOf(row, windowEnd));
+  private *tidy(): Work {
+    if (this.held.isUnsettled) yield* this.held.settle(this.context.flow);
+    if (this.isBeyondLimit()) yield* this.cutToLimit();
+  }
+
+  /** Of the last `count` rows at most. */
+  private noteEnds(windowEnd: number, count: number): void {
+    const { rows } = this.held;
+    for (let at = Math.max(0, rows.length - count); at < rows.length; at += 1) {
+      this.firstEnd = Math.min(this.firstEnd, this.endOf(rows[at]!, windowEnd));
+    }
   }
 
   private endOf(row: number, windowEnd: number): number {
-    return Number(this.store.value(windowEnd, row));
+    return Number(this.held.store.value(windowEnd, row));
   }
 
-  private takeBack(row: number): void {
-    const text = this.rowText(row);
-    this.takenBack.set(text, (this.takenBack.get(text) ?? 0) + 1);
-    this.takenBackCount += 1;
-    this.store.release(row);
-  }
-
-  /** With append input a row behind the limit never comes back: forget it. */
-  private cutToLimit(): void {
+  /** With append input a row behind the limit never comes back: it is to be forgotten. */
+  private isBeyondLimit(): boolean {
     const { limit, windowEnd, input } = this.node;
-    if (limit === null || windowEnd !== null || input.mode !== 'append') return;
-    if (this.rows.length <= 2 * limit + LIMIT_SLACK) return;
-    this.sort(this.rows);
-    for (const row of this.rows.splice(limit)) this.store.release(row);
+    if (limit === null || windowEnd !== null || input.mode !== 'append') return false;
+    return this.held.rows.length > 2 * limit + LIMIT_SLACK;
   }
 
-  /** Drops the rows that were taken back. */
-  private settle(): void {
-    if (this.takenBackCount === 0) return;
-    this.rows = this.rows.filter((row) => {
-      const text = this.rowText(row);
-      const left = this.takenBack.get(text) ?? 0;
-      if (left === 0) return true;
-      this.takenBack.set(text, left - 1);
-      this.store.release(row);
-      return false;
-    });
-    this.takenBack = new Map();
-    this.takenBackCount = 0;
-  }
-
-  /** Equal rows have equal texts; NULL, text and numbers do not meet. */
-  private rowText(row: number): string {
-    const values = this.node.schema.map((_, column) => this.store.value(column, row));
-    return JSON.stringify(values, (_key, value: unknown) =>
-      typeof value === 'bigint' ? `${value}n` : value,
-    );
+  private *cutToLimit(): Work {
+    const { held } = this;
+    const sorted = yield* this.inOrder(held.rows);
+    held.rows = [];
+    for (let at = 0; at < sorted.length; at += 1) {
+      if (at < (this.node.limit ?? 0)) held.rows.push(sorted[at]!);
+      else held.store.release(sorted[at]!);
+    }
   }
 
   /** Windows whose end the watermark reached are complete: their rows go out in order. */
   watermark(_input: number, watermarkMs: number): void {
     const { windowEnd } = this.node;
-    if (windowEnd !== null && this.firstEnd <= watermarkMs) this.emitDue(windowEnd, watermarkMs);
-    this.context.output.watermark(watermarkMs);
+    // Rows that wait for the end must not be late for what follows.
+    if (windowEnd === null) return;
+    if (this.firstEnd <= watermarkMs) {
+      this.context.flow.run(this.emitDue(windowEnd, watermarkMs), null);
+    } else this.context.output.watermark(watermarkMs);
   }
 
   end(_input: number, flush: boolean): void {
     if (!flush) return;
     const { windowEnd } = this.node;
-    if (windowEnd !== null) {
-      this.emitDue(windowEnd, Number.POSITIVE_INFINITY);
-      return;
-    }
-    this.settle();
-    const rows = this.rows;
-    this.rows = [];
-    this.emit(rows);
+    const work =
+      windowEnd === null ? this.emitAll() : this.emitWindows(windowEnd, Number.POSITIVE_INFINITY);
+    this.context.flow.run(work, null);
   }
 
-  private emitDue(windowEnd: number, watermarkMs: number): void {
-    this.settle();
+  private *emitAll(): Work {
+    const { held } = this;
+    yield* held.settle(this.context.flow);
+    const { rows } = held;
+    held.rows = [];
+    yield* this.emit(rows);
+    this.context.output.watermark(Number.POSITIVE_INFINITY);
+  }
+
+  private *emitDue(windowEnd: number, watermarkMs: number): Work {
+    yield* this.emitWindows(windowEnd, watermarkMs);
+    this.context.output.watermark(watermarkMs);
+  }
+
+  private *emitWindows(windowEnd: number, watermarkMs: number): Work {
+    const { held } = this;
+    const { flow } = this.context;
+    yield* held.settle(flow);
     const windows = new Map<number, number[]>();
     const rest: number[] = [];
     this.firstEnd = Number.POSITIVE_INFINITY;
-    for (const row of this.rows) {
+    for (const row of held.rows) {
       const end = this.endOf(row, windowEnd);
+      flow.spend(1);
+      if (flow.suspended) yield;
       if (end > watermarkMs) {
         this.firstEnd = Math.min(this.firstEnd, end);
         rest.push(row);
@@ -144,47 +131,57 @@ export class SortOperator implements Operator {
       if (members === undefined) windows.set(end, [row]);
       else members.push(row);
     }
-    this.rows = rest;
+    held.rows = rest;
     const ends = [...windows.keys()].sort((a, b) => a - b);
-    for (const end of ends) this.emit(windows.get(end)!);
+    for (const end of ends) yield* this.emit(windows.get(end)!);
   }
 
-  private sort(rows: number[]): void {
-    const { store } = this;
+  private inOrder(rows: readonly number[]): Generator<void, Int32Array, void> {
+    const { store } = this.held;
     const { keys } = this.node;
-    rows.sort((a, b) => store.compare(a, b, keys));
+    return sorting(rows, (a, b) => store.compare(a, b, keys), this.context.flow);
   }
 
   /** Emits rows in order, cut to the limit, and forgets them. */
-  private emit(rows: number[]): void {
-    const { batch, store } = this;
-    this.sort(rows);
+  private *emit(rows: readonly number[]): Work {
+    const { batch } = this;
+    const { store } = this.held;
+    const { flow, output } = this.context;
+    const sorted = yield* this.inOrder(rows);
     const end = Math.min(rows.length, this.node.limit ?? rows.length);
     for (let from = 0; from < end; from += BATCH_ROWS_MAX) {
-      const part = Int32Array.from(rows.slice(from, Math.min(from + BATCH_ROWS_MAX, end)));
+      const part = sorted.subarray(from, Math.min(from + BATCH_ROWS_MAX, end));
       batch.columns.length = 0;
       store.gather(part, part.length, batch.columns);
       batch.rowCount = part.length;
       batch.selectedCount = part.length;
-      this.context.output.emit(batch);
+      flow.spend(part.length);
+      output.emit(batch);
+      if (flow.suspended) yield;
     }
     for (const row of rows) store.release(row);
   }
 
   snapshot(writer: StateWriter): void {
-    this.settle();
-    for (const row of this.rows) {
-      writer.beginEntry(GLOBAL_ENTRY);
-      this.store.writeRow(writer, row);
+    AT_ONCE.run(this.held.settle(AT_ONCE), null);
+    const { id, schema, partitionBy } = this.node;
+    const types = schema.map((column) => column.type);
+    const keyGroups = new RowKeyGroups(this.held.store, { id, types }, [partitionBy]);
+    for (const row of this.held.rows) {
+      writer.beginEntry(partitionBy.length === 0 ? GLOBAL_ENTRY : keyGroups.of(row));
+      this.held.store.writeRow(writer, row);
       writer.endEntry();
     }
   }
 
   restore(reader: StateReader): void {
-    while (reader.nextEntry() >= 0) this.add(this.store.readRow(reader));
+    const { rows, store } = this.held;
+    while (reader.nextEntry() >= 0) rows.push(store.readRow(reader));
+    const { windowEnd } = this.node;
+    if (windowEnd !== null) this.noteEnds(windowEnd, rows.length);
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
-    return { rows: this.store.size, bytes: this.store.byteSize() + this.rows.length * 8 };
+    return { rows: this.held.store.size, bytes: this.held.byteSize() };
   }
 }

@@ -19,6 +19,12 @@ export class Ranks {
     return dropped;
   }
 
+  /** Takes the row at a place out. */
+  remove(place: number): void {
+    this.rows.copyWithin(place, place + 1, this.count);
+    this.count -= 1;
+  }
+
   private grow(limit: number): void {
     const longer = new Int32Array(Math.min(limit, this.rows.length * 2));
     longer.set(this.rows);

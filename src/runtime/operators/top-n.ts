@@ -1,7 +1,8 @@
 /**
  * Top-N: ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) <= n. Keeps the first n rows of each
  * partition, ties in order of arrival, and emits what a new row changes among them. Owns what is
- * emitted; the order of a partition's rows is top-n-ranks.ts. n = 1 is deduplication: ordered by
+ * emitted; the order of a partition's rows is top-n-ranks.ts, and rows that may be taken back are
+ * top-n-changes.ts. n = 1 is deduplication: ordered by
  * time, a row that arrives later with an earlier time takes the first one's place, as in Flink. @hot
  *
  * A new row at rank r of m rows emits, with the mode that the plan gives:
@@ -13,26 +14,30 @@
  * Without the rank a row whose rank changes is the same row as before.
  */
 import type { Batch } from '../../columnar/batch.js';
-import {
-  BATCH_ROWS_MAX,
-  emptyHeader,
-  newBatch,
-  OP_DELETE,
-  OP_INSERT,
-  OP_UPDATE_AFTER,
-  OP_UPDATE_BEFORE,
-} from '../../columnar/batch.js';
-import type { Column, F64Column } from '../../columnar/column.js';
+import { OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE } from '../../columnar/batch.js';
+import type { F64Column } from '../../columnar/column.js';
 import { NARROW_MAX } from '../../columnar/column.js';
-import type { SortKey, TopNNode } from '../../plan/pipeline-plan.js';
-import { GroupedStateFactory } from '../../state/grouped-state-factory.js';
-import type { GroupedState } from '../../state/grouped-state.js';
+import type { SortKey, TopNNode } from '../../plan/pipeline/pipeline-plan.js';
+import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../state/groups/grouped-state.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
+import type { HeldBatch, Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
-import { RowStore } from './row-store.js';
+import { RowStore } from './rows/row-store.js';
+import { TopNOutput } from './top-n-output.js';
 import { Ranks } from './top-n-ranks.js';
 
 const NONE = -1;
+/** Rows whose rank changes that are put out at once. */
+const RANKS_AT_ONCE = 2048;
+
+/** The rows of a partition from a place on have a new rank each. */
+interface ShiftingRanks {
+  ranks: Ranks;
+  place: number;
+  /** The row that fell out; NONE: none did. */
+  dropped: number;
+}
 
 export class TopNOperator implements Operator {
   readonly id: string;
@@ -48,17 +53,10 @@ export class TopNOperator implements Operator {
    */
   private bounds: Float64Array = new Float64Array(64).fill(Number.NaN);
   private readonly dropped: number[] = [];
-  private readonly batch: Batch = newBatch([], emptyHeader(''));
-  private readonly places = new Int32Array(BATCH_ROWS_MAX);
-  private readonly ops = new Uint8Array(BATCH_ROWS_MAX);
-  private readonly origins = new Int32Array(BATCH_ROWS_MAX);
-  private readonly rankValues: F64Column = {
-    kind: 'f64',
-    values: new Float64Array(BATCH_ROWS_MAX),
-    nulls: null,
-  };
-  private count = 0;
-  private origin = 0;
+  private readonly output: TopNOutput;
+  /** What is left of the answer to the row that was added last. */
+  private readonly shifting: ShiftingRanks = { ranks: new Ranks(), place: 0, dropped: NONE };
+  private isShifting = false;
 
   constructor(node: TopNNode, context: OperatorContext) {
     this.id = node.id;
@@ -67,6 +65,7 @@ export class TopNOperator implements Operator {
     this.key = node.orderBy[0]!;
     const types = node.input.schema.map((column) => column.type);
     this.store = new RowStore(types);
+    this.output = new TopNOutput(this.store, context, node.rankColumn);
     this.partitions = new GroupedStateFactory({
       id: node.id,
       inputTypes: types,
@@ -77,23 +76,47 @@ export class TopNOperator implements Operator {
   }
 
   process(_input: number, batch: Batch): void {
-    const { selection, selectedCount, origins } = batch;
+    const { selection, selectedCount } = batch;
     if (selectedCount === 0) return;
     const slots = this.partitions.resolve(batch, selection, selectedCount);
     this.ensureSlots(this.partitions.groupCount);
-    this.batch.header = batch.header;
-    const key = batch.columns[this.key.column]!;
-    const bounded = key.kind === 'f64' ? key : null;
-    for (let k = 0; k < selectedCount; k += 1) {
-      const row = selection === null ? k : selection[k]!;
-      const slot = slots[k]!;
-      if (bounded !== null && this.isBeyond(bounded, row, slot)) continue;
-      this.origin = origins === null ? row : origins[row]!;
-      this.add(batch, row, slot);
+    const held = { batch };
+    this.context.flow.run(this.answer(held, slots), held);
+  }
+
+  private *answer(held: HeldBatch, slots: Int32Array): Work {
+    const { flow } = this.context;
+    const { selectedCount } = held.batch;
+    for (let k = 0; k < selectedCount;) {
+      this.output.begin(held.batch.header);
+      k = this.addSome(held.batch, slots, k);
+      while (this.isShifting) {
+        this.isShifting = !this.emitRanks();
+        if (flow.suspended && this.isShifting) yield;
+      }
+      if (flow.suspended && k < selectedCount) yield;
     }
-    this.flush();
+    this.output.flush();
     for (const at of this.dropped) this.store.release(at);
     this.dropped.length = 0;
+  }
+
+  /** Adds rows from a position on, up to one whose answer is long, or until the flow is suspended. */
+  private addSome(batch: Batch, slots: Int32Array, from: number): number {
+    const { selection, selectedCount, origins } = batch;
+    const { flow } = this.context;
+    const key = batch.columns[this.key.column]!;
+    const bounded = key.kind === 'f64' ? key : null;
+    let k = from;
+    while (k < selectedCount && !this.isShifting && !flow.suspended) {
+      const row = selection === null ? k : selection[k]!;
+      const slot = slots[k]!;
+      k += 1;
+      if (bounded !== null && this.isBeyond(bounded, row, slot)) continue;
+      this.output.answer(origins === null ? row : origins[row]!);
+      this.add(batch, row, slot);
+    }
+    return k;
   }
 
   /** Whether the first key alone puts a row behind the n rows of its partition. */
@@ -117,8 +140,13 @@ export class TopNOperator implements Operator {
     const before = ranks.count;
     const dropped = ranks.insert(at, place, node.limit);
     if (ranks.count === node.limit) this.bounds[slot] = this.boundOf(ranks);
-    if (node.rankColumn) this.emitRanks(ranks, place, dropped);
-    else this.emitRow(at, dropped, before === 0);
+    if (node.rankColumn) {
+      const { shifting } = this;
+      shifting.ranks = ranks;
+      shifting.place = place;
+      shifting.dropped = dropped;
+      this.isShifting = !this.emitRanks();
+    } else this.emitRow(at, dropped, before === 0);
     if (dropped !== NONE) this.dropped.push(dropped);
   }
 
@@ -143,52 +171,33 @@ export class TopNOperator implements Operator {
     return this.key.descending ? -bound : bound;
   }
 
-  /** The rows from a place on, each at its new rank. */
-  private emitRanks({ rows, count }: Ranks, place: number, dropped: number): void {
+  /** Some more of the rows from a place on, each at its new rank; true: that was all. */
+  private emitRanks(): boolean {
+    const { shifting } = this;
+    const { rows, count } = shifting.ranks;
     const retracts = this.node.mode === 'retract';
-    for (let at = place; at < count; at += 1) {
-      const before = at + 1 < count ? rows[at + 1]! : dropped;
+    const end = Math.min(count, shifting.place + RANKS_AT_ONCE);
+    for (let at = shifting.place; at < end; at += 1) {
+      const before = at + 1 < count ? rows[at + 1]! : shifting.dropped;
       if (before === NONE) {
-        this.push(rows[at]!, at + 1, OP_INSERT);
+        this.output.push(rows[at]!, at + 1, OP_INSERT);
         continue;
       }
-      if (this.count + 2 > BATCH_ROWS_MAX) this.flush();
-      if (retracts) this.push(before, at + 1, OP_UPDATE_BEFORE);
-      this.push(rows[at]!, at + 1, OP_UPDATE_AFTER);
+      this.output.keepTwo();
+      if (retracts) this.output.push(before, at + 1, OP_UPDATE_BEFORE);
+      this.output.push(rows[at]!, at + 1, OP_UPDATE_AFTER);
     }
+    shifting.place = end;
+    return end === count;
   }
 
   private emitRow(at: number, dropped: number, isFirst: boolean): void {
     const { limit, mode } = this.node;
-    if (this.count + 2 > BATCH_ROWS_MAX) this.flush();
+    this.output.keepTwo();
     if (dropped !== NONE && mode === 'retract') {
-      this.push(dropped, 0, limit === 1 ? OP_UPDATE_BEFORE : OP_DELETE);
+      this.output.push(dropped, 0, limit === 1 ? OP_UPDATE_BEFORE : OP_DELETE);
     }
-    this.push(at, 0, limit === 1 && !isFirst ? OP_UPDATE_AFTER : OP_INSERT);
-  }
-
-  private push(at: number, rank: number, op: number): void {
-    if (this.count === BATCH_ROWS_MAX) this.flush();
-    this.places[this.count] = at;
-    this.rankValues.values[this.count] = rank;
-    this.ops[this.count] = op;
-    this.origins[this.count] = this.origin;
-    this.count += 1;
-  }
-
-  private flush(): void {
-    const { batch, count } = this;
-    if (count === 0) return;
-    this.count = 0;
-    const columns: Column[] = batch.columns;
-    columns.length = 0;
-    this.store.gather(this.places, count, columns);
-    if (this.node.rankColumn) columns.push(this.rankValues);
-    batch.rowCount = count;
-    batch.selectedCount = count;
-    batch.ops = this.ops;
-    batch.origins = this.origins;
-    this.context.output.emit(batch);
+    this.output.push(at, 0, limit === 1 && !isFirst ? OP_UPDATE_AFTER : OP_INSERT);
   }
 
   private ensureSlots(count: number): void {

@@ -5,11 +5,11 @@
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader, newBatch } from '../../columnar/batch.js';
-import type { UnionNode } from '../../plan/pipeline-plan.js';
+import type { UnionNode } from '../../plan/pipeline/pipeline-plan.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
-import { MinimumWatermark } from '../watermark.js';
+import { MinimumWatermark } from '../split-watermarks.js';
 
 export class UnionOperator implements Operator {
   readonly id: string;

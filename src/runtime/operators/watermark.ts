@@ -1,7 +1,7 @@
 /**
  * The watermark operator: reads each record's event time, fills the watermark fields of the
  * batches it forwards and passes the source's watermark on behind them. Sees every physical row of
- * a block: rows that WHERE rejected count, failed ones do not. The reckoning is runtime/watermark;
+ * a block: rows that WHERE rejected count, failed ones do not. The reckoning is runtime/split-watermarks;
  * what late means for a window is the window's business. @hot
  *
  * On V2 several workers read a split in turn, and each runs this operator as a sender: what the
@@ -10,12 +10,17 @@
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
-import { pipelineInputs } from '../../plan/pipeline-plan.js';
-import type { PipelineNode, WatermarkNode } from '../../plan/pipeline-plan.js';
+import { pipelineInputs } from '../../plan/pipeline/pipeline-plan.js';
+import type { PipelineNode, WatermarkNode } from '../../plan/pipeline/pipeline-plan.js';
 import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
-import { eventTimes, fillRowWatermarks, scanEventTimes, SplitWatermarks } from '../watermark.js';
+import {
+  eventTimes,
+  fillRowWatermarks,
+  scanEventTimes,
+  SplitWatermarks,
+} from '../split-watermarks.js';
 
 /** Carries a split's highest event time from block to block, whoever reads them. */
 export interface EventTimePrefix {

@@ -1,7 +1,10 @@
 /** Fetch requests and responses as bytes: what a leader says about a log that was cut. */
 import { describe, expect, it } from 'vitest';
-import { fetchRequest, parseFetchResponse } from '../../../src/connectors/kafka/fetch-wire.js';
-import type { FetchedPartition } from '../../../src/connectors/kafka/fetch-wire.js';
+import {
+  fetchRequest,
+  parseFetchResponse,
+} from '../../../src/connectors/kafka/fetch/fetch-wire.js';
+import type { FetchedPartition } from '../../../src/connectors/kafka/fetch/fetch-wire.js';
 
 /** A response with one partition, 3, that has no records, and these tagged fields. */
 function response(...tagged: readonly (readonly number[])[]): Uint8Array {

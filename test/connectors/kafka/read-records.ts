@@ -1,11 +1,10 @@
 /** What the tests of the record walk share: reading a set to plain records, and real batches. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { MessageBlock } from '../../../src/connectors/kafka/message-block.js';
-import { RecordSetReader } from '../../../src/connectors/kafka/record-set.js';
+import { MessageBlock } from '../../../src/connectors/kafka/blocks/message-block.js';
+import { RecordSetReader } from '../../../src/connectors/kafka/batch/record-set.js';
 import type { PlainRead, PlainRecord, PlainRequest } from '../../support/record-batches.js';
 
 const FOLDER = new URL('batches/', import.meta.url);
-const keyText = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const blocks = new Map<number, MessageBlock>();
 
@@ -57,11 +56,14 @@ function plainRecord(block: MessageBlock, row: number): PlainRecord {
     key:
       block.keyNulls[row] === 1
         ? null
-        : keyText.decode(bytes.subarray(keyStart, keyStart + keyLengths[row]!)),
+        : Buffer.from(bytes.subarray(keyStart, keyStart + keyLengths[row]!)).toString('latin1'),
     value: Buffer.from(bytes.buffer, bytes.byteOffset + start, ends[row]! - start).toString(
       'latin1',
     ),
-    headers: headers.keys.map((name, at) => [String(name), String(headers.values[at])] as const),
+    headers: headers.keys.map((name, at) => {
+      const value = headers.values[at] ?? null;
+      return [String(name), value === null ? null : String(value)] as const;
+    }),
   };
 }
 

@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConnectorError } from '../../../src/base/errors.js';
-import { MessageBlock, TOO_LARGE } from '../../../src/connectors/kafka/message-block.js';
-import { RecordSetReader, scanRecordSet } from '../../../src/connectors/kafka/record-set.js';
+import { MessageBlock, TOO_LARGE } from '../../../src/connectors/kafka/blocks/message-block.js';
+import { RecordSetReader, scanRecordSet } from '../../../src/connectors/kafka/batch/record-set.js';
 import {
   encodeBatch,
   encodeBatches,
@@ -14,7 +14,7 @@ import {
 import type { Codec, TestBatch, TestRecord } from '../../support/record-batches.js';
 import { readRecordSet } from './read-records.js';
 
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 240_000;
 const CODECS: readonly Codec[] = ['none', 'gzip', 'snappy', 'snappy-framed', 'lz4', 'zstd'];
 
 const text = (value: string): Buffer => Buffer.from(value);
@@ -162,15 +162,15 @@ describe('what a record says', () => {
       for (const rowsMax of [1, 2, 3, 64]) {
         const { records } = readRecordSet(set, { rowsMax });
         expect(records.map(({ key, value }) => [key, value])).toEqual([
-          ['ключ', 'v'],
-          ['�A�', 'w'],
+          [Buffer.from('ключ').toString('latin1'), 'v'],
+          ['\xffA\xc3', 'w'],
           ['', 'x'],
-          ['�', 'y'],
+          ['\xfe', 'y'],
           [null, 'z'],
         ]);
         expect(records[0]?.headers).toEqual([
           ['a', 'ž'],
-          ['b', ''],
+          ['b', null],
         ]);
       }
     }

@@ -1,8 +1,11 @@
 /** The four tiers, from ring use and from latency; events, states and what they do to a source. */
 import { describe, expect, it } from 'vitest';
 import { SEVERITIES } from '../../../src/metrics/partition-metrics.js';
-import { Backpressure, severityLevel } from '../../../src/processors/partitioned/backpressure.js';
-import type { BackpressureSettings } from '../../../src/processors/partitioned/backpressure.js';
+import {
+  Backpressure,
+  severityLevel,
+} from '../../../src/processors/partitioned/pressure/backpressure.js';
+import type { BackpressureSettings } from '../../../src/processors/partitioned/pressure/backpressure.js';
 
 const SETTINGS = { enabled: true, queueThreshold: 0.7, latencyThresholdMs: 100 };
 

@@ -4,11 +4,9 @@
  * choices, all from one seed, and what must hold at the end; how many there are is the caller's.
  */
 import { Random } from '../../oracle/random-data.js';
-import { TestJob, unaccountedRows, within } from './jobs.js';
+import { TestJob, unaccountedRows } from './jobs.js';
 import type { JobOptions } from './jobs.js';
 
-/** No sequence may take longer, whatever befalls the job. */
-const LIMIT_MS = Number(process.env['VELO_CHAOS_LIMIT_MS'] ?? 15_000);
 /** A thread that is killed just as its job ends may still be lent to another: for so long. */
 const DYING_MS = 2000;
 
@@ -67,7 +65,7 @@ export async function playSequence(seed: number): Promise<ChaosEnd> {
 }
 
 async function play(test: TestJob, random: Random, poison: boolean): Promise<ChaosEnd> {
-  const ended = test.run(LIMIT_MS).then(
+  const ended = test.whileItMoves(test.job.start(), 'the job').then(
     (result) => ({ result, error: null }),
     (error: unknown) => ({ result: null, error: error as Error & { code?: string } }),
   );
@@ -117,10 +115,9 @@ async function snapshotOrRefusal(test: TestJob): Promise<void> {
   const refusal = (error: Error & { code?: string }): void => {
     if (error.code !== 'VELO_STATE_INVALID') throw error;
   };
-  await within(
+  await test.whileItMoves(
     test.job.snapshot().then(() => undefined, refusal),
-    LIMIT_MS,
-    () => 'a snapshot',
+    'a snapshot',
   );
 }
 

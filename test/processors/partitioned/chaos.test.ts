@@ -1,8 +1,7 @@
 /**
- * Random sequences of start, pause, resume, snapshot, stop, drain and kill: each job ends in time,
- * one that ends well accounts for every row (law 11), one whose worker died says which and why.
- * VELO_CHAOS says how many (150 by default), VELO_CHAOS_SEED from which seed on; on a busy machine
- * VELO_CHAOS_LIMIT_MS how long one may take.
+ * Random sequences of start, pause, resume, snapshot, stop, drain and kill: each job ends, moving
+ * all the time, one that ends well accounts for every row (law 11), one whose worker died says which
+ * and why. VELO_CHAOS says how many (150 by default), VELO_CHAOS_SEED from which seed on.
  */
 import { expect, it } from 'vitest';
 import { playSequence } from './chaos-sequence.js';
@@ -38,6 +37,6 @@ it(
       expect(ends.poisoned).toBeGreaterThan(0);
     }
   },
-  // Each has a limit of its own; this one is for a busy machine.
-  Math.max(60_000, SEQUENCES * 1_000),
+  // Each is watched by itself: this is for a machine that is very busy.
+  Math.max(120_000, SEQUENCES * 10_000),
 );

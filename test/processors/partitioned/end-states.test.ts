@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { TestJob, runOnV1, runToEnd, sorted, until, within } from './jobs.js';
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 240_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'velo-end-states-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,6 +27,14 @@ describe('LIMIT', () => {
     {
       name: 'of changes',
       query: 'SELECT k, COUNT(*) AS n FROM t GROUP BY k EMIT CHANGES LIMIT 5;',
+    },
+    {
+      name: 'of each branch',
+      query: '(SELECT k, v FROM t LIMIT 5) UNION ALL (SELECT k, v FROM t WHERE v > 1 LIMIT 3);',
+    },
+    {
+      name: 'of a subquery',
+      query: 'SELECT COUNT(*) AS n FROM (SELECT k FROM t LIMIT 5) z EMIT FINAL;',
     },
   ])(
     '$name ends the job before a bad record that comes after it',
@@ -164,6 +172,43 @@ describe('snapshots', () => {
       }
       await job.job.stop();
       await ended;
+    },
+    LIMIT_MS,
+  );
+
+  it.each([1, 2])(
+    'are refused once one of the queries has ended, on %i workers, before and behind its end',
+    async (workers) => {
+      const few = endless(10).replace('TABLE t', 'TABLE few');
+      const sql = `${endless()}${few}SELECT k FROM few;\n${GROUPS}`;
+      const job = await TestJob.of(sql, { partitions: 3, workers });
+      const ended = job.run(LIMIT_MS);
+      await within(
+        until(() => job.job.state === 'running'),
+        LIMIT_MS,
+      );
+      // Each is whole or refused, whatever becomes of the short query meanwhile.
+      let refusals = 0;
+      for (let taken = 0; refusals < 2 && taken < 1000; taken += 1) {
+        const snapshot = job.job.snapshot();
+        await job.whileItMoves(
+          snapshot.then(
+            (parts) => expect(parts.map(({ lanes }) => lanes.length)).toEqual([1, 1]),
+            (error: unknown) => {
+              expect(error).toMatchObject({
+                code: 'VELO_STATE_INVALID',
+                message: expect.stringContaining('has ended') as string,
+              });
+              refusals += 1;
+            },
+          ),
+          'a snapshot',
+        );
+      }
+      expect(refusals).toBe(2);
+      expect(job.job.metrics().queries[0]?.rowsRead).toBe(10);
+      await job.job.stop();
+      expect((await ended).end).toBe('stopped');
     },
     LIMIT_MS,
   );

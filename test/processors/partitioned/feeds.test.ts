@@ -6,17 +6,22 @@ import { describe, expect, it } from 'vitest';
 import { BlockArena } from '../../../src/columnar/arena.js';
 import { newBatch, emptyHeader } from '../../../src/columnar/batch.js';
 import type { Batch } from '../../../src/columnar/batch.js';
-import { MessageBlock } from '../../../src/connectors/kafka/message-block.js';
-import type { MessageBlockView } from '../../../src/connectors/kafka/message-wire.js';
-import { readMessageBlock } from '../../../src/connectors/kafka/message-wire.js';
+import { MessageBlock } from '../../../src/connectors/kafka/blocks/message-block.js';
+import type { MessageBlockView } from '../../../src/connectors/kafka/blocks/message-wire.js';
+import {
+  messageBlockBytes,
+  readMessageBlock,
+  writeMessageBlock,
+} from '../../../src/connectors/kafka/blocks/message-wire.js';
+import type { SourceBlocks } from '../../../src/connectors/fed-source.js';
 import {
   COMMAND_PAUSE,
   COMMAND_RUN,
   JobControl,
 } from '../../../src/processors/partitioned/control.js';
 import { FEED_POSITION, FeedLaneReader } from '../../../src/processors/partitioned/feeds.js';
-import { MainFeeder } from '../../../src/processors/partitioned/main-feeder.js';
-import { Ring } from '../../../src/processors/partitioned/ring.js';
+import { MainFeeder } from '../../../src/processors/partitioned/main/main-feeder.js';
+import { Ring } from '../../../src/processors/partitioned/exchange/ring.js';
 
 const PARTS = { keys: false, headers: false };
 const MIB = 1 << 20;
@@ -65,7 +70,13 @@ function feeds(
   const ringMemory = new SharedArrayBuffer(Ring.bytesFor(options.slots));
   const arenaMemory = new SharedArrayBuffer(BlockArena.bytesFor(options.arenaBytes));
   const split = fakeSplit(values, options.after) as never;
+  const source = {
+    splits: [split],
+    blockBytes: messageBlockBytes,
+    writeBlock: writeMessageBlock,
+  } as unknown as SourceBlocks;
   const feeder = new MainFeeder({
+    source,
     lanes: [{ split, ring: new Ring(ringMemory) }],
     arena: new BlockArena(arenaMemory),
     control,

@@ -12,16 +12,16 @@ import { Dictionary } from '../../../src/columnar/dictionary.js';
 import type { SqlType, SqlValue } from '../../../src/columnar/types.js';
 import { BIGINT, BOOLEAN, DATE, DOUBLE, NULL_TYPE } from '../../../src/columnar/types.js';
 import { decimalType, TIMESTAMP, VARCHAR } from '../../../src/columnar/types.js';
-import { planFragments } from '../../../src/plan/fragments.js';
-import type { QueryPlan } from '../../../src/plan/pipeline-plan.js';
-import type { RoutedRows } from '../../../src/processors/partitioned/hash-router.js';
+import { planFragments } from '../../../src/plan/fragments/fragments.js';
+import type { QueryPlan } from '../../../src/plan/pipeline/pipeline-plan.js';
+import type { RoutedRows } from '../../../src/processors/partitioned/routing/hash-router.js';
 import {
   HashRouter,
   routeAll,
   RouteBuffer,
-} from '../../../src/processors/partitioned/hash-router.js';
+} from '../../../src/processors/partitioned/routing/hash-router.js';
 import { buildPipeline } from '../../../src/runtime/pipeline.js';
-import { GroupedStateFactory } from '../../../src/state/grouped-state-factory.js';
+import { GroupedStateFactory } from '../../../src/state/groups/grouped-state-factory.js';
 import { GLOBAL_ENTRY, StateReader } from '../../../src/state/snapshot.js';
 import { planSql } from '../../plan/support.js';
 import {
@@ -32,7 +32,7 @@ import {
 } from '../../runtime/stream-support.js';
 import { columnOf, Random } from '../../state/grouping-harness.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 240_000;
 const ARRAY: SqlType = { kind: 'array', element: BIGINT };
 const MAP: SqlType = { kind: 'map', key: VARCHAR, value: DOUBLE };
 const ROW: SqlType = {
@@ -75,7 +75,7 @@ const TYPES: readonly (readonly [SqlType, fc.Arbitrary<SqlValue>])[] = [
   [VARCHAR, text],
   [ARRAY, fc.array(fc.option(bits64), { maxLength: 3 })],
   [MAP, fc.dictionary(text, double, { maxKeys: 3 }).map(asMap)],
-  [ROW, fc.tuple(fc.option(text), fc.option(bits127))],
+  [ROW, fc.tuple(fc.option(text), fc.option(bits127)).map((cells): SqlValue => cells)],
   [NULL_TYPE, fc.constant(null)],
 ];
 
@@ -340,8 +340,8 @@ function groupsHeld(sql: string, partition: number, partitions: number): number[
   const query = queryOf(sql);
   const plan = planFragments(query, { strategy: 'hash' });
   const context = new RecordingContext(query.root.schema.map(({ type }) => type));
-  const { errors, late, counters, requestStop } = context;
-  const parts = { errors, late, counters, requestStop };
+  const { errors, late, counters, limitReached } = context;
+  const parts = { errors, late, counters, limitReached };
   const receiver = buildPipeline(plan.fragments[0]!.root, { sink: context.output, ...parts });
   for (const source of plan.sources) {
     const edge = plan.edges[source.edge!]!;

@@ -9,7 +9,7 @@ import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
 import { runOnV1, runToEnd, sorted, unaccountedRows } from './jobs.js';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 240_000;
 const SOURCE = join(import.meta.dirname, '../../../src/processors/partitioned');
 
 /** 3,000 events of 12 keys, a second apart; every 10th is 90 seconds late. */
@@ -197,18 +197,20 @@ function importsOf(file: string): string[] {
 
 describe('what knows what', () => {
   it('no window logic in the partition manager', () => {
-    const code = readFileSync(join(SOURCE, 'partition-state.ts'), 'utf8').replace(
+    const code = readFileSync(join(SOURCE, 'worker/partition-state.ts'), 'utf8').replace(
       /\/\*[\s\S]*?\*\//g,
       '',
     );
     expect(code).not.toMatch(/window|tumbling|hopping|session|pane/i);
     expect(
-      importsOf('partition-state.ts').filter((path) => /operators\/|window/.test(path)),
+      importsOf('worker/partition-state.ts').filter((path) => /operators\/|window/.test(path)),
     ).toEqual([]);
   });
 
   it('nothing that drives partitions imports an operator', () => {
-    const files = readdirSync(SOURCE).filter((name) => name.endsWith('.ts'));
+    const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    );
     expect(files.length).toBeGreaterThan(20);
     const inner = files.flatMap((file) =>
       importsOf(file)

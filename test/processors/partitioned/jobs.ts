@@ -4,15 +4,16 @@
  * into a failure; V2's workers are started from dist, so everything here comes from there.
  */
 import { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { compileJob, createJob, createPartitionedJob } from '../../../dist/job.js';
 import type { JobProcessor, JobResult } from '../../../dist/processors/job-processor.js';
-import type { PartitionedJobCoordinator } from '../../../dist/processors/partitioned/coordinator.js';
-import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/settings.js';
-import type { PartitionedSettings } from '../../../dist/processors/partitioned/settings.js';
-import type { JobSnapshot } from '../../../dist/processors/partitioned/snapshots.js';
+import type { PartitionedJobCoordinator } from '../../../dist/processors/partitioned/main/coordinator.js';
+import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/job-settings.js';
+import type { PartitionedSettings } from '../../../dist/processors/partitioned/job-settings.js';
+import type { JobSnapshot } from '../../../dist/processors/partitioned/main/job-snapshots.js';
 import type { OnError } from '../../../dist/processors/query-accounts.js';
-import { linesOf } from '../../support/case-file.js';
+import { linesOf } from '../../../src/cli/cases/case-file.js';
 
 export interface JobOptions {
   readonly partitions: number;
@@ -41,6 +42,15 @@ export class Capture extends Writable {
     return [...linesOf(Buffer.concat(this.chunks).toString('utf8'))];
   }
 }
+
+/**
+ * A job stands still when so many looks in a row see the same: 20 s of a machine that is idle, more
+ * of one that lets this thread wait as it does the job's.
+ */
+const LOOK_MS = 20;
+const STILL_LOOKS = 1000;
+/** CPU time of the process that threads have used while they start. */
+const CPU_MOVES_US = 50_000;
 
 function compile(sql: string, changelog: boolean): ReturnType<typeof compileJob> {
   return compileJob({
@@ -99,8 +109,47 @@ export class TestJob {
   }
 
   /** Runs to its end, which must come in time. */
-  run(limitMs = 10_000): Promise<JobResult> {
+  run(limitMs = 200_000): Promise<JobResult> {
     return within(this.job.start(), limitMs, () => JSON.stringify(this.job.metrics()));
+  }
+
+  /** Rejects when the job stands still before `work` is done, however long the work takes. */
+  async whileItMoves<T>(work: Promise<T>, what: string): Promise<T> {
+    let over = false;
+    const watch = async (): Promise<never> => {
+      let seen = '';
+      for (let still = 0; !over; still += 1) {
+        await delay(LOOK_MS);
+        const facts = this.facts();
+        if (facts !== seen) still = 0;
+        seen = facts;
+        if (still >= STILL_LOOKS) throw new Error(`${what}: nothing moves any more: ${facts}`);
+      }
+      return new Promise(() => undefined);
+    };
+    try {
+      return await Promise.race([work, watch()]);
+    } finally {
+      over = true;
+    }
+  }
+
+  /** What is different whenever the job has moved; while threads start, what they took. */
+  private facts(): string {
+    const { job } = this;
+    const { state, queries } = job.metrics();
+    const { crew } = job as unknown as {
+      readonly crew: { readonly ready: Set<number>; readonly ended: Set<number> };
+    };
+    const { user, system } = process.cpuUsage();
+    const started = job.opened ? null : Math.floor((user + system) / CPU_MOVES_US);
+    return JSON.stringify({
+      state,
+      ready: crew.ready.size,
+      ended: crew.ended.size,
+      started,
+      queries,
+    });
   }
 }
 
@@ -122,7 +171,11 @@ export async function runOnV1(
     readonly changelog?: boolean;
     readonly onError?: OnError;
   } = {},
-): Promise<{ readonly lines: string[]; readonly result: JobResult }> {
+): Promise<{
+  readonly lines: string[];
+  readonly result: JobResult;
+  readonly share: number | null;
+}> {
   const stdout = new Capture();
   const processor: JobProcessor = createJob(await compile(sql, options.changelog ?? false), {
     sinks: { stdout, format: 'jsonl', onStdoutClosed: () => undefined },
@@ -133,7 +186,7 @@ export async function runOnV1(
     notice: () => undefined,
   });
   const result = await processor.start();
-  return { lines: stdout.lines(), result };
+  return { lines: stdout.lines(), result, share: processor.metrics().share };
 }
 
 /** Rejects when `work` takes longer: a hang must cost one test, not the run. */

@@ -55,8 +55,8 @@ beforeAll(() => {
   );
   writeFileSync(join(folder, 'events.jsonl'), `${events.join('\n')}\n`);
   for (const [at, name] of ['rt', 'ru'].entries()) {
-    const { jsonLines } = randomTable(new Random(SEED + at), 60);
-    writeFileSync(join(folder, `${name.slice(1)}.jsonl`), jsonLines);
+    const rows = randomTable(new Random(SEED + at), 60);
+    writeFileSync(join(folder, `${name.slice(1)}.jsonl`), rows.map(({ json }) => json).join(''));
   }
 });
 

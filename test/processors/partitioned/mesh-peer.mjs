@@ -8,8 +8,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { mulberry32 } from '../../../dist/bench/statistics.js';
 import { BlockArena } from '../../../dist/columnar/arena.js';
-import { Ring } from '../../../dist/processors/partitioned/ring.js';
-import { WakeCell } from '../../../dist/processors/partitioned/wake.js';
+import { Ring } from '../../../dist/processors/partitioned/exchange/ring.js';
+import { WakeCell } from '../../../dist/processors/partitioned/exchange/wake.js';
 
 const { me, arenaBuffers, ringBuffers, cellBuffer, control, options } = workerData;
 const { seed, blocks, blockBytesMax, stalls, asleep, endAtOperation, heldMax } = options;

@@ -4,8 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { BlockArena } from '../../../src/columnar/arena.js';
-import { Ring } from '../../../src/processors/partitioned/ring.js';
-import { WakeCell } from '../../../src/processors/partitioned/wake.js';
+import { Ring } from '../../../src/processors/partitioned/exchange/ring.js';
+import { WakeCell } from '../../../src/processors/partitioned/exchange/wake.js';
 
 export interface MeshOptions {
   readonly seed: number;

@@ -6,10 +6,10 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../../dist/metrics/partition-metrics.js';
-import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/job-settings.js';
 import { TestJob, until, within } from './jobs.js';
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 240_000;
 const TIERS: readonly Severity[] = ['healthy', 'warning', 'critical', 'saturated'];
 
 /** Takes rows when it is told to. */

@@ -3,13 +3,17 @@
  * finished: not before the sink has the results, and in any case when the job is over.
  */
 import { describe, expect, it } from 'vitest';
-import type { KafkaBlocks, Settle } from '../../../src/connectors/kafka/blocks.js';
+import type { SourceBlocks } from '../../../src/connectors/fed-source.js';
+import type { Settle } from '../../../src/connectors/kafka/blocks/blocks.js';
 import type { Sink } from '../../../src/connectors/sink.js';
 import { COMMAND_RUN } from '../../../src/processors/partitioned/control.js';
-import { LANE_POSITION } from '../../../src/processors/partitioned/lanes.js';
-import type { MainFeeder } from '../../../src/processors/partitioned/main-feeder.js';
-import { OffsetCommits } from '../../../src/processors/partitioned/offset-commits.js';
-import { TurnTable } from '../../../src/processors/partitioned/turns.js';
+import { LANE_POSITION } from '../../../src/processors/partitioned/turns/lanes.js';
+import type { MainFeeder } from '../../../src/processors/partitioned/main/main-feeder.js';
+import { OffsetCommits } from '../../../src/processors/partitioned/main/offset-commits.js';
+import { TurnTable } from '../../../src/processors/partitioned/turns/turns.js';
+
+/** The reader of the results has taken all of them. */
+const ALL = (): number => Number.POSITIVE_INFINITY;
 
 /** One lane of a joined topic whose blocks end at 10, 20, 30 …, and a sink to wait for. */
 class Topic {
@@ -25,9 +29,15 @@ class Topic {
 
   constructor() {
     const memory = new SharedArrayBuffer(TurnTable.bytesFor(1, 1));
-    this.turns = new TurnTable(memory, { lanes: 1, workers: 1, worker: 0, dealing: 'any' });
+    this.turns = new TurnTable(memory, {
+      lanes: 1,
+      workers: 1,
+      worker: 0,
+      dealing: 'any',
+      paced: [],
+    });
     this.turns.reset();
-    const blocks: Partial<KafkaBlocks> = {
+    const blocks: Partial<SourceBlocks> = {
       splits: [
         { split: 4, finishedThrough: (offset: number) => this.through.push(offset) },
       ] as never,
@@ -43,9 +53,10 @@ class Topic {
       withdraw: (splits) => this.withdrawn.push(splits),
     };
     this.offsets = new OffsetCommits({
-      topics: [{ blocks: blocks as KafkaBlocks, lanes: [0], feeder: feeder as MainFeeder }],
+      topics: [{ blocks: blocks as SourceBlocks, lanes: [0], feeder: feeder as MainFeeder }],
       turns: this.turns,
       clock: { nowMs: () => 0, monotonicNs: () => 0 },
+      rowwise: true,
       wakeMain: () => undefined,
     });
   }
@@ -71,7 +82,7 @@ class Topic {
         };
       });
     const sink = { flush } as Partial<Sink> as Sink;
-    this.offsets.step({ sink, seqDone, mayCommit: true });
+    this.offsets.step({ sink, seqDone, mayCommit: true, deliveredSeq: ALL });
   }
 
   /** Whether it is over, after whatever is due has run. */
@@ -110,7 +121,7 @@ describe('settling for a group', () => {
     const topic = new Topic();
     topic.takeTurn();
     const settled = topic.settle([4]);
-    await topic.offsets.finish();
+    await topic.offsets.finish(ALL);
     expect(await topic.isOver(settled)).toBe(true);
     expect([topic.through, topic.commits]).toEqual([[10], 1]);
     expect(await topic.isOver(topic.settle([4]))).toBe(true);
@@ -135,5 +146,50 @@ describe('settling for a group', () => {
     expect(await topic.isOver(settled)).toBe(false);
     expect(() => topic.step(1)).toThrow('the disk is full');
     expect(topic.through).toEqual([]);
+  });
+});
+
+describe('committing at intervals', () => {
+  it('waits as long after each commit as it did before the first', async () => {
+    let nowMs = 0;
+    let commits = 0;
+    const memory = new SharedArrayBuffer(TurnTable.bytesFor(1, 1));
+    const turns = new TurnTable(memory, {
+      lanes: 1,
+      workers: 1,
+      worker: 0,
+      dealing: 'any',
+      paced: [],
+    });
+    turns.reset();
+    const blocks: Partial<SourceBlocks> = {
+      splits: [],
+      commit: () => {
+        commits += 1;
+        return Promise.resolve();
+      },
+    };
+    const offsets = new OffsetCommits({
+      topics: [{ blocks: blocks as SourceBlocks, lanes: [0], feeder: null }],
+      turns,
+      clock: { nowMs: () => nowMs, monotonicNs: () => nowMs * 1e6 },
+      rowwise: true,
+      wakeMain: () => undefined,
+    });
+    const sink: Partial<Sink> = { flush: () => Promise.resolve() };
+    const at: number[] = [];
+    for (; nowMs < 16_000; nowMs += 100) {
+      const before = commits;
+      const results = { sink: sink as Sink, seqDone: 0, mayCommit: true, deliveredSeq: ALL };
+      // Once to begin, once to note where the lanes stand, once to be done.
+      for (let step = 0; step < 3; step += 1) {
+        offsets.step(results);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (commits > before) at.push(nowMs);
+    }
+    const pauses = at.map((ms, index) => ms - (at[index - 1] ?? 0));
+    expect(at.length).toBeGreaterThan(1);
+    expect(new Set(pauses).size).toBe(1);
   });
 });

@@ -12,7 +12,7 @@ import { recordAt } from './owned/fake-topic.mjs';
 import type { TopicRecord } from './owned/fake-topic.mjs';
 
 const FOLDER = fileURLToPath(new URL('./owned/', import.meta.url));
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 240_000;
 
 interface Step {
   readonly sql: string;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileJob, createJob } from '../../../dist/job.js';
-import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/job-settings.js';
 
 const ROWS = 400;
 const QUERIES = {

@@ -1,7 +1,7 @@
 /** Rings on one thread: order, bounds, and counts that wrap. concurrency.test.ts has the threads. */
 import { describe, expect, test } from 'vitest';
 import { mulberry32 } from '../../../src/bench/statistics.js';
-import { Ring } from '../../../src/processors/partitioned/ring.js';
+import { Ring } from '../../../src/processors/partitioned/exchange/ring.js';
 
 function bufferFor(slots: number): SharedArrayBuffer {
   return new SharedArrayBuffer(Ring.bytesFor(slots));

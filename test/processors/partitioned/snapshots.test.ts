@@ -15,7 +15,7 @@ const TARGETS = [
   { partitions: 2, workers: 1 },
   { partitions: 8, workers: 2 },
 ];
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 240_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'velo-snapshots-'));
 

@@ -1,9 +1,9 @@
 /** How long a source waits at each severity. */
 import { describe, expect, it } from 'vitest';
 import { SEVERITIES } from '../../../src/metrics/partition-metrics.js';
-import { PARTITIONED_DEFAULTS } from '../../../src/processors/partitioned/settings.js';
-import { throttleDelayMs } from '../../../src/processors/partitioned/throttle.js';
-import type { ThrottleSettings } from '../../../src/processors/partitioned/throttle.js';
+import { PARTITIONED_DEFAULTS } from '../../../src/processors/partitioned/job-settings.js';
+import { throttleDelayMs } from '../../../src/processors/partitioned/pressure/throttle.js';
+import type { ThrottleSettings } from '../../../src/processors/partitioned/pressure/throttle.js';
 
 const delays = (settings: ThrottleSettings): number[] =>
   SEVERITIES.map((severity) => throttleDelayMs(severity, settings));

@@ -2,9 +2,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { WakeCell } from '../../../src/processors/partitioned/wake.js';
+import { WakeCell } from '../../../src/processors/partitioned/exchange/wake.js';
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 240_000;
 
 function cell(): WakeCell {
   return new WakeCell(new SharedArrayBuffer(WakeCell.bytes), 0);
@@ -78,7 +78,8 @@ describe('a wake cell', () => {
   });
 
   test('a sleeping thread that has nothing else stays alive until it is over', async () => {
-    const module = new URL('../../../dist/processors/partitioned/wake.js', import.meta.url).href;
+    const module = new URL('../../../dist/processors/partitioned/exchange/wake.js', import.meta.url)
+      .href;
     const script = `
       import { WakeCell } from ${JSON.stringify(module)};
       const cell = new WakeCell(new SharedArrayBuffer(64), 0);

@@ -14,17 +14,17 @@ import type { Column, ColumnKind, DictColumn, Utf8Column } from '../../../src/co
 import { DICTIONARY_ENTRIES_MAX, Dictionary } from '../../../src/columnar/dictionary.js';
 import type { SqlType, SqlValue } from '../../../src/columnar/types.js';
 import { BIGINT, DOUBLE, VARCHAR } from '../../../src/columnar/types.js';
-import type { RoutedRows } from '../../../src/processors/partitioned/hash-router.js';
+import type { RoutedRows } from '../../../src/processors/partitioned/routing/hash-router.js';
 import {
   HashRouter,
   routeAll,
   RouteBuffer,
-} from '../../../src/processors/partitioned/hash-router.js';
-import { BatchReader, BatchWriter } from '../../../src/processors/partitioned/wire.js';
-import { INCREMENT_BYTES_MAX } from '../../../src/processors/partitioned/wire-dictionaries.js';
+} from '../../../src/processors/partitioned/routing/hash-router.js';
+import { BatchReader, BatchWriter } from '../../../src/processors/partitioned/wire/wire.js';
+import { INCREMENT_BYTES_MAX } from '../../../src/processors/partitioned/wire/wire-dictionaries.js';
 import { columnOf, COLUMNS, Random, randomRows } from '../../state/grouping-harness.js';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 240_000;
 const MAP: SqlType = { kind: 'map', key: VARCHAR, value: DOUBLE };
 const TYPES: readonly SqlType[] = [...COLUMNS, MAP];
 const PARTITIONS = 5;
@@ -59,18 +59,20 @@ function valuesOf(batch: Batch, types: readonly SqlType[], rows: readonly number
 /** What of a batch belongs to rows besides their values. */
 function detailsOf(batch: Batch, rows: readonly number[]): unknown {
   const { ops, rowWatermarks, origins, header } = batch;
-  const { offsets, lineNumbers, rawRecord } = header;
+  const { offsets, lineNumbers, splits, rawRecord } = header;
   return rows.map((row) => [
-    ...[ops, rowWatermarks, origins, offsets, lineNumbers].map((array) => array?.[row] ?? null),
+    ...[ops, rowWatermarks, origins, offsets, lineNumbers, splits].map(
+      (array) => array?.[row] ?? null,
+    ),
     rawRecord === null ? null : [...rawRecord(row)],
   ]);
 }
 
 function numbersOf(header: BatchHeader): number[] {
-  const { split, sequence, firstOffset, ingestTimeMs } = header;
+  const { split, sequence, firstOffset, ingestTimeMs, isResult } = header;
   const { watermarkBefore, watermarkAfter, watermarkOthers } = header;
   const watermarks = [watermarkBefore, watermarkAfter, watermarkOthers];
-  return [split, sequence, firstOffset, ingestTimeMs, ...watermarks];
+  return [split, sequence, firstOffset, ingestTimeMs, isResult ? 1 : 0, ...watermarks];
 }
 
 /** A sender whose dictionaries grow, and are replaced now and then. */
@@ -124,9 +126,11 @@ class Sender {
     batch.origins = sometimes(() => Int32Array.from({ length: rowCount }, () => random.below(99)));
     header.offsets = sometimes(doubles);
     header.lineNumbers = sometimes(doubles);
+    header.splits = sometimes(() => Int32Array.from({ length: rowCount }, () => random.below(99)));
     const record = (row: number): Uint8Array => new Uint8Array(row * 3).fill(row);
     header.rawRecord = random.below(4) > 0 ? record : null;
     header.split = random.below(1000);
+    header.isResult = random.below(4) === 0;
     header.sequence = this.sequence;
     header.firstOffset = 2 ** 40 + random.below(1000);
     header.ingestTimeMs = 1.7e12 + random.below(1000);
@@ -226,8 +230,9 @@ describe('batches over the wire', () => {
             for (const [index, share] of SHARES.entries()) {
               const reader = readers[index]!;
               const mine = reader.read(number, memory, at, share);
-              for (const partition of routed === null ? [] : share) {
-                const { rows, starts } = routed;
+              if (routed === null) continue;
+              const { rows, starts } = routed;
+              for (const partition of share) {
                 const expected = [...rows.subarray(starts[partition], starts[partition + 1])];
                 checkBlock(batch, types, withRaw, readPart(reader, mine, partition), expected);
                 checkBlock(batch, types, withRaw, readPart(whole, read, partition), expected);
@@ -380,6 +385,25 @@ describe('dictionaries over the wire', () => {
     }
     expect(kinds[0]).toBe('utf8');
     expect(kinds.slice(-4)).toEqual(['dict', 'dict', 'dict', 'dict']);
+  });
+
+  test('many columns share what a block takes of dictionaries', () => {
+    const memory = dirtyMemory(1 << 22);
+    const many = Array.from({ length: 60 }, () => VARCHAR);
+    const reader = new BatchReader({ types: many, senders: 1 });
+    const writer = new BatchWriter({ types: many, withRaw: false });
+    const dictionaries = many.map((_, column) =>
+      dictionaryOf(2000, (entry) => `${column} ${'wide '.repeat(40)} ${entry}`),
+    );
+    for (let block = 0; block < 40; block += 1) {
+      const columns = dictionaries.map((dictionary) => coded(dictionary, [1999]));
+      const batch = wholeBatch(columns, 1);
+      const size = writer.size(batch, null);
+      expect(size).toBeLessThan(1.2 * 2 ** 20);
+      expect(writer.write(batch, null, memory, 0)).toBe(size);
+      const expected = [dictionaries.map((dictionary) => dictionary.text(1999))];
+      expect(valuesOf(reader.read(0, memory, 0, []), many, [0])).toEqual(expected);
+    }
   });
 
   test('an entry longer than a part still goes', () => {

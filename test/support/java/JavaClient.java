@@ -13,10 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -76,19 +78,24 @@ public final class JavaClient {
     }
   }
 
-  /** `count` records over the partitions in turn; `batch=1`: each record is a batch of its own. */
-  private String plain(Command command) {
+  /**
+   * `count` records over the partitions in turn; `batch=1`: each record is a batch of its own. None
+   * is left behind: a record that was not taken fails the command.
+   */
+  private String plain(Command command) throws Exception {
     int partitions = command.number("partitions", 1);
     int batch = command.number("batch", 1_000);
     Random random = new Random(command.number("seed", 1));
+    List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (KafkaProducer<String, String> producer =
-        producer(Map.of("compression.type", command.text("codec", "none"), "batch.size", batch == 1 ? 0 : 1 << 20))) {
+        producer(Map.of("compression.type", command.text("codec", "none"), "batch.size", 1 << 20))) {
       for (int at = 0; at < command.number("count", 1); at += 1) {
         String value = value("plain", random, command.number("bytes", 100));
-        producer.send(new ProducerRecord<>(command.text("topic", ""), at % partitions, "k" + at, value));
-        if (batch > 1 && at % batch == batch - 1) producer.flush();
+        sent.add(producer.send(new ProducerRecord<>(command.text("topic", ""), at % partitions, "k" + at, value)));
+        if (at % batch == batch - 1) producer.flush();
       }
     }
+    for (Future<RecordMetadata> record : sent) record.get();
     return "next=" + nextId;
   }
 

@@ -7,7 +7,7 @@
  *   properties.fake.end       'wait': unbounded; else it ends there
  *   properties.fake.fail      'partition:offset': looking for that record fails
  */
-import { MessageBlock } from '../../../../dist/connectors/kafka/message-block.js';
+import { MessageBlock } from '../../../../dist/connectors/kafka/blocks/message-block.js';
 import { ConnectorError } from '../../../../dist/base/errors.js';
 
 const encoder = new TextEncoder();
@@ -42,6 +42,7 @@ export async function openBlocks(request) {
       for (const { split, through } of splits) committed[split] = through;
     },
     close: async () => undefined,
+    hurry: () => undefined,
   };
 }
 

@@ -5,7 +5,7 @@
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { compileJob, createPartitionedJob } from '../../../../dist/job.js';
-import { PARTITIONED_DEFAULTS } from '../../../../dist/processors/partitioned/settings.js';
+import { PARTITIONED_DEFAULTS } from '../../../../dist/processors/partitioned/job-settings.js';
 import { committed } from './fake-topic.mjs';
 
 async function polled(condition) {

@@ -1,0 +1,178 @@
+/**
+ * The WITH options of a file, for reading and for writing, and its address as a query quotes it:
+ * path[?option=value&…]. Owns their types, values and defaults; opens nothing.
+ */
+import { z } from 'zod';
+import { isOutputFormat } from '../../formats/encoder.js';
+import type { TableDefinition } from '../../plan/schema.js';
+import type { AddressOptions } from '../connector.js';
+import { PLAIN_CSV } from '../../formats/text/csv-dialect.js';
+import type { CsvDialect } from '../../formats/text/csv-dialect.js';
+import {
+  CSV_OPTIONS,
+  CSV_SHORT_NAMES,
+  FIXED_OPTIONS,
+  checkCsv,
+  checkWrittenCsv,
+  givenCsvFile,
+  strangeFormatOption,
+} from '../format-options.js';
+import type { CsvReader } from '../format-options.js';
+import { checkKeyFields } from '../key-fields.js';
+import { OptionReader } from '../option-reader.js';
+import type { OptionSchema } from '../option-reader.js';
+import { choice, columnNames, custom, duration, flag, text, whole } from '../option-types.js';
+import { compressionOfName } from './compressed/compression.js';
+import { ENCODING_HINT, encodingNamed } from './encoding/text-encoding.js';
+import type { Encoding } from './encoding/text-encoding.js';
+import { visibleStats } from './file-bytes.js';
+import {
+  delimiterOfPath,
+  FILE_FORMATS,
+  formatOfPath,
+  isContainerFormat,
+  isFileFormat,
+} from './file-format.js';
+import type { FileFormat } from './file-format.js';
+import { isOneFile, pathOfUri } from './set/file-set.js';
+
+const RECORD_BYTES_MAX = 16 * 1024 * 1024;
+/** Above this a line's length no longer fits the 32-bit positions of a batch. */
+const RECORD_BYTES_LIMIT = 1024 * 1024 * 1024;
+
+const types = {
+  path: text("the name of a file, such as 'trades.jsonl'"),
+  format: choice(FILE_FORMATS),
+  follow: flag(),
+  times: flag(),
+  encoding: custom(encodingNamed, ENCODING_HINT),
+  'record.max-bytes': whole({ least: 1, most: RECORD_BYTES_LIMIT, example: '1048576' }),
+  'key.fields': columnNames(),
+  'source.idle-timeout': duration(),
+  ...FIXED_OPTIONS,
+};
+
+/** Every option that some file has. */
+type FileReader = OptionReader<typeof types & typeof CSV_OPTIONS>;
+
+function formatOf(options: TableDefinition['options']): string {
+  return options['format'] ?? formatOfPath(options['path'] ?? '');
+}
+
+/** CSV's options are known in tables of CSV alone. */
+export const FILE_OPTIONS: OptionSchema<typeof types> = {
+  types: z.object(types),
+  more: (options) => (formatOf(options) === 'csv' ? CSV_OPTIONS : {}),
+  short: (options) => (formatOf(options) === 'csv' ? CSV_SHORT_NAMES : {}),
+  strange: (name, options) =>
+    strangeFormatOption(
+      Object.hasOwn(CSV_SHORT_NAMES, name) ? (CSV_SHORT_NAMES[name] as string) : name,
+      formatOf(options),
+    ),
+};
+
+export interface FileOptions {
+  readonly path: string;
+  readonly format: FileFormat;
+  readonly follow: boolean;
+  /** Whether columns that nobody declares may be times. */
+  readonly times: boolean;
+  /** null: the file says it. */
+  readonly encoding: Encoding | null;
+  readonly recordBytesMax: number;
+  readonly csv: CsvChoice;
+}
+
+/** What is said of a CSV file. */
+export interface CsvChoice {
+  readonly given: Partial<CsvDialect>;
+  /** Whether the rest is found out; otherwise it is as `usual` says. */
+  readonly detect: boolean;
+  /** How such a file is written, as far as its name tells. */
+  readonly usual: CsvDialect;
+}
+
+/** Without looking at a file. */
+export function writtenDialect({ given, usual }: CsvChoice): CsvDialect {
+  return { ...usual, ...given };
+}
+
+/** With the faults that options have together. */
+export function readFileOptions(table: TableDefinition): FileReader {
+  // The reader knows CSV's options where the schema lets them in.
+  const reader = new OptionReader(FILE_OPTIONS, table) as unknown as FileReader;
+  reader.required('path', "the name of a file: 'path' = 'trades.jsonl'");
+  checkKeyFields(reader, table);
+  if (table.physical.length > 0 && reader.get('times') !== undefined) {
+    const message = `option "times" of ${reader.label} has no effect: its columns are declared`;
+    reader.warn('times', message, 'declare them as TIMESTAMP(3) or DATE');
+  }
+  checkCsv(reader as unknown as CsvReader);
+  reader.whenUsed('written', () => {
+    const format = formatOf(table.options);
+    // What is no format at all is the schema's fault.
+    if (isFileFormat(format) && !isOutputFormat(format)) {
+      reader.fault({
+        key: 'format',
+        part: 'value',
+        message: `format "${format}" of ${reader.label} cannot be written`,
+        hint: "write 'format' = 'json' or 'csv'",
+      });
+    }
+    checkWrittenCsv(reader as unknown as CsvReader);
+    if ((reader.get('encoding') ?? 'utf-8') !== 'utf-8') {
+      reader.invalid('encoding', 'files are written in UTF-8: leave it away');
+    }
+    if (reader.get('follow') === true) {
+      reader.invalid('follow', 'what is written cannot be followed: leave it away');
+    }
+  });
+  reader.whenUsed('read', () => {
+    const path = reader.get('path');
+    const isContainer = isContainerFormat(formatOf(table.options));
+    if (reader.get('encoding') !== undefined && isContainer) {
+      reader.invalid('encoding', 'files of avro and parquet are no text: leave it away');
+    }
+    if (reader.get('follow') !== true || path === undefined) return;
+    if (isContainer) {
+      reader.invalid('follow', 'files of avro and parquet are complete: leave it away');
+    } else if (!isOneFile(path)) {
+      reader.invalid('follow', 'only one file can be followed, no folder and no pattern');
+    } else if (compressionOfName(path) !== null) {
+      reader.invalid('follow', 'a compressed file cannot be followed');
+    }
+  });
+  return reader;
+}
+
+/** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
+export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'read'): FileOptions {
+  const reader = readFileOptions(table);
+  reader.settle(use);
+  const path = pathOfUri(reader.get('path') ?? '');
+  return {
+    path,
+    format: reader.get('format') ?? formatOfPath(path),
+    follow: reader.get('follow') ?? false,
+    times: reader.get('times') ?? false,
+    encoding: reader.get('encoding') ?? null,
+    recordBytesMax: reader.get('record.max-bytes') ?? RECORD_BYTES_MAX,
+    csv: {
+      given: givenCsvFile(reader as unknown as Parameters<typeof givenCsvFile>[0]),
+      detect: reader.get('csv.auto-detect') ?? true,
+      usual: { ...PLAIN_CSV, delimiter: delimiterOfPath(path) },
+    },
+  };
+}
+
+/** What stands behind the question mark is options, unless a file has the whole as its name. */
+export function fileAddress(address: string): AddressOptions {
+  const at = address.indexOf('?');
+  const isName = at < 0 || visibleStats(address) !== undefined;
+  const path = isName ? address : address.slice(0, at);
+  const given = isName ? [] : [...new URLSearchParams(address.slice(at + 1))];
+  return {
+    options: { path, ...Object.fromEntries(given) },
+    parameters: given.map(([name]) => name),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * Opens what a table of the file connector writes to. Owns the choice: a file that takes its
+ * target's place, a device, or a stream for stdout, descriptors and pipes, to which rows go as to
+ * stdout. A pipe is opened when it has a reader, without blocking a thread until then.
+ */
+import { constants, fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRowEncoder } from '../../formats/encoder-choice.js';
+import type { RowEncoding } from '../../formats/encoder.js';
+import type { SinkEnvironment } from '../connector.js';
+import type { Sink, SinkRequest } from '../sink.js';
+import { listenersOf, StreamSink } from '../stream-sink.js';
+import { packingOf } from './compressed/packing.js';
+import { FileSink } from './file-sink.js';
+import { fileTarget, targetKey } from './file-target.js';
+import { OutputFile } from './output-file.js';
+import { writeFailure } from './write-failure.js';
+
+/** How often a pipe without a reader is looked at. */
+const READER_INTERVAL_MS = 20;
+
+export async function openFileOutput(
+  request: SinkRequest,
+  output: { readonly path: string; readonly encoding: RowEncoding },
+  environment: SinkEnvironment,
+): Promise<Sink> {
+  const { path, encoding } = output;
+  const target = fileTarget(path);
+  if (target.kind === 'descriptor' || target.kind === 'fifo') {
+    const encoder = createRowEncoder(encoding.format, request.schema, encoding.options);
+    const stream = await streamOf(path, target, environment);
+    const own = stream !== environment.stdout && stream !== process.stderr;
+    const output = { stream, name: `file "${path}"`, own, ...listenersOf(environment) };
+    return new StreamSink(encoder, output, encoding);
+  }
+  const open = async (): Promise<OutputFile> =>
+    OutputFile.open({
+      name: path,
+      target,
+      publishesAtEnd: request.endless !== true,
+      notice: request.notice,
+      packing: target.kind === 'file' ? packingOf(path) : null,
+    });
+  const file = environment.shared?.get(targetKey(path), open) ?? open();
+  return new FileSink(await file, request.schema, encoding);
+}
+
+async function streamOf(
+  path: string,
+  target: { readonly kind: 'descriptor'; readonly fd: number } | { readonly kind: 'fifo' },
+  { stdout }: SinkEnvironment,
+): Promise<Writable> {
+  try {
+    if (target.kind === 'fifo') return socketOf(await openPipe(path));
+    if (target.fd === 1) return stdout;
+    if (target.fd === 2) return process.stderr;
+    if (!fstatSync(target.fd).isFile()) return socketOf(target.fd);
+    const { createWriteStream } = await import('node:fs');
+    return createWriteStream(path, { fd: target.fd });
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+function socketOf(fd: number): Socket {
+  return new Socket({ fd, readable: false, writable: true });
+}
+
+async function openPipe(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+      await delay(READER_INTERVAL_MS);
+    }
+  }
+}

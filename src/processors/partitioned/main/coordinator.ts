@@ -1,0 +1,409 @@
+/**
+ * V2: the coordinator of a job's workers, on the main thread. Owns the job's life (start, pause,
+ * resume, stop, drain, snapshot), what main does meanwhile (results in order into sinks, dead
+ * letters, metrics) and the end of it, good or bad: nothing waits for ever. The threads are
+ * job-workers.ts, what they do is worker-loop.ts; no record passes main but results of sinks that
+ * live here.
+ */
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../../base/clock.js';
+import { VeloError } from '../../../base/errors.js';
+import type { Sink } from '../../../connectors/sink.js';
+import type { PartitionRegistry } from '../../../metrics/partition-metrics.js';
+import type { JobMetricsForExport } from '../../../metrics/prometheus.js';
+import type { QueryPlan } from '../../../plan/pipeline/pipeline-plan.js';
+import { jobCounters } from '../../job-processor.js';
+import type {
+  EndReason,
+  JobMetrics,
+  JobProcessor,
+  JobResult,
+  LifecycleState,
+} from '../../job-processor.js';
+import { leastShare } from '../../read-share.js';
+import type { DeadLetter, DeadLetterWriter, OnError } from '../../query-accounts.js';
+import { pinWorkers } from './affinity.js';
+import { COMMAND_DRAIN, COMMAND_PAUSE, COMMAND_RUN, COMMAND_STOP, JobControl } from '../control.js';
+import { CoordinatedQuery } from './coordinated-query.js';
+import { jobMemory } from './job-memory.js';
+import type { JobMemory } from './job-memory.js';
+import { JobObserver } from './job-observer.js';
+import { lastDoneNs, summaryOf } from './job-summary.js';
+import { JobWorkers } from './job-workers.js';
+import type { JobMessage } from './job-workers.js';
+import { errorOfText } from '../messages.js';
+import type { SinkPlace, WorkerTask } from '../messages.js';
+import { workersOf } from '../job-settings.js';
+import type { PartitionedSettings } from '../job-settings.js';
+import { SnapshotCollector } from './job-snapshots.js';
+import type { JobSnapshot } from './job-snapshots.js';
+
+/** How long results before a failure are waited for. */
+const FAILURE_GRACE_MS = 2000;
+/** How long what a failed job had opened may take to close. */
+const RELEASE_GRACE_MS = 2000;
+const IDLE_MS = 50;
+/** How long main may keep its event loop waiting. */
+const SLICE_MS = 8;
+
+export interface PartitionedJobOptions {
+  readonly clock: Clock;
+  readonly settings: PartitionedSettings;
+  readonly queries: readonly QueryPlan[];
+  readonly onError: OnError;
+  readonly durationMs: number | null;
+  readonly batchRows: number | null;
+  readonly rate: number | null;
+  /** When every record is read; null: when it is. */
+  readonly nowMs: number | null;
+  readonly sinkPlace: (query: QueryPlan) => SinkPlace;
+  readonly notice: (line: string) => void;
+  /** For those who want to know more. */
+  readonly detail: (line: string) => void;
+  readonly openSink: (query: QueryPlan) => Promise<Sink>;
+  readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
+  /** State to start from; null: none. */
+  readonly restore: JobSnapshot | null;
+}
+
+interface Failure {
+  readonly query: number;
+  readonly seq: number | null;
+  readonly error: Error;
+  readonly untilNs: number;
+}
+
+export class PartitionedJobCoordinator implements JobProcessor {
+  state: LifecycleState = 'created';
+  opened = false;
+  private readonly options: PartitionedJobOptions;
+  private readonly control: JobControl;
+  private memory: JobMemory | null = null;
+  private queries: readonly CoordinatedQuery[] = [];
+  private readonly crew: JobWorkers;
+  private observer: JobObserver | null = null;
+  private letters: (DeadLetterWriter & { close(): Promise<void> }) | null = null;
+  private readonly snapshots = new SnapshotCollector();
+  /** One barrier at a time: a worker's answer names the last one. */
+  private lastSnapshot: Promise<void> = Promise.resolve();
+  private failure: Failure | null = null;
+  private stopReason: EndReason | null = null;
+  private startedNs = Number.NaN;
+  private endedNs = Number.NaN;
+  private rssPeakBytes = 0;
+  private finished: Promise<void> = Promise.resolve();
+  private readonly controlMemory: SharedArrayBuffer;
+
+  constructor(options: PartitionedJobOptions) {
+    const workers = workersOf(options.settings.workers, availableParallelism());
+    this.options = { ...options, settings: { ...options.settings, workers } };
+    this.controlMemory = new SharedArrayBuffer(JobControl.bytesFor(workers));
+    this.control = new JobControl(this.controlMemory, workers);
+    this.crew = new JobWorkers({
+      count: workers,
+      clock: options.clock,
+      control: this.control,
+      received: (message) => this.received(message),
+      died: (error) => this.failed(0, null, error),
+    });
+  }
+
+  async start(): Promise<JobResult> {
+    let settle: () => void = () => undefined;
+    this.finished = new Promise((resolve) => {
+      settle = resolve;
+    });
+    const { durationMs } = this.options;
+    const timer =
+      durationMs === null
+        ? undefined
+        : setTimeout(() => this.end('duration', COMMAND_STOP), durationMs);
+    const cpuBefore = process.cpuUsage();
+    try {
+      await this.open();
+      await this.drive();
+      await this.complete();
+      this.state = 'finished';
+      return this.result(process.cpuUsage(cpuBefore));
+    } catch (error) {
+      this.state = 'failed';
+      await this.abort();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.observer?.end();
+      this.snapshots.jobEnded();
+      settle();
+    }
+  }
+
+  pause(): void {
+    if (this.state !== 'running') return;
+    this.state = 'paused';
+    this.control.order(COMMAND_PAUSE);
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.state = 'running';
+    this.control.order(COMMAND_RUN);
+  }
+
+  async stop(): Promise<void> {
+    this.end('stopped', COMMAND_STOP);
+    for (const query of this.queries) query.hurry();
+    await this.finished;
+  }
+
+  /** Stops reading as if the input had ended: open windows are emitted. */
+  async drain(): Promise<void> {
+    this.end('stopped', COMMAND_DRAIN);
+    await this.finished;
+  }
+
+  /** The state of all partitions at one point of the stream; the job goes on. */
+  snapshot(): Promise<JobSnapshot> {
+    const taken = this.lastSnapshot.then(() => this.takeSnapshot());
+    const settled = (): void => undefined;
+    this.lastSnapshot = taken.then(settled, settled);
+    return taken;
+  }
+
+  private takeSnapshot(): Promise<JobSnapshot> {
+    if (this.state !== 'running' && this.state !== 'paused') {
+      return Promise.reject(
+        new VeloError('STATE_INVALID', {
+          message: `a job that is ${this.state} has no snapshot to give`,
+          hint: 'take it while the job runs or is paused',
+        }),
+      );
+    }
+    const expected = this.queries.map((query) => query.snapshotParts());
+    return this.snapshots.expect(this.control.requestBarrier(), expected);
+  }
+
+  /** A query that is over and had no part in that barrier; null: there is none. */
+  private readonly endedBefore = (barrier: number): string | null =>
+    this.queries.find((query) => query.endedBefore(barrier))?.id ?? null;
+
+  numberOfPartitions(): number {
+    return this.options.settings.partitions;
+  }
+
+  /** Kernel thread numbers of the workers, where the system has them. */
+  workerThreads(): readonly (number | null)[] {
+    return this.crew.tids;
+  }
+
+  /** The partitions' metrics of each query with their one-second snapshots; none before start(). */
+  registries(): readonly PartitionRegistry[] {
+    return this.observer?.registries ?? [];
+  }
+
+  observed(): JobMetricsForExport {
+    return this.observer?.observed() ?? { state: this.state, queries: [] };
+  }
+
+  metrics(): JobMetrics {
+    return {
+      ...jobCounters(this.queries.map((query) => query.metrics())),
+      state: this.state,
+      seconds: this.seconds(),
+      share: leastShare(this.queries.map((query) => query.share())),
+    };
+  }
+
+  private seconds(): number {
+    if (Number.isNaN(this.startedNs)) return 0;
+    const endNs = Number.isNaN(this.endedNs) ? this.options.clock.monotonicNs() : this.endedNs;
+    return (endNs - this.startedNs) / 1e9;
+  }
+
+  private end(reason: EndReason, command: number): void {
+    if (this.state === 'finished' || this.state === 'failed') return;
+    this.stopReason ??= reason;
+    this.state = 'stopping';
+    if (this.opened) this.control.order(command);
+    else this.orderWhenReady = command;
+    this.control.wakeMain();
+  }
+
+  /** A stop that came before the workers were ready. */
+  private orderWhenReady: number = COMMAND_RUN;
+
+  private async open(): Promise<void> {
+    const { options } = this;
+    this.letters = await options.openDeadLetters();
+    for (const [index, plan] of options.queries.entries()) {
+      const restore = options.restore?.[index] ?? null;
+      this.queries = [...this.queries, await CoordinatedQuery.open(plan, options, restore)];
+    }
+    const { queries } = this;
+    this.memory = jobMemory(options.settings, queries);
+    for (const query of queries) {
+      await query.openSink(this.memory.outputArenas, this.control);
+      query.openFeeds(this.control);
+    }
+    this.observer = new JobObserver({
+      clock: options.clock,
+      cells: queries.map((query) => query.cells),
+      metrics: () => this.metrics(),
+      notice: options.notice,
+      detail: options.detail,
+    });
+    this.crew.start((worker) => this.taskOf(worker));
+    await this.untilReady();
+    if (options.settings.affinity) pinWorkers(this.crew.tids, options.notice);
+    if (this.state === 'created') this.state = 'running';
+    this.startedNs = options.clock.monotonicNs();
+    this.opened = true;
+    this.control.order(this.orderWhenReady);
+  }
+
+  private taskOf(worker: number): WorkerTask {
+    const { settings, onError, batchRows, rate, nowMs } = this.options;
+    const memory = this.memory as JobMemory;
+    return {
+      worker,
+      settings,
+      onError,
+      deadLetters: this.letters !== null,
+      batchRows,
+      rate,
+      nowMs,
+      control: this.controlMemory,
+      exchangeArenas: memory.exchangeArenas,
+      stageArenas: memory.stageArenas,
+      outputArenas: memory.outputArenas,
+      queries: this.queries.map((query) => query.task()),
+      handed: worker === 0 ? this.queries.flatMap((query) => query.handed) : [],
+    };
+  }
+
+  private async untilReady(): Promise<void> {
+    const cell = this.control.wakeCell(this.options.settings.workers);
+    for (;;) {
+      const ticket = cell.ticket();
+      if (this.failure !== null) throw this.failure.error;
+      if (this.crew.allReady) return;
+      await cell.sleepAsync(ticket, IDLE_MS);
+    }
+  }
+
+  private received(message: JobMessage): void {
+    switch (message.kind) {
+      case 'notice':
+        this.options.notice(message.line);
+        break;
+      case 'letter':
+        this.letter(message.letter);
+        break;
+      case 'failed':
+        this.failed(message.query, message.seq, errorOfText(message.error));
+        break;
+      case 'snapshot':
+        this.snapshots.received(message);
+        break;
+    }
+  }
+
+  private letter(letter: DeadLetter): void {
+    if (this.failure !== null) return;
+    try {
+      this.letters?.write(letter);
+    } catch (error) {
+      this.failed(0, null, error as Error);
+    }
+  }
+
+  /** The failure of the earliest turn counts; one of the job as a whole comes first. */
+  private failed(query: number, seq: number | null, error: Error): void {
+    const before = this.failure;
+    if (before !== null && (before.seq === null || (seq !== null && seq >= before.seq))) return;
+    const untilNs = this.options.clock.monotonicNs() + FAILURE_GRACE_MS * 1e6;
+    this.failure = { query, seq, error, untilNs };
+  }
+
+  private async drive(): Promise<void> {
+    const { clock, settings } = this.options;
+    const cell = this.control.wakeCell(settings.workers);
+    let sliceEndNs = clock.monotonicNs() + SLICE_MS * 1e6;
+    for (;;) {
+      const ticket = cell.ticket();
+      const { allEnded } = this.crew;
+      this.snapshots.refuseEnded(this.endedBefore);
+      let progressed = false;
+      for (const query of this.queries) {
+        if (query.feed()) progressed = true;
+        if (query.step()) progressed = true;
+      }
+      if (this.failure !== null && this.mayFail(this.failure, progressed)) throw this.failure.error;
+      const resting = this.queries.some((query) => query.resting);
+      if (!progressed && allEnded && !resting) {
+        if (this.failure !== null) throw this.failure.error;
+        return;
+      }
+      if (progressed && clock.monotonicNs() < sliceEndNs) continue;
+      for (const query of this.queries) query.handOn();
+      if (progressed) await nextTurnOfTheEventLoop();
+      else await cell.sleepAsync(ticket, IDLE_MS);
+      this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
+      sliceEndNs = clock.monotonicNs() + SLICE_MS * 1e6;
+    }
+  }
+
+  /** Results of the turns before a failed one still reach the sink, as on one thread. */
+  private mayFail(failure: Failure, progressed: boolean): boolean {
+    if (failure.seq === null) return true;
+    const query = this.queries[failure.query];
+    if (query === undefined || query.hasResultsThrough(failure.seq)) return true;
+    return !progressed && this.options.clock.monotonicNs() > failure.untilNs;
+  }
+
+  private async complete(): Promise<void> {
+    // Every sink has all its rows before the first one publishes them.
+    for (const query of this.queries) await query.finishRows();
+    for (const query of this.queries) await query.close();
+    await this.letters?.close();
+    const onMain = this.queries.some(({ sink }) => sink === 'main');
+    // Sinks on main are done now; digests were when the last worker had its last row.
+    this.endedNs = onMain
+      ? this.options.clock.monotonicNs()
+      : (lastDoneNs(this.crew.reports) ?? this.startedNs);
+    this.crew.giveBack();
+  }
+
+  /** Sends every worker home, ends those that do not go, and releases what was opened. */
+  private async abort(): Promise<void> {
+    await this.crew.leave();
+    const released = Promise.allSettled([
+      this.crew.release(),
+      ...this.queries.map((query) => query.abandon()),
+      this.letters?.close(),
+    ]);
+    // A sink that takes no more may never close either: the error matters more.
+    await Promise.race([released, delay(RELEASE_GRACE_MS, undefined, { ref: false })]);
+  }
+
+  private result(cpu: NodeJS.CpuUsage): JobResult {
+    this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());
+    const { reports } = this.crew;
+    const { firstReadNs, limited, ...summary } = summaryOf(reports);
+    if (firstReadNs !== null) this.startedNs = firstReadNs;
+    return {
+      ...this.metrics(),
+      ...summary,
+      digests: this.queries.map((query, index) =>
+        query.digest(reports.map((ofWorker) => ofWorker[index]?.digest ?? null)),
+      ),
+      end: this.stopReason ?? (limited ? 'limit' : 'end-of-input'),
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      rssPeakBytes: this.rssPeakBytes,
+    };
+  }
+}
+
+function nextTurnOfTheEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,261 @@
+/**
+ * ROWS WINDOW BUFFER n ROWS: for each record the calls over the last n records of its partition by
+ * arrival, itself included. Owns partitions, expiry, EMIT ON BUFFER FULL and the output batch,
+ * which is row-aligned with the input; the calls run on rings (rows-window-rings) or over buffered
+ * rows (rows-window-generic). @hot
+ */
+import type { Batch } from '../../../columnar/batch.js';
+import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../../columnar/batch.js';
+import { columnValue } from '../../../columnar/column.js';
+import type { Column } from '../../../columnar/column.js';
+import type { SqlType, SqlValue } from '../../../columnar/types.js';
+import { ValueColumn } from '../../../columnar/value-column.js';
+import type { RowsWindowNode, WindowCall } from '../../../plan/pipeline/pipeline-plan.js';
+import { GroupedStateFactory } from '../../../state/groups/grouped-state-factory.js';
+import type { GroupedState } from '../../../state/groups/grouped-state.js';
+import type { StateReader, StateWriter } from '../../../state/snapshot.js';
+import type { HeldBatch, Work } from '../../flow.js';
+import type { Operator, OperatorContext } from '../../operator.js';
+import { evaluateCall, RESULT_OVERFLOW, RowBuffer } from './rows-window-generic.js';
+import { isRingCall, RowsWindowRings } from './rows-window-rings.js';
+import { readRow, writeRow } from '../rows/row-values.js';
+
+export class RowsWindowOperator implements Operator {
+  readonly id: string;
+  private readonly node: RowsWindowNode;
+  private readonly context: OperatorContext;
+  private readonly types: readonly SqlType[];
+  private readonly partitions: GroupedState;
+  private readonly rings: RowsWindowRings;
+  private readonly genericCalls: readonly WindowCall[];
+  /** Input columns that generic calls or their order need. */
+  private readonly needed: readonly number[];
+  private readonly buffers: RowBuffer[] = [];
+  private readonly results: readonly ValueColumn[];
+  /** Event time of each partition's last record, for expiry. */
+  private lastTimes = new Float64Array(16).fill(Number.NaN);
+  private readonly output: Batch;
+  private readonly selected = new Int32Array(BATCH_ROWS_MAX);
+  private readonly faults = new Map<number, string>();
+
+  constructor(node: RowsWindowNode, context: OperatorContext) {
+    this.id = node.id;
+    this.node = node;
+    this.context = context;
+    this.types = node.input.schema.map((column) => column.type);
+    this.partitions = new GroupedStateFactory({
+      id: node.id,
+      inputTypes: this.types,
+      keys: node.partitionBy,
+      aggregates: [],
+      windowColumns: false,
+    }).create();
+    this.rings = new RowsWindowRings(node.bufferRows, node.calls.filter(isRingCall));
+    this.genericCalls = node.calls.filter((call) => !isRingCall(call));
+    this.needed = neededColumns(node, this.genericCalls);
+    this.results = this.genericCalls.map((call) => new ValueColumn(call.type, BATCH_ROWS_MAX));
+    this.output = newBatch([], emptyHeader(node.id));
+  }
+
+  process(_input: number, batch: Batch): void {
+    const count = batch.selectedCount;
+    if (count === 0) return;
+    const slots = this.partitions.resolve(batch, batch.selection, count);
+    this.ensureSlots(this.partitions.groupCount);
+    const held = { batch };
+    this.context.flow.run(this.answer(held, slots, count), held);
+  }
+
+  private *answer(held: HeldBatch, slots: Int32Array, count: number): Work {
+    this.faults.clear();
+    if (this.node.expiry === null) yield* this.update(held, null, slots, count);
+    else yield* this.updateExpiring(held, slots, count);
+    const { batch } = held;
+    const fault = (row: number, message: string): void => {
+      this.faults.set(row, message);
+    };
+    const ringColumns = this.rings.columns(batch.selection, count, fault);
+    const generic = this.results.map((result) => result.take());
+    this.emit(batch, ringColumns, generic);
+  }
+
+  /** `part`: rows of the batch; null: those that it selects. */
+  private *update(
+    held: HeldBatch,
+    part: Int32Array | null,
+    slots: Int32Array,
+    count: number,
+  ): Work {
+    const { batch } = held;
+    this.rings.update(batch, part ?? batch.selection, slots, count);
+    if (this.genericCalls.length === 0) return;
+    const { flow } = this.context;
+    for (let k = 0; k < count; k += 1) {
+      const rows = part ?? held.batch.selection;
+      this.updateGeneric(held.batch, rows === null ? k : rows[k]!, slots[k]!);
+      flow.spend(1 + this.buffers[slots[k]!]!.arrival.length * this.genericCalls.length);
+      if (flow.suspended) yield;
+    }
+  }
+
+  private updateGeneric(batch: Batch, row: number, slot: number): void {
+    const { genericCalls, node, results, buffers } = this;
+    const buffer = (buffers[slot] ??= new RowBuffer(node.bufferRows, node.orderBy));
+    buffer.push(this.valuesOf(batch, row));
+    for (let at = 0; at < genericCalls.length; at += 1) {
+      const value = evaluateCall(genericCalls[at]!, buffer, node.orderBy);
+      if (value === RESULT_OVERFLOW)
+        this.faults.set(row, `${genericCalls[at]!.function} is out of range`);
+      else results[at]!.set(row, value as SqlValue);
+    }
+  }
+
+  /** Runs of rows between expiries: a buffer is emptied right before the row that expired it. */
+  private *updateExpiring(held: HeldBatch, slots: Int32Array, count: number): Work {
+    const { column, inactivityMs } = this.node.expiry!;
+    let from = 0;
+    for (let k = 0; k < count; k += 1) {
+      const { batch } = held;
+      const row = batch.selection === null ? k : batch.selection[k]!;
+      const slot = slots[k]!;
+      const time = Number(columnTime(batch.columns[column]!, row));
+      if (time - this.lastTimes[slot]! > inactivityMs) {
+        yield* this.updateRange(held, slots, from, k);
+        from = k;
+        this.rings.reset(slot);
+        this.buffers[slot]?.clear();
+      }
+      this.lastTimes[slot] = time;
+    }
+    yield* this.updateRange(held, slots, from, count);
+  }
+
+  private *updateRange(held: HeldBatch, slots: Int32Array, from: number, to: number): Work {
+    const { batch } = held;
+    if (from === to) return;
+    if (from === 0 && to === batch.selectedCount) {
+      yield* this.update(held, null, slots, to);
+      return;
+    }
+    const rows = new Int32Array(to - from);
+    for (let k = from; k < to; k += 1)
+      rows[k - from] = batch.selection === null ? k : batch.selection[k]!;
+    yield* this.update(held, rows, slots.subarray(from, to), to - from);
+  }
+
+  private valuesOf(batch: Batch, row: number): SqlValue[] {
+    const values: SqlValue[] = [];
+    for (const column of this.needed) {
+      values[column] = columnValue(batch.columns[column]!, this.types[column]!, row);
+    }
+    return values;
+  }
+
+  private emit(batch: Batch, rings: readonly Column[], generic: readonly Column[]): void {
+    const { output } = this;
+    let ring = 0;
+    let other = 0;
+    output.columns.length = 0;
+    output.columns.push(...batch.columns);
+    for (const call of this.node.calls) {
+      output.columns.push(isRingCall(call) ? rings[ring++]! : generic[other++]!);
+    }
+    output.header = batch.header;
+    output.rowCount = batch.rowCount;
+    output.failed = batch.failed;
+    output.rowWatermarks = batch.rowWatermarks;
+    output.origins = batch.origins;
+    output.selection = batch.selection;
+    output.selectedCount = batch.selectedCount;
+    if (this.faults.size > 0 || this.node.emit === 'buffer-full') this.narrow(batch);
+    if (output.selectedCount > 0) this.context.output.emit(output);
+  }
+
+  /** Leaves out rows whose result failed and, under EMIT ON BUFFER FULL, rows of unfilled buffers. */
+  private narrow(batch: Batch): void {
+    const { filled } = this.rings;
+    const needsFull = this.node.emit === 'buffer-full';
+    let count = 0;
+    for (let k = 0; k < batch.selectedCount; k += 1) {
+      const row = batch.selection === null ? k : batch.selection[k]!;
+      const message = this.faults.get(row);
+      if (message !== undefined) {
+        const origin = batch.origins === null ? row : batch.origins[row]!;
+        this.context.errors.recordFailed(batch.header, origin, {
+          key: 'NUMERIC_OVERFLOW',
+          message,
+        });
+      } else if (!needsFull || filled[row] === this.node.bufferRows) {
+        this.selected[count] = row;
+        count += 1;
+      }
+    }
+    this.output.selection = this.selected;
+    this.output.selectedCount = count;
+  }
+
+  private ensureSlots(count: number): void {
+    this.rings.ensureSlots(count);
+    if (count <= this.lastTimes.length) return;
+    const grown = new Float64Array(Math.max(count, this.lastTimes.length * 2)).fill(Number.NaN);
+    grown.set(this.lastTimes);
+    this.lastTimes = grown;
+  }
+
+  watermark(_input: number, watermarkMs: number): void {
+    this.context.output.watermark(watermarkMs);
+  }
+
+  end(): void {
+    // Every record had its row when it came.
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.partitions.snapshot(writer, (entry, slot) => {
+      entry.writeF64(this.lastTimes[slot]!);
+      this.rings.writeSlot(entry, slot);
+      const rows = this.buffers[slot]?.arrival ?? [];
+      entry.writeU32(rows.length);
+      for (const row of rows) writeRow(entry, row, this.needed, this.types);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    const { node } = this;
+    while (reader.nextEntry() >= 0) {
+      const lastTime = reader.readF64();
+      const ringSlot = this.partitions.groupCount;
+      this.ensureSlots(ringSlot + 1);
+      this.rings.readSlot(reader, ringSlot);
+      const buffer = new RowBuffer(node.bufferRows, node.orderBy);
+      for (let left = reader.readU32(); left > 0; left -= 1) {
+        buffer.push(readRow(reader, this.needed, this.types));
+      }
+      const slot = this.partitions.restoreGroup(reader);
+      this.lastTimes[slot] = lastTime;
+      this.buffers[slot] = buffer;
+    }
+  }
+
+  stateSize(): { readonly rows: number; readonly bytes: number } {
+    const buffered = this.buffers.reduce((rows, buffer) => rows + buffer.arrival.length, 0);
+    const bytes = this.rings.byteSize() + this.partitions.byteSize() + buffered * 64;
+    return { rows: this.partitions.groupCount, bytes };
+  }
+}
+
+function neededColumns(node: RowsWindowNode, calls: readonly WindowCall[]): readonly number[] {
+  if (calls.length === 0) return [];
+  const columns = new Set(node.orderBy.map((key) => key.column));
+  for (const call of calls) {
+    for (const arg of call.args) columns.add(arg);
+    for (const key of call.orderBy) columns.add(key.column);
+    if (call.filter !== null) columns.add(call.filter);
+  }
+  return [...columns].sort((a, b) => a - b);
+}
+
+function columnTime(column: Column, row: number): number | bigint {
+  if (column.kind === 'f64' || column.kind === 'i64') return column.values[row]!;
+  return Number.NaN;
+}
