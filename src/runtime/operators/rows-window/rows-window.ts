@@ -14,11 +14,20 @@ import type { RowsWindowNode, WindowCall } from '../../../plan/pipeline/pipeline
 import { GroupedStateFactory } from '../../../state/groups/grouped-state-factory.js';
 import type { GroupedState } from '../../../state/groups/grouped-state.js';
 import type { StateReader, StateWriter } from '../../../state/snapshot.js';
+import { PIECE_ROWS } from '../../flow.js';
 import type { HeldBatch, Work } from '../../flow.js';
 import type { Operator, OperatorContext } from '../../operator.js';
 import { evaluateCall, RESULT_OVERFLOW, RowBuffer } from './rows-window-generic.js';
 import { isRingCall, RowsWindowRings } from './rows-window-rings.js';
 import { readRow, writeRow } from '../rows/row-values.js';
+
+const PIECES_PER_PART = 8;
+
+/** Of the selected records of a batch: the first, and the one behind the last. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 export class RowsWindowOperator implements Operator {
   readonly id: string;
@@ -32,6 +41,8 @@ export class RowsWindowOperator implements Operator {
   private readonly needed: readonly number[];
   private readonly buffers: RowBuffer[] = [];
   private readonly results: readonly ValueColumn[];
+  /** Records that are answered together: what some pieces can do, where each costs a whole buffer. */
+  private readonly partRows: number;
   /** Event time of each partition's last record, for expiry. */
   private lastTimes = new Float64Array(16).fill(Number.NaN);
   private readonly output: Batch;
@@ -52,6 +63,8 @@ export class RowsWindowOperator implements Operator {
     }).create();
     this.rings = new RowsWindowRings(node.bufferRows, node.calls.filter(isRingCall));
     this.genericCalls = node.calls.filter((call) => !isRingCall(call));
+    const perRow = 1 + node.bufferRows * this.genericCalls.length;
+    this.partRows = Math.max(1, Math.floor((PIECES_PER_PART * PIECE_ROWS) / perRow));
     this.needed = neededColumns(node, this.genericCalls);
     this.results = this.genericCalls.map((call) => new ValueColumn(call.type, BATCH_ROWS_MAX));
     this.output = newBatch([], emptyHeader(node.id));
@@ -67,15 +80,28 @@ export class RowsWindowOperator implements Operator {
   }
 
   private *answer(held: HeldBatch, slots: Int32Array, count: number): Work {
+    const { partRows } = this;
+    for (let from = 0; from < count; from += partRows) {
+      yield* this.answerPart(held, slots, { from, to: Math.min(count, from + partRows) });
+    }
+  }
+
+  /** The selected records `from` to `to` - 1, whose rows leave before the next ones are looked at. */
+  private *answerPart(held: HeldBatch, slots: Int32Array, { from, to }: Range): Work {
     this.faults.clear();
-    if (this.node.expiry === null) yield* this.update(held, null, slots, count);
-    else yield* this.updateExpiring(held, slots, count);
+    const part =
+      from === 0 && to === held.batch.selectedCount ? null : rowsOf(held.batch, from, to);
+    if (this.node.expiry === null) yield* this.updateRange(held, slots, { from, to });
+    else yield* this.updateExpiring(held, slots, { from, to });
     const { batch } = held;
     const fault = (row: number, message: string): void => {
       this.faults.set(row, message);
     };
-    const ringColumns = this.rings.columns(batch.selection, count, fault);
+    const selection = part ?? batch.selection;
+    const ringColumns = this.rings.columns(selection, to - from, fault);
     const generic = this.results.map((result) => result.take());
+    this.output.selection = selection;
+    this.output.selectedCount = to - from;
     this.emit(batch, ringColumns, generic);
   }
 
@@ -111,36 +137,32 @@ export class RowsWindowOperator implements Operator {
   }
 
   /** Runs of rows between expiries: a buffer is emptied right before the row that expired it. */
-  private *updateExpiring(held: HeldBatch, slots: Int32Array, count: number): Work {
+  private *updateExpiring(held: HeldBatch, slots: Int32Array, range: Range): Work {
     const { column, inactivityMs } = this.node.expiry!;
-    let from = 0;
-    for (let k = 0; k < count; k += 1) {
+    let { from } = range;
+    for (let k = from; k < range.to; k += 1) {
       const { batch } = held;
       const row = batch.selection === null ? k : batch.selection[k]!;
       const slot = slots[k]!;
       const time = Number(columnTime(batch.columns[column]!, row));
       if (time - this.lastTimes[slot]! > inactivityMs) {
-        yield* this.updateRange(held, slots, from, k);
+        yield* this.updateRange(held, slots, { from, to: k });
         from = k;
         this.rings.reset(slot);
         this.buffers[slot]?.clear();
       }
       this.lastTimes[slot] = time;
     }
-    yield* this.updateRange(held, slots, from, count);
+    yield* this.updateRange(held, slots, { from, to: range.to });
   }
 
-  private *updateRange(held: HeldBatch, slots: Int32Array, from: number, to: number): Work {
-    const { batch } = held;
+  private *updateRange(held: HeldBatch, slots: Int32Array, { from, to }: Range): Work {
     if (from === to) return;
-    if (from === 0 && to === batch.selectedCount) {
-      yield* this.update(held, null, slots, to);
-      return;
+    if (from === 0 && to === held.batch.selectedCount) yield* this.update(held, null, slots, to);
+    else {
+      const rows = rowsOf(held.batch, from, to);
+      yield* this.update(held, rows, slots.subarray(from, to), to - from);
     }
-    const rows = new Int32Array(to - from);
-    for (let k = from; k < to; k += 1)
-      rows[k - from] = batch.selection === null ? k : batch.selection[k]!;
-    yield* this.update(held, rows, slots.subarray(from, to), to - from);
   }
 
   private valuesOf(batch: Batch, row: number): SqlValue[] {
@@ -165,8 +187,6 @@ export class RowsWindowOperator implements Operator {
     output.failed = batch.failed;
     output.rowWatermarks = batch.rowWatermarks;
     output.origins = batch.origins;
-    output.selection = batch.selection;
-    output.selectedCount = batch.selectedCount;
     if (this.faults.size > 0 || this.node.emit === 'buffer-full') this.narrow(batch);
     if (output.selectedCount > 0) this.context.output.emit(output);
   }
@@ -176,8 +196,9 @@ export class RowsWindowOperator implements Operator {
     const { filled } = this.rings;
     const needsFull = this.node.emit === 'buffer-full';
     let count = 0;
-    for (let k = 0; k < batch.selectedCount; k += 1) {
-      const row = batch.selection === null ? k : batch.selection[k]!;
+    const { selection, selectedCount } = this.output;
+    for (let k = 0; k < selectedCount; k += 1) {
+      const row = selection === null ? k : selection[k]!;
       const message = this.faults.get(row);
       if (message !== undefined) {
         const origin = batch.origins === null ? row : batch.origins[row]!;
@@ -253,6 +274,12 @@ function neededColumns(node: RowsWindowNode, calls: readonly WindowCall[]): read
     if (call.filter !== null) columns.add(call.filter);
   }
   return [...columns].sort((a, b) => a - b);
+}
+
+/** Row numbers of the selected records `from` to `to` - 1. */
+function rowsOf({ selection }: Batch, from: number, to: number): Int32Array {
+  if (selection !== null) return selection.slice(from, to);
+  return Int32Array.from({ length: to - from }, (_, k) => from + k);
 }
 
 function columnTime(column: Column, row: number): number | bigint {
