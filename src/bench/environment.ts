@@ -2,9 +2,8 @@
  * The machine and the build a figure belongs to: processor, cores, Node, commit, load. Plain data
  * for reports and baselines.
  */
-import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { buildCommit } from '../base/build-commit.js';
 
 export interface BenchEnvironment {
   readonly cpu: string;
@@ -12,7 +11,7 @@ export interface BenchEnvironment {
   readonly memoryBytes: number;
   readonly node: string;
   readonly v8: string;
-  /** null outside a git checkout. */
+  /** null where nobody knows (base/build-commit). */
   readonly commit: string | null;
   readonly dirty: boolean;
   readonly load: number;
@@ -20,29 +19,16 @@ export interface BenchEnvironment {
 }
 
 export function benchEnvironment(seed: number): BenchEnvironment {
-  const status = git(['status', '--porcelain']);
+  const { commit, dirty } = buildCommit();
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     node: process.version,
     v8: process.versions.v8,
-    commit: git(['rev-parse', '--short=12', 'HEAD']),
-    dirty: status !== null && status !== '',
+    commit,
+    dirty,
     load: Math.round((loadavg()[0] ?? 0) * 100) / 100,
     seed,
   };
-}
-
-function git(args: readonly string[]): string | null {
-  try {
-    const cwd = fileURLToPath(new URL('../..', import.meta.url));
-    return execFileSync('git', args, {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return null;
-  }
 }

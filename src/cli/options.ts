@@ -61,15 +61,29 @@ export function durationFlag(flag: string): (value: string) => number {
   };
 }
 
-export function choiceFlag<T extends string>(
-  flag: string,
-  choices: readonly T[],
-): (value: string) => T {
-  return (value) => {
+/** A flag's parser that says which words the flag takes, for completion. */
+export interface WordParser<T> {
+  (text: string): T;
+  readonly words: readonly string[];
+}
+
+export function withWords<T>(parse: (text: string) => T, words: readonly string[]): WordParser<T> {
+  return Object.assign((text: string) => parse(text), { words });
+}
+
+/** The words that a flag or an argument takes; none where it takes others. */
+export function wordsOf(parse: unknown): readonly string[] {
+  return typeof parse === 'function' && 'words' in parse && Array.isArray(parse.words)
+    ? (parse.words as readonly string[])
+    : [];
+}
+
+export function choiceFlag<T extends string>(flag: string, choices: readonly T[]): WordParser<T> {
+  return withWords((value) => {
     const found = choices.find((choice) => choice === value);
     if (found !== undefined) return found;
     throw flagError(flag, value, `choose one of ${choices.join(', ')}`);
-  };
+  }, choices);
 }
 
 /** Repeatable `key=value`. */

@@ -558,52 +558,6 @@ describe('settings', () => {
   });
 });
 
-describe('velo completion', () => {
-  it('completes commands and flags in bash', async () => {
-    const { stdout } = await velo(['completion', 'bash']);
-    const script = file('completion.bash', stdout);
-    const { spawnSync } = await import('node:child_process');
-    const complete = (...typed: readonly string[]): string[] => {
-      const words = typed.map((word) => `'${word}'`).join(' ');
-      const text = `source ${script}; COMP_WORDS=(velo ${words}); COMP_CWORD=${typed.length}; _velo; echo "\${COMPREPLY[@]}"`;
-      const run = spawnSync('bash', ['-c', text], { encoding: 'utf8', timeout: 240_000 });
-      expect(run.stderr).toBe('');
-      return run.stdout.trim().split(' ');
-    };
-    expect(complete('co')).toEqual(['config', 'completion']);
-    expect(complete('run', '--part')).toEqual(['--partitions', '--partitioning']);
-    expect(complete('run', '-e', 'x', '--dead')).toEqual(['--dead-letter']);
-    expect(complete('run', 'que')).toEqual(['']);
-  });
-
-  it.each([
-    ['zsh', /^#compdef velo\n/, /'--partitions\[/],
-    ['fish', /^# velo completion for fish\n/, /seen_subcommand_from run' -l partitions -r -d '/],
-  ])('knows every command in %s', async (shell, start, flag) => {
-    const { exit, stdout } = await velo(['completion', shell]);
-    expect(exit).toBe(0);
-    expect(stdout).toMatch(start);
-    expect(stdout).toMatch(flag);
-    for (const command of [
-      'run',
-      'bench',
-      'datagen',
-      'explain',
-      'check',
-      'test',
-      'config',
-      'completion',
-    ])
-      expect(stdout).toContain(command);
-  });
-
-  it('refuses a shell that it does not know', async () => {
-    const { exit, stderr } = await velo(['completion', 'tcsh']);
-    expect(exit).toBe(2);
-    expect(stderr).toContain('choose one of bash, zsh, fish');
-  });
-});
-
 describe('velo bench', () => {
   it('verifies the five scenarios of 5,000 records', async () => {
     const json = join(folder, 'bench.json');

@@ -63,7 +63,7 @@ function wholeBetween(least: number, most: number) {
 function countOrAuto(most: number) {
   return z
     .union([z.literal('auto'), wholeBetween(1, most)])
-    .describe(`auto or a whole number from 1 to ${most}`);
+    .meta({ description: `auto or a whole number from 1 to ${most}`, words: ['auto'] });
 }
 
 /** One of several words; a near miss is named in the hint. */
@@ -106,7 +106,7 @@ const SETTINGS = {
   processing_mode: processingMode,
   batch_size: z
     .union([z.literal('adaptive'), wholeBetween(1, Number.MAX_SAFE_INTEGER)])
-    .describe('a whole number above 0, or adaptive'),
+    .meta({ description: 'a whole number above 0, or adaptive', words: ['adaptive'] }),
   target_latency: positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   partitioning_strategy: oneOf(['auto', 'hash', 'sticky', 'smart', 'round-robin', 'fan-in']),
   partition_buffer_size: wholeBetween(RING_SLOTS_MIN, RING_SLOTS_MAX),
@@ -130,7 +130,7 @@ const SETTINGS = {
         .transform(() => null),
       wholeBetween(0, 65_535),
     ])
-    .describe('a port from 0 (any free one) to 65535, or off'),
+    .meta({ description: 'a port from 0 (any free one) to 65535, or off', words: ['off'] }),
   on_error: oneOf(['fail', 'skip', 'dead-letter']),
   dead_letter: z.string().min(1).nullable().describe('a file or kafka://host:port/topic'),
   format: oneOf(['auto', 'table', 'jsonl', 'csv', 'markdown']),
@@ -163,12 +163,17 @@ export function parseSetting<K extends SettingKey>(key: K, raw: unknown): Parsed
   return { ok: false, hint: valueHint(key, raw) };
 }
 
+/** The words that a setting takes, with or without other values. */
+export function settingWords(key: SettingKey): readonly string[] {
+  const schema: z.ZodType = SETTINGS[key];
+  const words = schema.meta()?.['words'];
+  return Array.isArray(words) ? (words as readonly string[]) : [];
+}
+
 /** What to write instead of a bad value: the nearest word, or all that the setting takes. */
 function valueHint(key: SettingKey, raw: unknown): string {
   const schema: z.ZodType = SETTINGS[key];
-  const meta = schema.meta();
-  const words = Array.isArray(meta?.['words']) ? (meta['words'] as readonly string[]) : [];
-  const nearest = typeof raw === 'string' ? closest(raw, words) : undefined;
+  const nearest = typeof raw === 'string' ? closest(raw, settingWords(key)) : undefined;
   if (nearest !== undefined) return `did you mean "${nearest}"?`;
   return `give ${schema.description ?? 'another value'}`;
 }

@@ -6,7 +6,9 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../base/errors.js';
 import type { ProcessingModeSetting, SettingKey, SettingValues } from './configuration-schema.js';
-import { parseSetting } from './configuration-schema.js';
+import { parseSetting, settingWords } from './configuration-schema.js';
+import { withWords } from '../options.js';
+import type { WordParser } from '../options.js';
 
 /** What commander hands over; every value is already checked. */
 export interface EngineFlags {
@@ -60,15 +62,15 @@ export const FLAG_SETTINGS = {
 export function settingFlag<K extends SettingKey>(
   flag: string,
   key: K,
-): (text: string) => SettingValues[K] {
-  return (text) => {
+): WordParser<SettingValues[K]> {
+  return withWords((text) => {
     const parsed = parseSetting(key, text);
     if (parsed.ok) return parsed.value;
     throw new ConfigError('FLAG_INVALID', {
       message: `bad value "${text}" for ${flag}`,
       hint: parsed.hint,
     });
-  };
+  }, settingWords(key));
 }
 
 /** --mode … --config: what `run`, `bench` and `config` share. */

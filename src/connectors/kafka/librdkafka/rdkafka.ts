@@ -7,6 +7,7 @@
 import { createRequire } from 'node:module';
 import { ConnectorError } from '../../../base/errors.js';
 import type { RdHeader, RdMessage } from '../blocks/message-block.js';
+import { rdkafkaAbsence } from './rdkafka-absence.js';
 
 /** Error numbers of librdkafka (negative) and of the broker (positive) that velo tells apart. */
 export const RD_ERROR = {
@@ -149,6 +150,9 @@ export interface RdProducer extends RdClient {
 }
 
 export interface Rdkafka {
+  readonly librdkafkaVersion: string;
+  /** What librdkafka was built with: `ssl`, `sasl_scram`, `lz4` … */
+  readonly features: readonly string[];
   readonly KafkaConsumer: new (config: RdConfig, topicConfig: RdConfig) => RdMember;
   readonly Producer: new (config: RdConfig, topicConfig: RdConfig) => RdProducer;
 }
@@ -164,12 +168,9 @@ export function loadRdkafka(
     // Checked boundary: the interface above is the documented one of node-rdkafka 3.
     return load('node-rdkafka') as Rdkafka;
   } catch (cause) {
-    throw new ConnectorError('KAFKA_UNAVAILABLE', {
-      message: 'the kafka connector needs the package "node-rdkafka", which cannot be loaded',
-      detail: cause instanceof Error ? firstLine(cause.message) : undefined,
-      hint: 'run "npm install node-rdkafka" (it compiles and needs a C++ toolchain)',
-      cause,
-    });
+    const { detail, hint } = rdkafkaAbsence(cause);
+    const message = 'the kafka connector needs the package "node-rdkafka", which cannot be loaded';
+    throw new ConnectorError('KAFKA_UNAVAILABLE', { message, detail, hint, cause });
   }
 }
 
@@ -181,8 +182,4 @@ export function promised<T>(call: (done: RdCallback<T>) => unknown): Promise<T> 
       else reject(error);
     });
   });
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? text;
 }

@@ -1,0 +1,77 @@
+/**
+ * What this installation of velo can do: Node, librdkafka, and which codecs of files and topics it
+ * reads and writes. Facts only; `velo --version` lists them, `velo doctor` judges them.
+ */
+import { readFileSync } from 'node:fs';
+import { buildCommit } from '../../base/build-commit.js';
+import type { BuildCommit } from '../../base/build-commit.js';
+import { ConnectorError } from '../../base/errors.js';
+import { packerOf } from '../../connectors/file/compressed/compression.js';
+import { rdkafkaAbsence } from '../../connectors/kafka/librdkafka/rdkafka-absence.js';
+import type { RdkafkaAbsence } from '../../connectors/kafka/librdkafka/rdkafka-absence.js';
+import { loadRdkafka } from '../../connectors/kafka/librdkafka/rdkafka.js';
+import type { Rdkafka } from '../../connectors/kafka/librdkafka/rdkafka.js';
+import { batchCompressor, COMPRESSIONS } from '../../connectors/kafka/produce/batch-compression.js';
+
+interface Manifest {
+  readonly version: string;
+  /** Ranges, as package.json writes them: `>=20.19.4`. */
+  readonly engines: { readonly node: string };
+}
+
+export interface Codecs {
+  readonly read: readonly string[];
+  readonly written: readonly string[];
+}
+
+export interface Features {
+  readonly version: string;
+  readonly build: BuildCommit;
+  readonly node: string;
+  readonly platform: string;
+  readonly librdkafka: LibrdkafkaState;
+  readonly files: Codecs;
+  readonly topics: Codecs;
+}
+
+export type LibrdkafkaState =
+  | { readonly version: string; readonly features: readonly string[]; readonly absence: null }
+  | { readonly version: null; readonly absence: RdkafkaAbsence };
+
+export function manifest(): Manifest {
+  // Checked boundary: our own package.json.
+  return JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  ) as Manifest;
+}
+
+/** Loads node-rdkafka, which takes a tenth of a second where it is there. */
+export function features(): Features {
+  const codecs = COMPRESSIONS.filter((name) => name !== 'none');
+  return {
+    version: manifest().version,
+    build: buildCommit(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    librdkafka: librdkafkaState(),
+    files: {
+      read: ['gzip', 'zstd'],
+      written: (['gzip', 'zstd'] as const).filter((name) => packerOf(name) !== null),
+    },
+    topics: {
+      read: codecs,
+      written: codecs.filter((name) => batchCompressor(name) !== 'missing'),
+    },
+  };
+}
+
+/** `load` stands in for loading the package in tests. */
+export function librdkafkaState(load: () => Rdkafka = loadRdkafka): LibrdkafkaState {
+  try {
+    const { librdkafkaVersion, features: built } = load();
+    return { version: librdkafkaVersion, features: [...built], absence: null };
+  } catch (error) {
+    if (!(error instanceof ConnectorError)) throw error;
+    return { version: null, absence: rdkafkaAbsence(error.cause) };
+  }
+}
