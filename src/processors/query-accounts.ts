@@ -5,8 +5,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { DataError } from '../base/errors.js';
-import { rowOffset, rowSplit } from '../columnar/batch.js';
+import { rowOffset } from '../columnar/batch.js';
 import type { BatchHeader } from '../columnar/batch.js';
+import { lineOf, partitionOfSplit, recordPlace, rowPartition } from '../columnar/record-place.js';
 import type {
   LateRecords,
   OperatorCounters,
@@ -65,7 +66,7 @@ export class QueryAccounts implements RecordErrors, LateRecords {
     if (this.onError === 'fail') {
       throw new DataError(failure.key, {
         message: failure.message,
-        detail: recordPosition(header, row),
+        detail: recordPlace(header, row),
         hint: 'go on without such records with --on-error skip, or keep them with --on-error dead-letter',
       });
     }
@@ -88,7 +89,7 @@ export class QueryAccounts implements RecordErrors, LateRecords {
       message,
       source: {
         name: header.sourceName,
-        partition: isRecord ? rowSplit(header, row) : header.split,
+        partition: isRecord ? rowPartition(header, row) : partitionOfSplit(header.split),
         offset: isRecord ? rowOffset(header, row) : -1,
         ...(line === null ? {} : { line }),
       },
@@ -103,18 +104,4 @@ function rawFields(bytes: Uint8Array | null): Pick<DeadLetter, 'raw' | 'rawBase6
   const raw = decoder.decode(bytes);
   if (isUtf8(bytes)) return { raw };
   return { raw, rawBase64: Buffer.from(bytes).toString('base64') };
-}
-
-/** Physical line of a file record, from 1; null for sources without lines. */
-function lineOf(header: BatchHeader, row: number): number | null {
-  return row < 0 || header.lineNumbers === null ? null : (header.lineNumbers[row] as number);
-}
-
-/** `file:line` for files, `name, partition p, offset n` for everything else. */
-function recordPosition(header: BatchHeader, row: number): string {
-  if (row < 0) return `a result row of ${header.sourceName}`;
-  const line = lineOf(header, row);
-  if (line !== null) return `${header.sourceName}:${line}`;
-  const place = `partition ${rowSplit(header, row)}, offset ${rowOffset(header, row)}`;
-  return `${header.sourceName}, ${place}`;
 }

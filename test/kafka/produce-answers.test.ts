@@ -32,7 +32,12 @@ class Producing {
   readonly producer: ColumnarProducer;
   written = 0;
 
-  constructor(cluster: ScriptedCluster, properties: Readonly<Record<string, string>> = {}) {
+  /** `batchBytesMax`: as the broker told when the topic was opened. */
+  constructor(
+    cluster: ScriptedCluster,
+    properties: Readonly<Record<string, string>> = {},
+    batchBytesMax: number | null = null,
+  ) {
     const endpoint = {
       label: 'table "t"',
       topic: 't',
@@ -44,7 +49,8 @@ class Producing {
     const identity = { errorCode: 0, producerId: 7n, epoch: 3 };
     const notice = (line: string): number => this.notices.push(line);
     this.cluster = cluster;
-    this.producer = new ColumnarProducer({ endpoint, cluster, identity, settings, notice });
+    const parts = { endpoint, cluster, identity, settings, batchBytesMax, notice };
+    this.producer = new ColumnarProducer(parts);
   }
 
   write(rows: number): void {
@@ -166,22 +172,76 @@ describe('answers to a producer', () => {
     });
   });
 
-  it('MESSAGE_TOO_LARGE: in halves until they fit, and one record names its size and the limit', async () => {
-    const small = ({ byteLength }: AskedBatch): ScriptedAnswer | null =>
-      byteLength > 130 ? { code: CODE.TOO_LARGE } : null;
-    const run = new Producing(new ScriptedCluster(small, { limit: 130 }));
-    run.write(100);
+  /** Refuses what is larger than 130 bytes; how often it did is counted. */
+  function smallTopic(told: number | null): { cluster: ScriptedCluster; refused: () => number } {
+    let refused = 0;
+    const cluster = new ScriptedCluster(
+      ({ byteLength }) => {
+        if (byteLength <= 130) return null;
+        refused += 1;
+        return { code: CODE.TOO_LARGE };
+      },
+      { limit: told },
+    );
+    return { cluster, refused: () => refused };
+  }
+
+  it.each([
+    ['told, and asked at opening', 130, 130, [0, 0]],
+    ['told, and asked when a batch is refused', null, 130, [1, 5]],
+    ['not told', null, null, [4, 15]],
+    ['another now than at opening', 1000, 130, [1, 5]],
+  ] as const)(
+    "MESSAGE_TOO_LARGE, where the topic's limit is %s: batches fit after few refusals",
+    async (_, opened, told, [least, most]) => {
+      const { cluster, refused } = smallTopic(told);
+      const run = new Producing(cluster, { 'batch.size': '2000' }, opened);
+      run.write(1000);
+      await run.producer.flush();
+      run.expectAllOnce();
+      expect(refused()).toBeGreaterThanOrEqual(least);
+      expect(refused()).toBeLessThanOrEqual(most);
+      const before = refused();
+      run.write(1000);
+      await run.producer.flush();
+      run.expectAllOnce();
+      expect(refused()).toBe(before);
+    },
+  );
+
+  it('MESSAGE_TOO_LARGE: compressed batches are cut by what they are compressed to', async () => {
+    const { cluster, refused } = smallTopic(130);
+    const run = new Producing(cluster, { 'compression.type': 'gzip' }, 130);
+    run.write(1000);
     await run.producer.flush();
     run.expectAllOnce();
-    run.producer.begin(null, 1_700_000_000_000).appendText('x'.repeat(200));
-    run.producer.end(null);
-    expect(await run.failure()).toMatchObject({
-      message: expect.stringMatching(
-        /MESSAGE_TOO_LARGE.*\(a record of 2\d\d bytes; the topic's 'max.message.bytes' is 130\)$/,
-      ) as string,
-      hint: expect.stringContaining("'max.message.bytes'") as string,
-    });
+    expect(refused()).toBeGreaterThan(0);
+    expect(refused()).toBeLessThan(25);
   });
+
+  it.each([
+    ['is told at opening', 130, /record of 2\d\d bytes .* 'max.message.bytes', 130$/],
+    [
+      'is not',
+      null,
+      /MESSAGE_TOO_LARGE.*\(a record of 2\d\d bytes; .*'max.message.bytes' is 130\)$/,
+    ],
+  ])(
+    'one record that is too large for every batch names its size and the limit, where that %s',
+    async (_, opened, message) => {
+      const run = new Producing(smallTopic(130).cluster, {}, opened);
+      run.write(100);
+      run.producer.begin(null, 1_700_000_000_000).appendText('x'.repeat(200));
+      const end = (): void => {
+        run.producer.end(null);
+      };
+      if (opened === null) end();
+      else expect(end).toThrow(message);
+      const error = await run.failure();
+      expect(error.message).toMatch(message);
+      expect(error.hint).toContain("'max.message.bytes'");
+    },
+  );
 
   it('too few replicas for good: an error in time, with why, what to do and how many', async () => {
     const few = ({ before }: AskedBatch): ScriptedAnswer | null =>

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { SqlMap } from '../../src/columnar/types.js';
 import { ByteBuffer } from '../../src/formats/columns/byte-buffer.js';
 import { batchCompressor } from '../../src/connectors/kafka/produce/batch-compression.js';
-import { splitRecords } from '../../src/connectors/kafka/produce/batch-split.js';
+import { carryRecord, splitRecords } from '../../src/connectors/kafka/produce/batch-split.js';
 import { keyPartition, murmur2 } from '../../src/connectors/kafka/record/key-partition.js';
 import { MessageBlock } from '../../src/connectors/kafka/blocks/message-block.js';
 import {
@@ -62,19 +62,40 @@ describe('a record batch', () => {
     },
   );
 
-  it('holds what it held when it goes in halves', () => {
+  it('holds what it held when it goes in parts, which are as large as they may be', () => {
+    const bytesMax = fc.integer({ min: 1, max: 600 });
     fc.assert(
-      fc.property(fc.array(record, { minLength: 2, maxLength: 20 }), (records) => {
+      fc.property(fc.array(record, { minLength: 2, maxLength: 20 }), bytesMax, (records, most) => {
         const writer = new RecordBatchWriter(64);
         write(writer, records);
-        const halves = splitRecords(writer);
-        expect(halves.map(({ rows }) => rows)).toEqual([
-          records.length >> 1,
-          records.length - (records.length >> 1),
-        ]);
-        expect(halves.flatMap((half) => read(half.seal(STAMP, null)))).toEqual(records);
+        const parts = splitRecords(writer, most);
+        expect(parts.every(({ rows, byteLength }) => rows === 1 || byteLength <= most)).toBe(true);
+        parts.slice(1).forEach((part, at) => {
+          const [first] = read(part.seal(STAMP, null));
+          const before = new RecordBatchWriter(64);
+          write(before, [...read(parts[at]!.seal(STAMP, null)), first!]);
+          expect(before.byteLength).toBeGreaterThan(most);
+        });
+        expect(parts.flatMap((part) => read(part.seal(STAMP, null)))).toEqual(records);
       }),
       { numRuns: 200, seed: 6 },
+    );
+  });
+
+  it('gives its last record to the next one', () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 2, maxLength: 20 }), (records) => {
+        const [writer, next] = [new RecordBatchWriter(64), new RecordBatchWriter(64)];
+        write(writer, records.slice(0, -1));
+        const from = writer.byteLength;
+        const without = writer.seal(STAMP, null).slice();
+        const whole = new RecordBatchWriter(64);
+        write(whole, records);
+        carryRecord(whole, from, next);
+        expect(Buffer.from(whole.seal(STAMP, null)).equals(without)).toBe(true);
+        expect(read(next.seal(STAMP, null))).toEqual(records.slice(-1));
+      }),
+      { numRuns: 200, seed: 7 },
     );
   });
 

@@ -184,8 +184,9 @@ describe.runIf(javaSuiteRuns('delivery to Kafka'))(
       expect(await refused({})).toMatchObject({
         code: 'VELO_SINK_WRITE',
         message: expect.stringMatching(
-          /^partition 0 of topic "delivery.* MESSAGE_TOO_LARGE.* \(a record of 60\d\d bytes; the topic's 'max.message.bytes' is 5000\)$/,
+          /^topic "delivery.* cannot take a row: a record of 60\d\d bytes is larger than the topic's 'max.message.bytes', 5000$/,
         ) as string,
+        detail: 'it is row 1 of the result: test, partition 0, offset 0',
         hint: expect.stringContaining("'max.message.bytes'") as string,
       });
       expect(await refused({ 'properties.message.max.bytes': '2000' })).toMatchObject({

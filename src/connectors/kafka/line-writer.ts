@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import { openRecordDelivery } from './open-delivery.js';
 import { writeOptions } from './settings/table-options.js';
+import { RecordTooLarge } from './record/record-delivery.js';
 import type { KafkaWriteTarget } from './settings/table-options.js';
 
 export interface KafkaLineTarget {
@@ -38,7 +39,11 @@ export async function openKafkaLineWriter(line: KafkaLineTarget): Promise<KafkaL
     write: (bytes) => {
       const out = delivery.begin(null, systemClock.nowMs());
       out.appendBytes(bytes, 0, bytes.length - (bytes[bytes.length - 1] === LINE_FEED ? 1 : 0));
-      delivery.end(null);
+      try {
+        delivery.end(null);
+      } catch (error) {
+        throw error instanceof RecordTooLarge ? error.failure : error;
+      }
     },
     pressure: () => delivery.pressure(),
     flush: () => delivery.flush(),

@@ -8,6 +8,7 @@ import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { clientSettings } from './settings/client-settings.js';
 import { Cluster } from './cluster/cluster.js';
+import { topicByteLimit } from './cluster/topic-settings.js';
 import { ColumnarProducer } from './produce/columnar-producer.js';
 import { openDeliveryQueue } from './librdkafka/rdkafka-delivery.js';
 import type { KafkaWriteTarget } from './settings/table-options.js';
@@ -23,6 +24,8 @@ import { brokerErrorHint } from './record/record-delivery.js';
 import type { RecordDelivery } from './record/record-delivery.js';
 
 const IDENTITY_PAUSE_MS = 100;
+/** A broker that does not say how large batches may be is not waited for. */
+const LIMIT_TIMEOUT_MS = 1_000;
 /** The coordinator loads, is not there, is elsewhere; another request of the kind is under way. */
 const IDENTITY_PASSING: ReadonlySet<number> = new Set([14, 15, 16, 51]);
 
@@ -64,9 +67,10 @@ async function openColumnarProducer(
   await settings.compressor?.load?.();
   const cluster = await Cluster.connect(connection, client, notice, systemClock, options);
   try {
-    const identity = await producerIdentity(endpoint, cluster);
+    const { batchBytesMax, ...identity } = await producerIdentity(endpoint, cluster);
     cluster.opened();
-    return new ColumnarProducer({ endpoint, cluster, identity, settings, notice });
+    const parts = { endpoint, cluster, identity, settings, batchBytesMax, notice };
+    return new ColumnarProducer(parts);
   } catch (error) {
     await cluster.close();
     throw error;
@@ -81,7 +85,7 @@ async function openColumnarProducer(
 async function producerIdentity(
   endpoint: KafkaWriteTarget,
   cluster: Cluster,
-): Promise<ProducerIdentity> {
+): Promise<FoundIdentity> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       const identity = await askIdentity(cluster, attempt);
@@ -99,8 +103,13 @@ async function producerIdentity(
   }
 }
 
+/** With the topic's 'max.message.bytes', if the broker tells. */
+interface FoundIdentity extends ProducerIdentity {
+  readonly batchBytesMax: number | null;
+}
+
 /** Each attempt asks another of the leaders. */
-async function askIdentity(cluster: Cluster, attempt: number): Promise<ProducerIdentity> {
+async function askIdentity(cluster: Cluster, attempt: number): Promise<FoundIdentity> {
   const leaders = cluster.topic().partitions.map(({ leader }) => leader);
   const known = [...new Set(leaders)].filter((leader) => leader >= 0);
   const { key, version } = INIT_PRODUCER_ID;
@@ -108,7 +117,12 @@ async function askIdentity(cluster: Cluster, attempt: number): Promise<ProducerI
   return cluster.askOnce(known[attempt % known.length] ?? 0, async (connection) => {
     const frame = await connection.request(key, version, body, false);
     try {
-      return parseInitProducerId(frame.bytes, frame.from, frame.to);
+      const identity = parseInitProducerId(frame.bytes, frame.from, frame.to);
+      if (identity.errorCode !== 0) return { ...identity, batchBytesMax: null };
+      // Batches that fit from the first on; who does not tell soon teaches it by refusals.
+      const unknown = delay(LIMIT_TIMEOUT_MS, null, { ref: false });
+      const told = topicByteLimit(connection, cluster.topic().topic);
+      return { ...identity, batchBytesMax: await Promise.race([told, unknown]) };
     } finally {
       frame.release();
     }

@@ -12,6 +12,7 @@ import { assert } from '../../base/assert.js';
 import { systemClock } from '../../base/clock.js';
 import type { Batch } from '../../columnar/batch.js';
 import { OP_DELETE, OP_UPDATE_BEFORE } from '../../columnar/batch.js';
+import { originPlace } from '../../columnar/record-place.js';
 import type { ByteBuffer } from '../../formats/columns/byte-buffer.js';
 import { RowFault } from '../../formats/message-encoder.js';
 import type { Schema, TableDefinition } from '../../plan/schema.js';
@@ -19,7 +20,7 @@ import type { Sink, SinkRequest } from '../sink.js';
 import { openRecordDelivery } from './open-delivery.js';
 import { writeOptions } from './settings/table-options.js';
 import type { KafkaWriteOptions, KafkaWriteTarget } from './settings/table-options.js';
-import { STOP_PATIENCE_MS } from './record/record-delivery.js';
+import { RecordTooLarge, STOP_PATIENCE_MS } from './record/record-delivery.js';
 import type { RecordDelivery } from './record/record-delivery.js';
 import { keyColumnsOf, openKeyEncoder } from './record/record-keys.js';
 import type { KeyEncoder } from './record/record-keys.js';
@@ -71,6 +72,8 @@ class KafkaSink implements Sink {
   private readonly parts: SinkParts;
   private rows = 0;
   private bytes = 0;
+  /** Whose rows are being written. */
+  private batch: Batch | null = null;
 
   constructor(parts: SinkParts) {
     this.parts = parts;
@@ -79,6 +82,7 @@ class KafkaSink implements Sink {
   write(batch: Batch): void {
     const { encoder, metadata, key } = this.parts;
     const { selection, selectedCount, ops } = batch;
+    this.batch = batch;
     metadata.bind(batch, systemClock.nowMs());
     key?.bind(batch);
     encoder.bind(metadata.valuesOf(batch));
@@ -123,10 +127,15 @@ class KafkaSink implements Sink {
       encoder.encode(row, out);
     } catch (error) {
       delivery.drop();
-      throw this.refusal(error);
+      throw this.refusal(error, row);
     }
-    this.bytes += out.length - before;
-    delivery.end(metadata.headers(row));
+    const valueBytes = out.length - before;
+    try {
+      delivery.end(metadata.headers(row));
+    } catch (error) {
+      throw this.refusal(error, row);
+    }
+    this.bytes += valueBytes;
     this.rows += 1;
   }
 
@@ -136,7 +145,11 @@ class KafkaSink implements Sink {
       this.writeRow(row);
     } else if (tombstones && op === OP_DELETE) {
       delivery.begin(this.keyOf(row), metadata.timestampMs(row));
-      delivery.endWithoutValue(metadata.headers(row));
+      try {
+        delivery.endWithoutValue(metadata.headers(row));
+      } catch (error) {
+        throw this.refusal(error, row);
+      }
       this.rows += 1;
     }
   }
@@ -146,16 +159,28 @@ class KafkaSink implements Sink {
     try {
       return key === null ? null : key.encode(row);
     } catch (error) {
-      throw this.refusal(error);
+      throw this.refusal(error, row);
     }
   }
 
-  private refusal(error: unknown): unknown {
-    if (!(error instanceof RowFault)) return error;
+  /** Which row of the result it is, and of which record, where it is of one. */
+  private placeOf(row: number): string {
+    const origin = this.batch === null ? null : originPlace(this.batch, row);
+    return `it is row ${this.rows + 1} of the result${origin === null ? '' : `: ${origin}`}`;
+  }
+
+  /** A row that is none for this topic, with the record that it came from. */
+  private refusal(error: unknown, row: number): unknown {
+    const tooLarge = error instanceof RecordTooLarge;
+    if (!(error instanceof RowFault) && !tooLarge) return error;
     const { label, topic } = this.parts.target;
+    const message = `topic "${topic}" of ${label} cannot take a row: ${error.message}`;
     return new ConnectorError('SINK_WRITE', {
-      message: `topic "${topic}" of ${label} cannot take a row: ${error.message}`,
-      hint: 'convert the value in the query, or write with another schema',
+      message,
+      detail: this.placeOf(row),
+      hint: tooLarge
+        ? error.failure.hint
+        : 'convert the value in the query, or write with another schema',
       cause: error,
     });
   }

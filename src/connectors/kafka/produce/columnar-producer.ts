@@ -17,6 +17,8 @@ import type { SqlMap } from '../../../columnar/types.js';
 import { ByteBuffer } from '../../../formats/columns/byte-buffer.js';
 import { keyPartition } from '../record/key-partition.js';
 import type { KafkaEndpoint } from '../settings/table-options.js';
+import { BatchLimit } from './batch-limit.js';
+import { carryRecord } from './batch-split.js';
 import { RecordBatchWriter, appendVarint } from './produce-batch.js';
 import type { ProducerIdentity } from './produce-wire.js';
 import { ProduceLane } from './produce-lane.js';
@@ -25,7 +27,7 @@ import type { ProduceCluster } from './produce-leader.js';
 import { ProduceSender } from './produce-sender.js';
 import type { ProduceSettings } from './produce-settings.js';
 import { BATCH_HEADER_BYTES } from '../batch/record-batch.js';
-import { deliveryError } from '../record/record-delivery.js';
+import { deliveryError, RecordTooLarge } from '../record/record-delivery.js';
 import type { DeliveryFailure, RecordDelivery } from '../record/record-delivery.js';
 
 /** Bytes of a new open batch; it grows to what is written, and batches are used again. */
@@ -40,6 +42,8 @@ export interface ColumnarProducerParts {
   readonly cluster: ProduceCluster;
   readonly identity: ProducerIdentity;
   readonly settings: ProduceSettings;
+  /** The topic's 'max.message.bytes'; null: it is not told. */
+  readonly batchBytesMax: number | null;
   readonly notice: (line: string) => void;
 }
 
@@ -65,27 +69,24 @@ export class ColumnarProducer implements RecordDelivery {
   private lane: ProduceLane;
   private batch: RecordBatchWriter;
   private recordFrom = 0;
-  private batchBytesMax: number;
+  private readonly limit: BatchLimit;
 
   constructor(parts: ColumnarProducerParts) {
-    const { cluster, identity, settings } = parts;
+    const { cluster, identity, settings, batchBytesMax } = parts;
     this.parts = parts;
     this.settings = settings;
-    this.batchBytesMax = settings.batchBytes;
+    this.limit = new BatchLimit(batchBytesMax, settings.compressor);
     this.lanes = cluster
       .topic()
       .partitions.map(({ partition }) => new ProduceLane(partition, identity.epoch));
     this.lane = this.lanes[0]!;
     this.batch = new RecordBatchWriter(BATCH_INITIAL_BYTES);
     this.sender = new ProduceSender(
-      { ...parts, lanes: this.lanes },
+      { ...parts, lanes: this.lanes, limit: this.limit },
       {
         seal: (lane) => this.sealIfDue(lane),
         acknowledged: (batches) => {
           this.batchesDone(batches);
-        },
-        split: (batch) => {
-          this.batchBytesMax = Math.min(this.batchBytesMax, batch.writer.byteLength >> 1);
         },
         failed: (failure) => {
           this.fail(failure);
@@ -100,13 +101,7 @@ export class ColumnarProducer implements RecordDelivery {
   begin(key: ByteBuffer | null, timestampMs: number): ByteBuffer {
     if (this.failure !== null) throw this.failure;
     const lane = key === null ? this.keylessLane() : this.keyedLane(key);
-    let batch = lane.open;
-    if (batch === null) {
-      batch = this.spare.pop() ?? new RecordBatchWriter(BATCH_INITIAL_BYTES);
-      lane.open = batch;
-      lane.openedNs = systemClock.monotonicNs();
-      this.linger ??= setTimeout(this.lingered, this.settings.lingerMs);
-    }
+    const batch = lane.open ?? this.openBatch(lane);
     this.lane = lane;
     this.batch = batch;
     this.recordFrom = batch.byteLength;
@@ -189,25 +184,50 @@ export class ColumnarProducer implements RecordDelivery {
     return lanes[this.keyless]!;
   }
 
-  private recordDone(): void {
-    const { batch, lane } = this;
-    const recordBytes = batch.byteLength - this.recordFrom;
-    this.sent += 1;
-    this.bytesUnderWay += recordBytes;
-    if (recordBytes > this.settings.recordBytesMax) this.refuse(recordBytes);
-    if (batch.byteLength >= this.batchBytesMax) {
-      this.seal(lane, batch);
-      this.sender.pump();
-    }
+  private openBatch(lane: ProduceLane): RecordBatchWriter {
+    const batch = this.spare.pop() ?? new RecordBatchWriter(BATCH_INITIAL_BYTES);
+    lane.open = batch;
+    lane.openedNs = systemClock.monotonicNs();
+    this.linger ??= setTimeout(this.lingered, this.settings.lingerMs);
+    return batch;
   }
 
-  private refuse(recordBytes: number): never {
-    this.fail({
-      partition: this.lane.partition,
-      reason: `a record of ${recordBytes} bytes is larger than ${this.settings.recordBytesMax}`,
-      hint: "raise 'properties.message.max.bytes', and the topic's 'max.message.bytes' with it",
-    });
-    throw this.failure as ConnectorError;
+  private recordDone(): void {
+    const { batch, lane, limit } = this;
+    const recordBytes = batch.byteLength - this.recordFrom;
+    const { recordBytesMax, batchBytes } = this.settings;
+    const records = (): Uint8Array => batch.out.bytes.subarray(this.recordFrom, batch.byteLength);
+    if (recordBytes > recordBytesMax) this.refuse(recordBytes, String(recordBytesMax));
+    if (limit.bytesMax !== null && limit.excludes(recordBytes, records)) {
+      this.refuse(recordBytes, `the topic's 'max.message.bytes', ${limit.bytesMax}`);
+    }
+    this.sent += 1;
+    this.bytesUnderWay += recordBytes;
+    if (batch.byteLength > limit.plainBytesMax && batch.rows > 1) this.carry(recordBytes);
+    else if (batch.byteLength < Math.min(batchBytes, limit.plainBytesMax)) return;
+    else this.seal(lane, batch);
+    this.sender.pump();
+  }
+
+  /** The last record is one too many for the topic: it is the next batch's first. */
+  private carry(recordBytes: number): void {
+    const { batch, lane } = this;
+    const next = this.openBatch(lane);
+    carryRecord(batch, this.recordFrom, next);
+    this.bytesUnderWay += next.byteLength - BATCH_HEADER_BYTES - recordBytes;
+    this.seal(lane, batch);
+    lane.open = next;
+    if (next.byteLength >= this.limit.plainBytesMax) this.seal(lane, next);
+  }
+
+  private refuse(recordBytes: number, bound: string): never {
+    const { partition } = this.lane;
+    const reason = `a record of ${recordBytes} bytes is larger than ${bound}`;
+    const hint =
+      "raise 'properties.message.max.bytes', and the topic's 'max.message.bytes' with it";
+    this.sent += 1;
+    this.fail({ partition, reason, hint });
+    throw new RecordTooLarge(reason, this.failure as ConnectorError);
   }
 
   private encoded(headers: SqlMap | null): ByteBuffer | null {

@@ -57,6 +57,8 @@ export class RecordBatchWriter {
   rows = 0;
   baseTimestampMs = 0;
   private maxTimestampMs = 0;
+  /** Without the last record. */
+  private maxTimestampBefore = 0;
   private recordAt = 0;
   private valueLengthAt = 0;
   /** Widths of the last record's length and value length. */
@@ -84,6 +86,7 @@ export class RecordBatchWriter {
   beginRecord(key: Uint8Array, keyLength: number, timestampMs: number): void {
     const { out, rows } = this;
     out.reserve(PREFIX_BYTES_MAX + Math.max(0, keyLength) + VARINT_BYTES_MAX);
+    this.maxTimestampBefore = this.maxTimestampMs;
     if (rows === 0) {
       this.baseTimestampMs = timestampMs;
       this.maxTimestampMs = timestampMs;
@@ -125,6 +128,13 @@ export class RecordBatchWriter {
   /** Takes back what beginRecord() began. */
   dropRecord(): void {
     this.out.length = this.recordAt;
+  }
+
+  /** Takes the last record back, which is complete and began at `from`. */
+  cutRecord(from: number): void {
+    this.out.length = from;
+    this.rows -= 1;
+    this.maxTimestampMs = this.maxTimestampBefore;
   }
 
   /**

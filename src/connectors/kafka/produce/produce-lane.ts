@@ -50,6 +50,8 @@ export class ProduceLane {
   openedNs = 0;
   /** Nothing is sent before. */
   retryAtNs = 0;
+  /** Nothing is sent: how large batches may be is being asked for. */
+  held = false;
   /** What the last answer complained about. */
   complaint: Complaint | null = null;
   /** The producer's, as batches of this partition carry it. */
@@ -101,7 +103,7 @@ export class ProduceLane {
 
   /** Whether a batch may be sent now, although others are under way. */
   maySend(nowNs: number): boolean {
-    if (nowNs < this.retryAtNs) return false;
+    if (this.held || nowNs < this.retryAtNs) return false;
     if (this.underWay === 0) {
       if (nowNs > this.acknowledgedNs + KNOWN_FOR_MS * 1e6) this.known = false;
       return true;
@@ -111,8 +113,8 @@ export class ProduceLane {
 
   /** The first batch that waits, or null; it counts as sent from now on. */
   send(): LaneBatch | null {
-    const batch = this.batches.find(({ state }) => state === 'waiting');
-    if (batch === undefined) return null;
+    const batch = this.next();
+    if (batch === null) return null;
     if (this.anew) this.renumber();
     this.recovering = false;
     batch.state = 'sent';
@@ -147,10 +149,13 @@ export class ProduceLane {
     this.anew = true;
   }
 
-  /** A batch that was too large goes as several. They have its sequence numbers between them. */
+  /** The next batch to be sent, which waits; null: there is none. */
+  next(): LaneBatch | null {
+    return this.batches.find(({ state }) => state === 'waiting') ?? null;
+  }
+
+  /** A batch that waits goes as several. They have its sequence numbers between them. */
   replace(batch: LaneBatch, parts: readonly LaneBatch[]): void {
-    this.answered(batch);
-    this.recovering = true;
     this.batches.splice(this.batches.indexOf(batch), 1, ...parts);
   }
 

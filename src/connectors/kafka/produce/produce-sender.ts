@@ -11,6 +11,8 @@
 import { systemClock } from '../../../base/clock.js';
 import { ConnectorError } from '../../../base/errors.js';
 import { protocolErrorsCodesById } from '../cluster/client-parts.js';
+import { BATCH_HEADER_BYTES } from '../batch/record-batch.js';
+import type { BatchLimit } from './batch-limit.js';
 import { splitRecords } from './batch-split.js';
 import type { KafkaEndpoint } from '../settings/table-options.js';
 import { isRefusal, lacksReplicas, produceVerdict } from './produce-errors.js';
@@ -34,6 +36,7 @@ const REFRESH_PAUSE_MS = 100;
 const GONE_AFTER_MS = 2_000;
 /** An epoch has 16 bits. */
 const EPOCH_MAX = 32_767;
+const MESSAGE_TOO_LARGE = 10;
 const NO_LEADER: Complaint = { text: 'it has no leader', errorCode: null };
 
 export interface ProduceSenderParts {
@@ -42,6 +45,7 @@ export interface ProduceSenderParts {
   readonly identity: ProducerIdentity;
   readonly settings: ProduceSettings;
   readonly lanes: readonly ProduceLane[];
+  readonly limit: BatchLimit;
   readonly notice: (line: string) => void;
 }
 
@@ -52,8 +56,6 @@ export interface ProduceEvents {
   readonly seal: (lane: ProduceLane) => void;
   /** Batches that are done for good; their writers may be used again. */
   readonly acknowledged: (batches: readonly LaneBatch[]) => void;
-  /** The broker refused a batch as too large; it goes in halves. */
-  readonly split: (batch: LaneBatch) => void;
   readonly failed: (failure: LaneFailure) => void;
 }
 
@@ -75,6 +77,8 @@ export class ProduceSender {
   /** When the job was stopped. */
   private hurriedNs: number | null = null;
   private closed = false;
+  /** How large a batch may be. */
+  private asking: Promise<number | null> | null = null;
 
   constructor(parts: ProduceSenderParts, events: ProduceEvents) {
     this.parts = parts;
@@ -166,11 +170,9 @@ export class ProduceSender {
     let bytes = 0;
     for (const lane of this.parts.lanes) {
       if (lane.leader !== nodeId || !lane.maySend(nowNs)) continue;
-      let batch = lane.send();
-      if (batch === null) {
-        this.events.seal(lane);
-        batch = lane.send();
-      }
+      if (lane.next() === null) this.events.seal(lane);
+      this.fit(lane);
+      const batch = lane.send();
       if (batch === null) continue;
       batches.push(batch);
       bytes += batch.bytes.length;
@@ -252,8 +254,11 @@ export class ProduceSender {
         this.notices.takes(batch.partition);
         this.acknowledge(lane, batch);
         break;
-      case 'again':
       case 'behind':
+        // What is in front of it says when to go on.
+        lane.sendAgain(batch, complaint, lane.retryAtNs);
+        break;
+      case 'again':
         if (lacksReplicas(errorCode)) this.notices.takesNothing(batch.partition, complaint.text);
         this.again(batch, complaint);
         break;
@@ -265,8 +270,8 @@ export class ProduceSender {
         this.beginAnew(lane, batch, complaint);
         break;
       case 'too-large':
-        if (batch.rows > 1) this.split(lane, batch);
-        else void this.refuseRecord(connection, batch, complaint.text);
+        lane.sendAgain(batch, complaint, lane.retryAtNs);
+        void this.tooLarge(connection, lane, batch);
         break;
       case 'final':
         this.fail(batch.partition, complaint);
@@ -293,34 +298,55 @@ export class ProduceSender {
     this.notices.forgotten(batch.partition, complaint.text);
   }
 
-  /** Names the topic's limit, where the broker tells. */
-  private async refuseRecord(
+  /** Learns how large batches may be, and goes on; a record alone cannot be cut. */
+  private async tooLarge(
     connection: ProduceConnection,
-    { partition, recordBytes }: LaneBatch,
-    reason: string,
+    lane: ProduceLane,
+    batch: LaneBatch,
   ): Promise<void> {
-    const limit = await topicByteLimit(connection, this.parts.endpoint.topic);
-    const bound = limit === null ? '' : `; the topic's 'max.message.bytes' is ${limit}`;
-    const text = `${reason} (a record of ${recordBytes} bytes${bound})`;
-    this.fail(partition, { text, errorCode: 10 });
+    const { limit, endpoint } = this.parts;
+    if (limit.isNews(batch)) {
+      lane.held = true;
+      this.asking ??= topicByteLimit(connection, endpoint.topic);
+      limit.learn(await this.asking);
+      this.asking = null;
+      lane.held = false;
+    }
+    limit.refused(batch);
+    if (batch.rows === 1) this.refuseRecord(batch, lane.complaint?.text ?? '');
+    else this.pump();
   }
 
-  private split(lane: ProduceLane, batch: LaneBatch): void {
+  /** Names the topic's limit, where the broker tells. */
+  private refuseRecord({ partition, recordBytes }: LaneBatch, reason: string): void {
+    const { bytesMax } = this.parts.limit;
+    const bound = bytesMax === null ? '' : `; the topic's 'max.message.bytes' is ${bytesMax}`;
+    const text = `${reason} (a record of ${recordBytes} bytes${bound})`;
+    this.fail(partition, { text, errorCode: MESSAGE_TOO_LARGE });
+  }
+
+  /** A batch that is larger than the topic takes goes in parts. */
+  private fit(lane: ProduceLane): void {
+    const { plainBytesMax } = this.parts.limit;
+    const batch = lane.next();
+    if (batch === null || batch.rows === 1 || batch.writer.byteLength <= plainBytesMax) return;
     const { identity, settings } = this.parts;
     const { partition, sealedNs } = batch;
     const { epoch } = lane;
-    let { sequence } = batch;
-    let recordBytes = batch.recordBytes >> 1;
-    const halves = splitRecords(batch.writer).map((writer): LaneBatch => {
+    let { sequence, recordBytes: left } = batch;
+    const parts = splitRecords(batch.writer, plainBytesMax);
+    const batches = parts.map((writer, at): LaneBatch => {
       const { rows } = writer;
       const bytes = writer.seal({ ...identity, epoch, sequence }, settings.compressor);
-      const half = { partition, bytes, writer, recordBytes, sequence, rows, sealedNs };
+      // What they count for is together what the batch did.
+      const isLast = at === parts.length - 1;
+      const recordBytes = isLast ? left : Math.min(left, writer.byteLength - BATCH_HEADER_BYTES);
+      const part = { partition, bytes, writer, recordBytes, sequence, rows, sealedNs };
       sequence = lane.sequenceAfter(sequence, rows);
-      recordBytes = batch.recordBytes - recordBytes;
-      return { ...half, state: 'waiting' };
+      left -= recordBytes;
+      return { ...part, state: 'waiting' };
     });
-    lane.replace(batch, halves);
-    this.events.split(batch);
+    lane.replace(batch, batches);
   }
 
   /** Asks for the leaders, at most every REFRESH_PAUSE_MS; a failure is tried again by pump(). */

@@ -14,6 +14,20 @@ export const STOP_PATIENCE_MS = 1_500;
 export type ProducePath = 'columnar' | 'librdkafka';
 
 /**
+ * A record that no batch of the topic can hold. Who writes it knows where it came from; others throw
+ * the delivery's failure.
+ */
+export class RecordTooLarge extends Error {
+  override readonly name = 'RecordTooLarge';
+  readonly failure: ConnectorError;
+
+  constructor(reason: string, failure: ConnectorError) {
+    super(reason, { cause: failure });
+    this.failure = failure;
+  }
+}
+
+/**
  * A record is begun, its value appended to the buffer that begin() gives, and ended: at once, with
  * nothing else in between. Every method throws the first failure of a delivery from then on.
  */
@@ -23,9 +37,9 @@ export interface RecordDelivery {
   readonly acknowledged: number;
   /** The key's bytes may be reused afterwards. */
   begin(key: ByteBuffer | null, timestampMs: number): ByteBuffer;
-  /** The record is complete, with what was appended as its value. */
+  /** The record is complete, with what was appended as its value. Throws RecordTooLarge. */
   end(headers: SqlMap | null): void;
-  /** The record is complete and has no value: a tombstone. */
+  /** The record is complete and has no value: a tombstone. Throws RecordTooLarge. */
   endWithoutValue(headers: SqlMap | null): void;
   /** There is no such record after all. */
   drop(): void;
