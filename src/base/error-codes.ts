@@ -67,7 +67,9 @@ export const ERROR_CODES = {
   FILE_READ: external('A data file cannot be read.'),
   FILE_DAMAGED: external('A data file whose bytes do not hold together.'),
   SINK_WRITE: external('A sink cannot take more rows.'),
-  KAFKA_UNAVAILABLE: external('node-rdkafka is not installed, or was not compiled for this Node and machine.'),
+  KAFKA_UNAVAILABLE: external(
+    'node-rdkafka is not installed, or was not compiled for this Node and machine.',
+  ),
   BROKER_UNREACHABLE: passing('No broker answers.'),
   TOPIC_NOT_FOUND: external('A topic that the broker does not have.'),
   OFFSET_OUT_OF_RANGE: external('An offset that the Kafka topic does not hold.'),

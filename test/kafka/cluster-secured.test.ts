@@ -16,6 +16,7 @@ import { secureListeners } from '../support/kafka-secure.mjs';
 import type { SecureListeners } from '../support/kafka-secure.mjs';
 import { writeTlsFiles } from '../support/tls-files.mjs';
 import type { TlsFiles } from '../support/tls-files.mjs';
+import { velo } from '../support/velo-process.js';
 import { failureOf } from './harness.js';
 import { atThisPace } from '../support/machine-pace.js';
 
@@ -129,6 +130,29 @@ describe('a login', () => {
     },
     30_000,
   );
+
+  it('is tried by velo doctor, which says who got in and never with what', async () => {
+    const options = new URLSearchParams(
+      Object.entries(login('SCRAM-SHA-512')).map(([name, text]): [string, string] => [
+        `properties.${name}`,
+        text,
+      ]),
+    );
+    const brokers = `${listeners.sasl}?${options.toString()}`;
+    const right = await velo(['doctor', '--brokers', brokers]);
+    expect(right.stdout).toContain(`${listeners.sasl}: 1 broker, TLS, user "alice" logged in`);
+    const wrong = brokers.replace(PASSWORD, 'a-wrong-password');
+    const { exit, stdout, stderr } = await velo(['doctor', '--brokers', wrong, '--json']);
+    expect(exit).toBe(1);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string }[] };
+    expect(checks.filter(({ name }) => name === 'brokers')).toMatchObject([
+      {
+        status: 'broken',
+        text: `the Kafka broker at ${listeners.sasl} refuses user "alice" of --brokers (SCRAM-SHA-512)`,
+      },
+    ]);
+    expect(stdout + stderr).not.toContain('a-wrong-password');
+  }, 60_000);
 
   it('with a mechanism that the broker lacks names those that it has', async () => {
     const properties = { ...login('PLAIN'), 'security.protocol': 'SASL_PLAINTEXT' };

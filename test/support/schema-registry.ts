@@ -98,6 +98,7 @@ export class TestRegistry {
     if (credentials !== null && request.headers.authorization !== expected) {
       return [401, { error_code: 401, message: 'Unauthorized' }];
     }
+    if (path === '/subjects') return [200, [...new Set(this.entries.map((each) => each.subject))]];
     const byId = /^\/schemas\/ids\/(\d+)$/.exec(path);
     if (byId !== null) {
       const entry = this.entries.find((each) => each.id === Number(byId[1]));
