@@ -127,7 +127,7 @@ describe('files without a schema', () => {
   test.each([
     ['z.json', Buffer.from([0x50, 0x4b, 3, 4, 0]), 'it is a ZIP archive'],
     ['values.json', '[1, 2]', 'an array of values has no columns'],
-    ['words.txt', 'hello', "'format' = 'csv'"],
+    ['words.txt', 'hello', '?format=raw'],
     ['keyless.json', '{}', 'CREATE TABLE'],
   ])('%s: the hint says what it is', async (name, content, hint) => {
     const path = writeInput(name, content);

@@ -30,6 +30,7 @@ import { encodingRemark } from '../csv/csv-remarks.js';
 import type { CsvRemark } from '../csv/csv-remarks.js';
 import { JsonInference } from '../infer-json.js';
 import { TimesSeen } from '../infer-times.js';
+import { RAW_COLUMN } from '../raw-column.js';
 
 /** Records that are looked at, and in how many files. */
 const SAMPLE_RECORDS_MAX = 1000;
@@ -82,10 +83,12 @@ export async function inferFileSchema(
     return { columns, format, dialect: null, remarks: [], encoding: null };
   }
   if (format === 'raw') {
-    throw new ConnectorError('SCHEMA_INFERENCE', {
-      message: `schema of file "${path}" cannot be inferred: nothing in it names columns`,
-      hint: 'declare the columns with CREATE TABLE',
-    });
+    const text = await textOf(path);
+    const encoding = encodingOfSample(text);
+    text.close();
+    const columns = [{ name: RAW_COLUMN, type: VARCHAR }];
+    const found = { columns, dialect: null, remarks: [] };
+    return inferred(found, { format, encoding, isGiven: given.encoding !== null, files });
   }
   const texts: ByteSource[] = [];
   const open = async (file: string): Promise<FileLines> => {
@@ -97,9 +100,29 @@ export async function inferFileSchema(
     format === 'json' ? await inferJson(files, options, open) : inferCsv(options, await open(path));
   const [text] = texts;
   const encoding = text === undefined ? 'utf-8' : encodingFound(text);
-  const remark = given.encoding === null ? encodingRemark(encoding) : null;
+  return inferred(found, { format, encoding, isGiven: given.encoding !== null, files });
+}
+
+/** With a remark on an encoding that was found out; each of many files has its own. */
+function inferred(
+  found: InferredRecords,
+  parts: {
+    readonly format: FileFormat;
+    readonly encoding: Encoding;
+    readonly isGiven: boolean;
+    readonly files: readonly string[];
+  },
+): InferredFile {
+  const { format, encoding, isGiven, files } = parts;
+  const remark = isGiven ? null : encodingRemark(encoding);
   const remarks = remark === null ? found.remarks : [remark, ...found.remarks];
   return { ...found, format, remarks, encoding: files.length === 1 ? encoding : null };
+}
+
+/** Of bytes that nobody has read yet; the first one that is read finds it out. */
+function encodingOfSample(text: ByteSource): Encoding {
+  text.read(new Uint8Array(1), 0, 1, 0);
+  return encodingFound(text);
 }
 
 /** Of many files some, from the first to the last. */

@@ -5,8 +5,10 @@
  */
 import { systemClock } from '../../base/clock.js';
 import { ConnectorError } from '../../base/errors.js';
+import { VARCHAR } from '../../columnar/types.js';
 import type { PhysicalColumn, TableDefinition } from '../../plan/schema.js';
 import { JsonInference } from '../infer-json.js';
+import { RAW_COLUMN } from '../raw-column.js';
 import type { KafkaBlocks } from './blocks/blocks.js';
 import type { MessageBlock } from './blocks/message-block.js';
 import { readOptions } from './settings/table-options.js';
@@ -39,6 +41,7 @@ export async function inferKafkaSchema(
   table: TableDefinition,
 ): Promise<readonly PhysicalColumn[]> {
   const read = readOptions(table);
+  if (read.format === 'raw') return [{ name: RAW_COLUMN, type: VARCHAR }];
   if (read.format !== 'json') throw notInferred(uri, `format "${read.format}" names no columns`);
   const options: KafkaReadOptions = {
     ...read,

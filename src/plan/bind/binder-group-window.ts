@@ -80,7 +80,10 @@ export function bindTimeColumn(context: BindContext, node: Expression): BoundExp
   return context.faults.fail('WINDOW_INVALID', {
     message: `window column "${context.faults.textAt(node.span)}" is ${typeText(time.type)}, not TIMESTAMP or BIGINT`,
     span: node.span,
-    hint: 'a window needs a TIMESTAMP column, or a BIGINT with milliseconds',
+    hint:
+      kind === 'varchar'
+        ? "a window needs a TIMESTAMP: read a quoted file as '…?times=true', or name TO_TIMESTAMP(text) in CREATE TABLE or a subquery"
+        : 'a window needs a TIMESTAMP column, or a BIGINT with milliseconds',
   });
 }
 

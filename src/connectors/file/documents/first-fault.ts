@@ -24,6 +24,9 @@ export function startHint(bytes: Uint8Array): string | null {
   return STARTS.find(([start]) => start.every((byte, at) => bytes[at] === byte))?.[1] ?? null;
 }
 
+const READ_AS =
+  "say how to read it: '…?format=csv', or '…?format=raw' for a column line of whole lines";
+
 const ARRAY = 91;
 const BRACE = 123;
 
@@ -45,6 +48,6 @@ export class FirstFault {
     if (known !== null) this.hint = known;
     else if (record[0] === ARRAY)
       this.hint = 'records are objects: an array of values has no columns';
-    else if (record[0] !== BRACE) this.hint = `say how to read it: 'format' = 'csv' or 'raw'`;
+    else if (record[0] !== BRACE) this.hint = READ_AS;
   }
 }
