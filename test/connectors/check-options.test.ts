@@ -53,6 +53,13 @@ const written = (options: string, columns = 'a BIGINT'): string =>
 
 /** What is written, the text under the carets, and what the hint says. */
 const FAULTS: readonly (readonly [string, string, RegExp])[] = [
+  // what cannot be written
+  [
+    written(`'connector' = 'file', 'path' = 'out.csv.bz2'`),
+    "'out.csv.bz2'",
+    /velo reads bzip2 only: write to a name that ends in \.gz/,
+  ],
+  [`INSERT INTO 'out.csv.bz2' SELECT 1 AS a`, "'out.csv.bz2'", /reads bzip2 only/],
   // unknown options, and options of every object
   [read(`${FILE}, 'folow' = 'true'`), "'folow'", /did you mean "follow"/],
   [

@@ -23,6 +23,7 @@ import { OptionReader } from '../option-reader.js';
 import type { OptionSchema } from '../option-reader.js';
 import { choice, columnNames, custom, duration, flag, text, whole } from '../option-types.js';
 import { compressionOfName } from './compressed/compression.js';
+import { unpackedHint } from './compressed/packing.js';
 import { ENCODING_HINT, encodingNamed } from './encoding/text-encoding.js';
 import type { Encoding } from './encoding/text-encoding.js';
 import { visibleStats } from './file-bytes.js';
@@ -123,6 +124,8 @@ export function readFileOptions(table: TableDefinition): FileReader {
     if ((reader.get('encoding') ?? 'utf-8') !== 'utf-8') {
       reader.invalid('encoding', 'files are written in UTF-8: leave it away');
     }
+    const hint = unpackedHint(reader.get('path') ?? '');
+    if (hint !== null) reader.invalid('path', hint);
     if (reader.get('follow') === true) {
       reader.invalid('follow', 'what is written cannot be followed: leave it away');
     }

@@ -20,7 +20,7 @@ import type { FileOptions } from './file-options.js';
 import { FileBatch } from './file-batch.js';
 import { DocumentBytes, isDocumentFile, recordBytes } from './documents/document-bytes.js';
 import { DocumentEnd } from './documents/document-lines.js';
-import { isCompressedFile, openContent } from './compressed/unpacked-bytes.js';
+import { isCompressedFile, openContent } from './compressed/content.js';
 import { BLOCK_BYTES, FileLines } from './file-lines.js';
 import { AppendingFile } from './appending-file.js';
 import { visibleStats } from './file-bytes.js';

@@ -15,7 +15,9 @@ import type { FileFormat } from './file-format.js';
 import { writtenDialect } from './file-options.js';
 import type { FileOptions } from './file-options.js';
 import type { ByteSource } from './file-bytes.js';
-import { openContent, UnpackedBytes } from './compressed/unpacked-bytes.js';
+import { openContent } from './compressed/content.js';
+import { samplePipe } from './compressed/pipe-sample.js';
+import { UnpackedBytes } from './compressed/unpacked-bytes.js';
 import { recordBytes } from './documents/document-bytes.js';
 import { FirstFault, startHint } from './documents/first-fault.js';
 import type { Encoding } from './encoding/text-encoding.js';
@@ -24,7 +26,6 @@ import { FileLines } from './file-lines.js';
 import { readFileStart } from './file-start.js';
 import { pipeToPeek } from './pipes.js';
 import { filesOf } from './set/file-set.js';
-import type { PipeTail } from './pipes.js';
 import { fieldType, widerType } from '../csv/csv-types.js';
 import { encodingRemark } from '../csv/csv-remarks.js';
 import type { CsvRemark } from '../csv/csv-remarks.js';
@@ -36,13 +37,9 @@ import { RAW_COLUMN } from '../raw-column.js';
 const SAMPLE_RECORDS_MAX = 1000;
 const SAMPLE_FILES_MAX = 32;
 
-/** A pipe that is silent for so long has given its sample. */
-const SILENCE_MS = 1000;
-const TIMER_MS_MAX = 0x7fffffff;
 const SNIFFED_BYTES = 4096;
 
 const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
 
 export interface InferredFile {
   readonly columns: readonly PhysicalColumn[];
@@ -66,11 +63,12 @@ export async function inferFileSchema(
   { sniff }: { readonly sniff: boolean },
 ): Promise<InferredFile> {
   const pipe = pipeToPeek(given.path);
-  if (pipe !== null) await gatherSample(pipe, given.recordBytesMax);
+  const peek =
+    pipe === null ? null : await samplePipe(pipe, { ...given, records: SAMPLE_RECORDS_MAX });
   const files = pipe === null ? sampledFiles(given.path) : [given.path];
   const [path = given.path] = files;
   const textOf = async (file: string): Promise<ByteSource> => {
-    const bytes = pipe?.peek() ?? (await sampleOf(file, given.recordBytesMax));
+    const bytes = peek?.() ?? (await sampleOf(file, given.recordBytesMax));
     return utf8Bytes(bytes, given, bytes.arrives);
   };
   const options = sniff
@@ -133,45 +131,12 @@ function sampledFiles(path: string): readonly string[] {
   return Array.from({ length: count }, (_, at) => files[Math.round(at * step)] as string);
 }
 
-/**
- * Takes so much of a pipe that its schema can be inferred: a sample's records, or all of it, or,
- * once there is a record, what has come when nothing more comes for a while.
- */
-async function gatherSample(pipe: PipeTail, bytesMax: number): Promise<void> {
-  let records = 0;
-  for (;;) {
-    for (let piece = pipe.pull(); piece !== null; piece = pipe.pull()) {
-      records += Math.max(count(piece, LINE_FEED), count(piece, CARRIAGE_RETURN));
-    }
-    const enough = records >= SAMPLE_RECORDS_MAX || pipe.gathered > bytesMax;
-    if (enough || pipe.ended) return;
-    if (!(await comesWithin(pipe, records === 0 ? Number.POSITIVE_INFINITY : SILENCE_MS))) return;
-  }
-}
-
-/** Whether something comes, or the end, before `ms` have passed; the timer keeps the process alive. */
-async function comesWithin(pipe: PipeTail, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(!Number.isFinite(ms)), Math.min(ms, TIMER_MS_MAX));
-  });
-  try {
-    return await Promise.race([pipe.readable().then(() => true), silence]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function count(bytes: Uint8Array, byte: number): number {
-  let found = 0;
-  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) found += 1;
-  return found;
-}
-
 /** A file, or the start of one that has to be unpacked. */
 async function sampleOf(path: string, bytesMax: number): Promise<ByteSource> {
   const bytes = openContent(path);
-  if (bytes instanceof UnpackedBytes) await bytes.gather(SAMPLE_RECORDS_MAX, bytesMax);
+  if (bytes instanceof UnpackedBytes) {
+    await bytes.gather({ records: SAMPLE_RECORDS_MAX, bytesMax, within: Infinity });
+  }
   return bytes;
 }
 

@@ -173,15 +173,16 @@ export class PipeTail {
     this.closed?.();
   }
 
-  /** What has been pulled, for inference. */
-  peek(): ByteSource {
+  /** What has been pulled, for inference; `pulls`: and what comes, which stays for the scans. */
+  peek(pulls = false): ByteSource {
     let at = 0;
     return {
       seekable: false,
       openedBytes: null,
       arrives: true,
       read: (buffer, from, length) => {
-        if (at === this.end) return this.ended ? 0 : NOTHING_NOW;
+        const isAll = at === this.end && (!pulls || this.pull() === null);
+        if (isAll) return this.ended ? 0 : NOTHING_NOW;
         const count = this.copy(at, buffer.subarray(from, from + length));
         at += count;
         return count;

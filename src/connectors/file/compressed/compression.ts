@@ -4,8 +4,8 @@
  * unpacked-bytes.ts, writing is packing.ts.
  */
 import * as zlib from 'node:zlib';
-import type { Transform } from 'node:stream';
-import { ConnectorError } from '../../../base/errors.js';
+import type { Duplex } from 'node:stream';
+import { Bzip2Unpacker } from './bzip2-unpacker.js';
 import { ZstdUnpacker } from './zstd-unpacker.js';
 
 export type Compression = 'gzip' | 'zstd' | 'bzip2';
@@ -23,6 +23,8 @@ const STARTS: Readonly<Record<Compression, readonly number[]>> = {
   zstd: [0x28, 0xb5, 0x2f, 0xfd],
   bzip2: [0x42, 0x5a, 0x68],
 };
+/** Behind the first byte, 0x50 to 0x5f. */
+const SKIPPED_START: readonly number[] = [0x2a, 0x4d, 0x18];
 export const START_BYTES = 4;
 
 /** What a name says about the file; null: nothing. */
@@ -37,32 +39,47 @@ export function nameWithin(path: string): string {
 
 /** What the first bytes of a file say about it. */
 export function compressionOf(start: Uint8Array): Compression | null {
-  for (const compression of ['gzip', 'zstd', 'bzip2'] as const) {
-    if (STARTS[compression].every((byte, at) => start[at] === byte)) return compression;
+  for (const compression of ['gzip', 'zstd'] as const) {
+    if (startsAs(compression, start)) return compression;
   }
+  // Letters may be text: its level stands behind them.
+  if (startsAs('bzip2', start) && /[1-9]/.test(String.fromCharCode(start[3] ?? 0))) return 'bzip2';
   const [first = 0, ...rest] = start;
-  const skipped = first >> 4 === 5 && rest.join() === [0x2a, 0x4d, 0x18].join();
+  const skipped = first >> 4 === 5 && rest.join() === SKIPPED_START.join();
   return skipped ? 'zstd' : null;
 }
 
-type NewTransform = (options: zlib.ZlibOptions) => Transform & { readonly bytesWritten: number };
+/** Whether more bytes can make compressionOf() say something. */
+export function mayBeCompressed(start: Uint8Array): boolean {
+  const [first = 0x50, ...rest] = start;
+  const isSkipped = first >> 4 === 5 && rest.every((byte, at) => byte === SKIPPED_START[at]);
+  return (
+    isSkipped ||
+    Object.values(STARTS).some((known) => start.every((byte, at) => byte === (known[at] ?? byte)))
+  );
+}
+
+function startsAs(compression: Compression, start: Uint8Array): boolean {
+  return STARTS[compression].every((byte, at) => start[at] === byte);
+}
+
+/** Unpacks what is written to it; `bytesWritten`: packed bytes that are unpacked. */
+export type Unpacker = Duplex & { readonly bytesWritten: number };
+type NewUnpacker = (options: zlib.ZlibOptions) => Unpacker;
 type Pack = (bytes: Uint8Array, done: (error: Error | null, packed: Uint8Array) => void) => void;
 
 // Checked boundary: zstd is in node:zlib from Node 22.15 on, and not in the types of Node 20.
-const newer = zlib as { createZstdDecompress?: NewTransform; zstdCompress?: Pack };
+const newer = zlib as { createZstdDecompress?: NewUnpacker; zstdCompress?: Pack };
 
-/** What unpacks it. Throws ConnectorError FILE_READ where nothing does. */
-export function unpackerOf(path: string, compression: Compression): NewTransform {
+/** What unpacks it. */
+export function unpackerOf(compression: Compression): NewUnpacker {
   switch (compression) {
     case 'gzip':
       return zlib.createGunzip;
     case 'zstd':
       return newer.createZstdDecompress ?? (() => new ZstdUnpacker());
     case 'bzip2':
-      throw new ConnectorError('FILE_READ', {
-        message: `data file "${path}" is compressed with bzip2, which velo does not unpack`,
-        hint: `unpack it into a pipe: bzcat FILE | velo "SELECT … FROM '-'"`,
-      });
+      return () => new Bzip2Unpacker();
   }
 }
 

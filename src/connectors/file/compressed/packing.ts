@@ -17,9 +17,16 @@ export function packingOf(path: string): Packing | null {
   const packer = packerOf(compression);
   if (packer !== null) return promisify(packer);
   throw new ConnectorError('SINK_WRITE', {
-    message: `file "${path}" cannot be written: velo does not pack ${compression}${
-      compression === 'zstd' ? ' on this Node' : ''
-    }`,
-    hint: 'write to a name that ends in .gz',
+    message: `file "${path}" cannot be written: velo does not pack ${compression}`,
+    hint: unpackedHint(path) ?? '',
   });
+}
+
+/** What to write instead to a name that says a compression which nothing packs; null: it is packed. */
+export function unpackedHint(path: string): string | null {
+  const compression = compressionOfName(path);
+  if (compression === null || packerOf(compression) !== null) return null;
+  const why =
+    compression === 'zstd' ? 'this Node packs no zstd (from 22.15 on)' : 'velo reads bzip2 only';
+  return `${why}: write to a name that ends in .gz, or to a pipe: '-', into | ${compression}`;
 }

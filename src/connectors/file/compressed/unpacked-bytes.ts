@@ -1,53 +1,24 @@
 /**
- * The bytes of a compressed file, unpacked in Node's threads while this one works on those before.
- * Owns how much is unpacked ahead, and that a file that is damaged, or was cut off, is an error with
- * the place in it; several members behind one another are one file. Which compression it is, is
- * compression.ts's. @hot
+ * The bytes of a compressed file or pipe, unpacked in Node's threads (bzip2: in this one) while this
+ * one works on those before. Owns how much is unpacked ahead, and that what is damaged, or was cut
+ * off, is an error with the place in it; several members behind one another are one file. Which
+ * compression it is, is compression.ts's, who opens what, content.ts's. @hot
  *
  *   file ── 256 KiB ──▶ zlib ── pieces ──▶ queue, of aheadBytes at most ──▶ read()
  */
 import { ConnectorError } from '../../../base/errors.js';
-import { FileBytes, NOTHING_NOW } from '../file-bytes.js';
+import { NOTHING_NOW } from '../file-bytes.js';
 import type { ByteSource } from '../file-bytes.js';
-import { openBytes } from '../pipes.js';
-import { pipeStats } from '../pipe-pump.js';
-import { compressionOf, START_BYTES, unpackerOf } from './compression.js';
-import type { Compression } from './compression.js';
+import { NoStream } from './bzip2-unpacker.js';
+import { unpackerOf } from './compression.js';
+import type { Compression, Unpacker } from './compression.js';
 import { ZstdUnpacker } from './zstd-unpacker.js';
 
-/** Unpacked ahead at most, of all files of a table, and of one at least. */
-const AHEAD_BYTES = 8 * 1024 * 1024;
-const AHEAD_BYTES_MIN = 128 * 1024;
 const INPUT_BYTES = 256 * 1024;
 /** Of what does not stop in the middle of it: 4 bytes may be 128 KiB of zeros. */
 const SMALL_INPUT_BYTES = 8 * 1024;
 const LINE_FEED = 10;
-
-/** The content of a file or a pipe, unpacked where it is compressed; one of `files` of a table. */
-export function openContent(path: string, { follow = false, files = 1 } = {}): ByteSource {
-  if (follow || pipeStats(path) !== null) return openBytes(path, follow);
-  const file = new FileBytes(path);
-  const compression = file.seekable ? startOf(file) : null;
-  if (compression === null) return file;
-  const aheadBytes = Math.max(AHEAD_BYTES_MIN, Math.floor(AHEAD_BYTES / files));
-  return new UnpackedBytes(file, { path, compression, aheadBytes });
-}
-
-/** Whether a regular file is compressed. */
-export function isCompressedFile(path: string): boolean {
-  const file = new FileBytes(path);
-  try {
-    return file.seekable && startOf(file) !== null;
-  } finally {
-    file.close();
-  }
-}
-
-function startOf(file: FileBytes): Compression | null {
-  const start = new Uint8Array(START_BYTES);
-  file.read(start, 0, START_BYTES, 0);
-  return compressionOf(start);
-}
+const TIMER_MS_MAX = 0x7fffffff;
 
 export interface UnpackedParts {
   readonly path: string;
@@ -55,17 +26,25 @@ export interface UnpackedParts {
   readonly aheadBytes: number;
 }
 
+export interface SampleSize {
+  readonly records: number;
+  readonly bytesMax: number;
+  readonly within: number;
+}
+
 export class UnpackedBytes implements ByteSource {
   readonly seekable = false;
   readonly arrives = true;
   /** Compressed ones. */
   readonly openedBytes: number | null;
-  private readonly file: FileBytes;
+  private readonly file: ByteSource;
   private readonly parts: UnpackedParts;
-  private readonly unpacker: ReturnType<ReturnType<typeof unpackerOf>>;
+  private readonly unpacker: Unpacker;
   private readonly input: Uint8Array;
   /** Place in the file behind what was given to the unpacker. */
   private inputPlace = 0;
+  /** Bytes of `input` that were given to it last. */
+  private inputLength = 0;
   /** Unpacked and not read: pieces, from `queueAt` of the first. */
   private readonly queue: Uint8Array[] = [];
   private queueAt = 0;
@@ -75,25 +54,16 @@ export class UnpackedBytes implements ByteSource {
   private failure: ConnectorError | null = null;
   private wake: (() => void) | null = null;
 
-  constructor(file: FileBytes, parts: UnpackedParts) {
+  constructor(file: ByteSource, parts: UnpackedParts) {
     this.file = file;
     this.openedBytes = file.openedBytes;
     this.parts = parts;
-    try {
-      this.unpacker = unpackerOf(
-        parts.path,
-        parts.compression,
-      )({
-        chunkSize: Math.min(1024 * 1024, parts.aheadBytes / 2),
-      });
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    const chunkSize = Math.min(1024 * 1024, parts.aheadBytes / 2);
+    this.unpacker = unpackerOf(parts.compression)({ chunkSize });
     const isSmall = this.unpacker instanceof ZstdUnpacker;
     this.input = new Uint8Array(isSmall ? SMALL_INPUT_BYTES : INPUT_BYTES);
     this.unpacker.on('data', (piece: Uint8Array) => this.take(piece));
-    this.unpacker.on('end', () => this.finish());
+    this.unpacker.on('end', () => void this.finish());
     this.unpacker.on('error', (error) => this.fail(error));
     this.unpacker.pause();
   }
@@ -127,10 +97,11 @@ export class UnpackedBytes implements ByteSource {
   }
 
   /**
-   * Unpacks so much that a sample of `records` lines can be read, `bytesMax` at most. Rejects when
-   * the file is damaged before it has any.
+   * Unpacks so much that a sample of `records` lines can be read, `bytesMax` at most, or what has
+   * come when nothing more comes `within` so many ms behind the first line. Rejects when the file is
+   * damaged before it has any.
    */
-  async gather(records: number, bytesMax: number): Promise<void> {
+  async gather({ records, bytesMax, within }: SampleSize): Promise<void> {
     let lines = 0;
     let counted = 0;
     while (
@@ -140,12 +111,18 @@ export class UnpackedBytes implements ByteSource {
       this.queuedBytes <= bytesMax
     ) {
       this.goOn();
-      await new Promise<void>((resolve) => {
+      const comes = new Promise<void>((resolve) => {
         this.wake = resolve;
       });
+      if (!(await happens(comes, lines === 0 ? Infinity : within))) break;
       for (; counted < this.queue.length; counted += 1) lines += linesOf(this.queue[counted]);
     }
     if (this.failure !== null && this.queue.length === 0) throw this.failure;
+  }
+
+  /** What gather() has unpacked; it takes the place of reading. */
+  gathered(): { readonly bytes: Uint8Array; readonly isAll: boolean } {
+    return { bytes: Buffer.concat(this.queue), isAll: this.ended || this.failure !== null };
   }
 
   usedBytes(): number {
@@ -180,9 +157,14 @@ export class UnpackedBytes implements ByteSource {
     if (this.ended) return;
     try {
       const count = this.file.read(this.input, 0, this.input.length, this.inputPlace);
-      this.inputPlace += count;
+      if (count === NOTHING_NOW) {
+        void this.file.readable().then(() => this.feed());
+        return;
+      }
       if (count === 0) this.unpacker.end();
       else {
+        this.inputPlace += count;
+        this.inputLength = count;
         this.unpacker.write(this.input.subarray(0, count), (error) => {
           if (error == null) this.feed();
         });
@@ -202,10 +184,10 @@ export class UnpackedBytes implements ByteSource {
     this.wakeUp();
   }
 
-  private finish(): void {
+  private async finish(): Promise<void> {
     if (this.ended) return;
     try {
-      this.checkRest();
+      await this.checkRest();
     } catch (error) {
       this.failure ??= error as ConnectorError;
     }
@@ -214,18 +196,29 @@ export class UnpackedBytes implements ByteSource {
   }
 
   /** Behind the last member there may be zeros, as tapes are filled up, and nothing else. */
-  private checkRest(): void {
-    for (let place = this.unpacker.bytesWritten; ;) {
-      const count = this.file.read(this.input, 0, this.input.length, place);
-      if (count === 0) return;
-      const found = this.input.subarray(0, count).findIndex((byte) => byte !== 0);
+  private async checkRest(): Promise<void> {
+    let place = this.unpacker.bytesWritten;
+    let rest = this.input.subarray(this.inputLength - (this.inputPlace - place), this.inputLength);
+    for (;;) {
+      const found = rest.findIndex((byte) => byte !== 0);
       if (found >= 0) throw this.damaged(`what follows on byte ${place + found} is not compressed`);
-      place += count;
+      place += rest.length;
+      let count = this.ended ? 0 : this.file.read(this.input, 0, this.input.length, place);
+      while (count === NOTHING_NOW) {
+        await this.file.readable();
+        count = this.ended ? 0 : this.file.read(this.input, 0, this.input.length, place);
+      }
+      if (count === 0) return;
+      rest = this.input.subarray(0, count);
     }
   }
 
   private fail(error: Error): void {
     if (this.ended) return;
+    if (error instanceof NoStream) {
+      this.failure ??= this.damaged(`what follows on byte ${error.place} is not compressed`);
+      return this.wakeUp();
+    }
     const { code } = error as NodeJS.ErrnoException;
     const [from, to] = [this.unpacker.bytesWritten, this.inputPlace];
     this.failure ??=
@@ -246,6 +239,19 @@ export class UnpackedBytes implements ByteSource {
   private wakeUp(): void {
     this.wake?.();
     this.wake = null;
+  }
+}
+
+/** Whether it does before `ms` have passed; the timer keeps the process alive. */
+export async function happens(event: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), Math.min(ms, TIMER_MS_MAX));
+  });
+  try {
+    return await Promise.race([event.then(() => true), silence]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

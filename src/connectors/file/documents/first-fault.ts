@@ -11,10 +11,6 @@ const STARTS: readonly (readonly [bytes: readonly number[], hint: string])[] = [
   [[0xfe, 0xff], "it looks like UTF-16: leave 'encoding' away"],
   [[0x7b, 0x00], "it looks like UTF-16: leave 'encoding' away"],
   [[0x00, 0x7b], "it looks like UTF-16: leave 'encoding' away"],
-  // Of a pipe: files are unpacked.
-  [[0x1f, 0x8b], 'it is compressed with gzip: unpack it in front, with zcat'],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'it is compressed with zstd: unpack it in front, with zstdcat'],
-  [[0x42, 0x5a, 0x68], 'it is compressed with bzip2: unpack it in front, with bzcat'],
   [[0x50, 0x4b, 0x03, 0x04], 'it is a ZIP archive: unzip it'],
   [[0x50, 0x41, 0x52, 0x31], "it is a Parquet file: 'format' = 'parquet', of a file and no pipe"],
   [[0x4f, 0x62, 0x6a, 0x01], "it is an Avro file: 'format' = 'avro', of a file and no pipe"],
