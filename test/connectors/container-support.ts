@@ -34,7 +34,7 @@ const PACK: Readonly<Record<string, (data: Buffer) => Buffer>> = {
 const LONG = avsc.Type.forSchema('long');
 const META = avsc.Type.forSchema({ type: 'map', values: 'bytes' });
 
-/** An Avro container file with a block of each list of records. */
+/** An Avro container file with a block of each list of records, or of records that are bytes already. */
 export function avroFile(
   schema: object,
   blocks: readonly (readonly unknown[])[],
@@ -51,7 +51,10 @@ export function avroFile(
     META.toBuffer(meta),
     SYNC,
     ...blocks.flatMap((records) => {
-      const data = pack(Buffer.concat(records.map((record) => type.toBuffer(record))));
+      const bytes = records.map((record) =>
+        Buffer.isBuffer(record) ? record : type.toBuffer(record),
+      );
+      const data = pack(Buffer.concat(bytes));
       return [LONG.toBuffer(records.length), LONG.toBuffer(data.length), data, SYNC];
     }),
   ]);

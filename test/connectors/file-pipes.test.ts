@@ -109,6 +109,17 @@ describe.each(TARGETS)('pipes on %s', (arch, target) => {
     expect(declared.result?.rowsFailed).toBe(1);
   });
 
+  it('CSV whose writer gives no more for now is read as far as it has come', async () => {
+    for (const command of ['seq 1500', 'seq 3']) {
+      const gate = fifo('');
+      const path = fifo(`(${command} | sed 's/$/;x/'; read line < ${gate})`);
+      const { errorText, lines } = await runSql(`SELECT * FROM '${path}' LIMIT 2`, target);
+      writeFileSync(gate, '\n');
+      const rows = ['{"column0":1,"column1":"x"}', '{"column0":2,"column1":"x"}'];
+      expect([errorText, ...lines]).toEqual(['', ...rows]);
+    }
+  });
+
   it('stdin by its names, process substitution, a job that ends before its writer', () => {
     const { out, err } = shell(
       arch,

@@ -17,7 +17,7 @@ export interface VeloRun {
 
 export interface VeloOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly limitMs?: number;
   readonly cwd?: string;
   /** Called with each piece of stdout as it comes. */

@@ -55,7 +55,8 @@ export interface CsvStart {
  */
 export function readFileStart(lines: FileLines, csv: CsvStart | null): FileStart | null {
   lines.seek(0);
-  if (lines.fill('finish') === 'wait') return null;
+  // Of a pipe lines may be at hand, and no more to come now.
+  if (lines.from === lines.to && lines.fill('finish') === 'wait') return null;
   const marked = [0xef, 0xbb, 0xbf].every((byte, at) => lines.buffer[at] === byte);
   const byte = marked ? 3 : 0;
   if (csv === null) return { byte, line: 1, csv: null };
