@@ -44,7 +44,7 @@ describe('velo --version', () => {
       version: manifest.version,
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
-      files: { read: ['gzip', 'zstd'] },
+      files: { read: ['gzip', 'zstd', 'bzip2'] },
       topics: { read: ['gzip', 'snappy', 'lz4', 'zstd'] },
       dirty: expect.any(Boolean) as boolean,
       librdkafka: { features: expect.any(Array) as unknown[] },
