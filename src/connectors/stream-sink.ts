@@ -8,7 +8,7 @@ import { finished } from 'node:stream/promises';
 import { visibleBytes } from '../base/visible-text.js';
 import type { Batch } from '../columnar/batch.js';
 import { ByteBuffer } from '../formats/columns/byte-buffer.js';
-import type { RowEncoder, RowEncoding } from '../formats/encoder.js';
+import type { BatchEncoder, RowEncoding } from '../formats/encoder.js';
 import type { SinkEnvironment } from './connector.js';
 import type { Sink } from './sink.js';
 import { StreamGate } from './stream-gate.js';
@@ -27,7 +27,7 @@ export interface StreamTarget extends GateListeners {
 
 export class StreamSink implements Sink {
   readonly encoding: RowEncoding | null;
-  private readonly encoder: RowEncoder;
+  private readonly encoder: BatchEncoder;
   private readonly target: StreamTarget;
   private readonly gate: StreamGate;
   /** A terminal: control characters of data are shown there, not obeyed. */
@@ -40,7 +40,7 @@ export class StreamSink implements Sink {
   private begun = false;
 
   /** `encoding`: that of `encoder`, if rows may come encoded by it. */
-  constructor(encoder: RowEncoder, target: StreamTarget, encoding: RowEncoding | null = null) {
+  constructor(encoder: BatchEncoder, target: StreamTarget, encoding: RowEncoding | null = null) {
     this.encoder = encoder;
     this.encoding = encoding;
     this.target = target;

@@ -36,9 +36,18 @@ export interface RowEncoding {
   readonly options: EncoderOptions;
 }
 
-export interface RowEncoder {
+/** Rows as the bytes of a file or stream. */
+export interface BatchEncoder {
   /** What comes before the first row: a header line. */
   begin(out: ByteBuffer): void;
+  /** Takes the batch's selected rows, and appends what is ready; how many are written. */
+  encode(batch: Batch, out: ByteBuffer): number;
+  /** What comes after the last row. */
+  finish(out: ByteBuffer): void;
+}
+
+/** The same where each row is bytes of its own. */
+export interface RowEncoder extends BatchEncoder {
   /**
    * Appends the batch's selected rows; how many were written. `ends`: takes the length of `out`
    * behind each selected row, which for one that was left out is that before it.
@@ -48,6 +57,4 @@ export interface RowEncoder {
   bind(batch: Batch): void;
   /** Appends one physical row without a line feed; false when it is left out. */
   encodeRow(row: number, out: ByteBuffer): boolean;
-  /** What comes after the last row. */
-  finish(out: ByteBuffer): void;
 }

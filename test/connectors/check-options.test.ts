@@ -59,6 +59,31 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
     "'out.csv.bz2'",
     /velo reads bzip2 only: write to a name that ends in \.gz/,
   ],
+  [`INSERT INTO 'out.avro' SELECT 1 AS \`a b\``, "'out.avro'", /names are letters, digits and _/],
+  [
+    written(`'connector' = 'file', 'path' = 'x.avro'`, 'm MAP<BIGINT, BIGINT>').replace(
+      'SELECT 1',
+      'SELECT MAP[1, 1]',
+    ),
+    "'x.avro'",
+    /declare the keys as VARCHAR/,
+  ],
+  [
+    written(
+      `'connector' = 'file', 'path' = 'x', 'format' = 'parquet'`,
+      'm MAP<DOUBLE, BIGINT>',
+    ).replace('SELECT 1', 'SELECT MAP[CAST(1 AS DOUBLE), 1]'),
+    "'parquet'",
+    /keys of maps are VARCHAR or BIGINT/,
+  ],
+  [
+    written(`'connector' = 'file', 'path' = 'x.parquet', 'parquet.compression' = 'LZO'`),
+    "'LZO'",
+    /use 'SNAPPY', 'GZIP', 'UNCOMPRESSED'/,
+  ],
+  [written(`'connector' = 'file', 'path' = 'x.parquet.gz'`), "'x.parquet.gz'", /leave the ending/],
+  [read(`'connector' = 'file', 'path' = 'x.avro.gz'`), "'x.avro.gz'", /unpack it first/],
+  [read(`${FILE}, 'avro.codec' = 'null'`), "'avro.codec'", /./],
   [`INSERT INTO 'out.csv.bz2' SELECT 1 AS a`, "'out.csv.bz2'", /reads bzip2 only/],
   // unknown options, and options of every object
   [read(`${FILE}, 'folow' = 'true'`), "'folow'", /did you mean "follow"/],

@@ -2,6 +2,7 @@
  * The connector 'file', which Flink calls 'filesystem': lines of JSON, CSV or text, and containers
  * of Avro and Parquet. Owns what there is to say of it; options are file-options.ts, opening is file.ts.
  */
+import { typeText } from '../../columnar/types.js';
 import { createDecoder } from '../../formats/decoder-registry.js';
 import type { Connector } from '../connector.js';
 import { decoderFaults } from '../verify-format.js';
@@ -93,7 +94,9 @@ export const fileConnector: Connector = Object.freeze<Connector>({
     target: (table, schema) => {
       const { path, format, csv } = fileOptions(table, 'written');
       const columns = schema.map(({ name }) => name);
-      const form = JSON.stringify(format === 'csv' ? [format, csv, columns] : [format]);
+      const typed = schema.map(({ name, type }) => [name, typeText(type)]);
+      const more = format === 'csv' ? [csv, columns] : isContainerFormat(format) ? typed : [];
+      const form = JSON.stringify([format, ...more]);
       return { key: targetKey(path), form, label: `file "${path}"` };
     },
     openLines: (table) => Promise.resolve(openFileLineWriter(fileOptions(table, 'written').path)),

@@ -22,15 +22,15 @@ export function isContainerFormat(format: string): format is ContainerFormat {
 
 /** CSV for .csv and .tsv, a container for .avro, .parquet and .pq, else JSON lines. */
 export function formatOfPath(path: string): FileFormat {
-  if (/\.avro$/i.test(path)) return 'avro';
-  if (/\.(?:parquet|pq)$/i.test(path)) return 'parquet';
-  return /\.[ct]sv$/i.test(nameWithin(path)) ? 'csv' : 'json';
+  const name = nameWithin(path);
+  if (/\.avro$/i.test(name)) return 'avro';
+  if (/\.(?:parquet|pq)$/i.test(name)) return 'parquet';
+  return /\.[ct]sv$/i.test(name) ? 'csv' : 'json';
 }
 
 /** Whether the name says it at all. */
 export function saysFormat(path: string): boolean {
-  if (/\.(?:avro|parquet|pq)$/i.test(path)) return true;
-  return /\.(?:[ct]sv|jsonl?|ndjson)$/i.test(nameWithin(path));
+  return /\.(?:[ct]sv|jsonl?|ndjson|avro|parquet|pq)$/i.test(nameWithin(path));
 }
 
 /** Between the fields of a CSV file: a tab in a .tsv file. */

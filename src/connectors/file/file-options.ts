@@ -3,6 +3,11 @@
  * path[?option=value&…]. Owns their types, values and defaults; opens nothing.
  */
 import { z } from 'zod';
+import { ConfigError } from '../../base/errors.js';
+import { AVRO_CODECS, PARQUET_CODECS } from '../../formats/container/container-encoder.js';
+import type { AvroCodec, ParquetCodec } from '../../formats/container/container-encoder.js';
+import { definitionOf } from '../../formats/message-encoder.js';
+import { parquetElements } from '../../formats/parquet/parquet-table-schema.js';
 import { isOutputFormat } from '../../formats/encoder.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import type { AddressOptions } from '../connector.js';
@@ -20,7 +25,7 @@ import {
 import type { CsvReader } from '../format-options.js';
 import { checkKeyFields } from '../key-fields.js';
 import { OptionReader } from '../option-reader.js';
-import type { OptionSchema } from '../option-reader.js';
+import type { OptionSchema, OptionShape } from '../option-reader.js';
 import { choice, columnNames, custom, duration, flag, text, whole } from '../option-types.js';
 import { compressionOfName } from './compressed/compression.js';
 import { unpackedHint } from './compressed/packing.js';
@@ -34,7 +39,7 @@ import {
   isContainerFormat,
   isFileFormat,
 } from './file-format.js';
-import type { FileFormat } from './file-format.js';
+import type { ContainerFormat, FileFormat } from './file-format.js';
 import { isOneFile, pathOfUri } from './set/file-set.js';
 
 const RECORD_BYTES_MAX = 16 * 1024 * 1024;
@@ -54,16 +59,33 @@ const types = {
 };
 
 /** Every option that some file has. */
-type FileReader = OptionReader<typeof types & typeof CSV_OPTIONS>;
+type FileReader = OptionReader<
+  typeof types & typeof CSV_OPTIONS & typeof AVRO_OPTIONS & typeof PARQUET_OPTIONS
+>;
 
 function formatOf(options: TableDefinition['options']): string {
   return options['format'] ?? formatOfPath(options['path'] ?? '');
 }
 
-/** CSV's options are known in tables of CSV alone. */
+/** How containers are packed that are written, under the names that Flink hands on. */
+const AVRO_OPTIONS = { 'avro.codec': choice(AVRO_CODECS) } as const;
+const PARQUET_OPTIONS = {
+  'parquet.compression': custom(
+    (given) => PARQUET_CODECS.find((codec) => codec === given.toUpperCase()),
+    `use '${PARQUET_CODECS.join("', '")}'`,
+  ),
+} as const;
+
+function formatOptions(format: string): OptionShape {
+  if (format === 'csv') return CSV_OPTIONS;
+  if (format === 'avro') return AVRO_OPTIONS;
+  return format === 'parquet' ? PARQUET_OPTIONS : {};
+}
+
+/** The options of a format are known in its tables alone. */
 export const FILE_OPTIONS: OptionSchema<typeof types> = {
   types: z.object(types),
-  more: (options) => (formatOf(options) === 'csv' ? CSV_OPTIONS : {}),
+  more: (options) => formatOptions(formatOf(options)),
   short: (options) => (formatOf(options) === 'csv' ? CSV_SHORT_NAMES : {}),
   strange: (name, options) =>
     strangeFormatOption(
@@ -82,6 +104,9 @@ export interface FileOptions {
   readonly encoding: Encoding | null;
   readonly recordBytesMax: number;
   readonly csv: CsvChoice;
+  /** How containers are packed. */
+  readonly avroCodec: AvroCodec;
+  readonly parquetCodec: ParquetCodec;
 }
 
 /** What is said of a CSV file. */
@@ -112,7 +137,8 @@ export function readFileOptions(table: TableDefinition): FileReader {
   reader.whenUsed('written', () => {
     const format = formatOf(table.options);
     // What is no format at all is the schema's fault.
-    if (isFileFormat(format) && !isOutputFormat(format)) {
+    if (isContainerFormat(format)) checkWrittenContainer(reader, table, format);
+    else if (isFileFormat(format) && !isOutputFormat(format)) {
       reader.fault({
         key: 'format',
         part: 'value',
@@ -133,6 +159,9 @@ export function readFileOptions(table: TableDefinition): FileReader {
   reader.whenUsed('read', () => {
     const path = reader.get('path');
     const isContainer = isContainerFormat(formatOf(table.options));
+    if (isContainer && path !== undefined && compressionOfName(path) !== null) {
+      reader.invalid('path', 'avro and parquet are read at any place: unpack it first');
+    }
     if (reader.get('encoding') !== undefined && isContainer) {
       reader.invalid('encoding', 'files of avro and parquet are no text: leave it away');
     }
@@ -148,6 +177,27 @@ export function readFileOptions(table: TableDefinition): FileReader {
   return reader;
 }
 
+function checkWrittenContainer(
+  reader: FileReader,
+  { physical }: TableDefinition,
+  format: ContainerFormat,
+): void {
+  if (compressionOfName(reader.get('path') ?? '') !== null) {
+    reader.invalid(
+      'path',
+      `what is in format "${format}" is packed by itself: leave the ending away`,
+    );
+  }
+  try {
+    if (format === 'avro') definitionOf(physical, 'avro');
+    else parquetElements(physical);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const key = reader.written('format') === undefined ? 'path' : 'format';
+    reader.fault({ key, part: 'value', message: error.message, hint: error.hint });
+  }
+}
+
 /** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
 export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'read'): FileOptions {
   const reader = readFileOptions(table);
@@ -160,6 +210,8 @@ export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'r
     times: reader.get('times') ?? false,
     encoding: reader.get('encoding') ?? null,
     recordBytesMax: reader.get('record.max-bytes') ?? RECORD_BYTES_MAX,
+    avroCodec: reader.get('avro.codec') ?? 'snappy',
+    parquetCodec: reader.get('parquet.compression') ?? 'SNAPPY',
     csv: {
       given: givenCsvFile(reader as unknown as Parameters<typeof givenCsvFile>[0]),
       detect: reader.get('csv.auto-detect') ?? true,

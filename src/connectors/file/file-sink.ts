@@ -1,25 +1,35 @@
 /**
  * Rows of one query into a file (output-file.ts), which it may share with other queries. Owns the
- * encoder and the count of rows; the first query of a file writes its header line.
+ * count of rows and, where each row is bytes of its own, the encoder; the first query of a file
+ * writes its header line. A container has one encoder, which is its file's.
  */
+import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { createRowEncoder } from '../../formats/encoder-choice.js';
-import type { RowEncoder, RowEncoding } from '../../formats/encoder.js';
+import type { BatchEncoder, RowEncoding } from '../../formats/encoder.js';
 import type { Schema } from '../../plan/schema.js';
 import type { Sink } from '../sink.js';
 import type { OutputFile } from './output-file.js';
 
 export class FileSink implements Sink {
-  readonly encoding: RowEncoding;
+  readonly encoding: RowEncoding | null;
   private readonly output: OutputFile;
-  private readonly encoder: RowEncoder;
+  private readonly encoder: BatchEncoder;
   private rows = 0;
 
-  constructor(output: OutputFile, schema: Schema, encoding: RowEncoding) {
+  /** `encoding` null: the file's own encoder takes the rows. */
+  constructor(output: OutputFile, schema: Schema, encoding: RowEncoding | null) {
     this.output = output;
     this.encoding = encoding;
-    this.encoder = createRowEncoder(encoding.format, schema, encoding.options);
-    if (output.join()) this.encoder.begin(output.buffer);
+    const isFirst = output.join();
+    if (encoding === null) {
+      assert(output.container !== null, 'rows that are not encoded one by one have an encoder');
+      this.encoder = output.container;
+    } else {
+      const encoder = createRowEncoder(encoding.format, schema, encoding.options);
+      this.encoder = encoder;
+      if (isFirst) encoder.begin(output.buffer);
+    }
   }
 
   get publishesAtEnd(): boolean {
@@ -52,7 +62,7 @@ export class FileSink implements Sink {
   }
 
   close(): Promise<void> {
-    this.encoder.finish(this.output.buffer);
+    if (this.encoding !== null) this.encoder.finish(this.output.buffer);
     return this.output.leave();
   }
 

@@ -10,6 +10,7 @@ import { CsvRecordEnd } from '../../formats/text/csv-scanner.js';
 import type { RecordDecoder } from '../../formats/decoder.js';
 import { createDecoder } from '../../formats/decoder-registry.js';
 import type { DecoderOptions } from '../../formats/decoder-registry.js';
+import type { ContainerWriting } from '../../formats/container/container-encoder.js';
 import { isOutputFormat } from '../../formats/encoder.js';
 import type { PhysicalColumn, TableDefinition } from '../../plan/schema.js';
 import { encodingRemark, remarkLine } from '../csv/csv-remarks.js';
@@ -178,14 +179,22 @@ export async function openFileSink(
   const { table } = request;
   assert(table !== null, 'rows without a table go to stdout');
   const options = fileOptions(table, 'written');
-  const { format } = options;
+  const { format, path } = options;
+  if (isContainerFormat(format)) {
+    const { changelog } = request;
+    const container: ContainerWriting =
+      format === 'avro'
+        ? { format, codec: options.avroCodec, changelog }
+        : { format, codec: options.parquetCodec, changelog };
+    return openFileOutput(request, { path, encoding: null, container }, environment);
+  }
   assert(isOutputFormat(format), 'options of a table that is written are checked');
   const { delimiter, header, nullLiteral } = writtenDialect(options.csv);
   const encoding = {
     format,
     options: { changelog: request.changelog, delimiter, header, nullLiteral },
   };
-  return openFileOutput(request, { path: options.path, encoding }, environment);
+  return openFileOutput(request, { path, encoding, container: null }, environment);
 }
 
 /** A file that lines are appended to, each at once: what was written survives the process. */

@@ -7,6 +7,8 @@ import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openContainerEncoder } from '../../formats/container/container-encoder.js';
+import type { ContainerWriting } from '../../formats/container/container-encoder.js';
 import { createRowEncoder } from '../../formats/encoder-choice.js';
 import type { RowEncoding } from '../../formats/encoder.js';
 import type { SinkEnvironment } from '../connector.js';
@@ -21,15 +23,24 @@ import { writeFailure } from './write-failure.js';
 /** How often a pipe without a reader is looked at. */
 const READER_INTERVAL_MS = 20;
 
+/** What is written where; rows are encoded one by one, or by a container. */
+export type FileWriting = { readonly path: string } & (
+  | { readonly encoding: RowEncoding; readonly container: null }
+  | { readonly encoding: null; readonly container: ContainerWriting }
+);
+
 export async function openFileOutput(
   request: SinkRequest,
-  output: { readonly path: string; readonly encoding: RowEncoding },
+  output: FileWriting,
   environment: SinkEnvironment,
 ): Promise<Sink> {
-  const { path, encoding } = output;
+  const { path, encoding, container } = output;
   const target = fileTarget(path);
   if (target.kind === 'descriptor' || target.kind === 'fifo') {
-    const encoder = createRowEncoder(encoding.format, request.schema, encoding.options);
+    const encoder =
+      encoding === null
+        ? await openContainerEncoder(request.schema, container)
+        : createRowEncoder(encoding.format, request.schema, encoding.options);
     const stream = await streamOf(path, target, environment);
     const own = stream !== environment.stdout && stream !== process.stderr;
     const output = { stream, name: `file "${path}"`, own, ...listenersOf(environment) };
@@ -42,6 +53,7 @@ export async function openFileOutput(
       publishesAtEnd: request.endless !== true,
       notice: request.notice,
       packing: target.kind === 'file' ? packingOf(path) : null,
+      container: container === null ? null : await openContainerEncoder(request.schema, container),
     });
   const file = environment.shared?.get(targetKey(path), open) ?? open();
   return new FileSink(await file, request.schema, encoding);

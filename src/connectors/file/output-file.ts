@@ -9,6 +9,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { ConnectorError } from '../../base/errors.js';
 import { ByteBuffer } from '../../formats/columns/byte-buffer.js';
+import type { BatchEncoder } from '../../formats/encoder.js';
 import type { Packing } from './compressed/packing.js';
 import type { FileTarget } from './file-target.js';
 import { createStaged, publish, removeStaged } from './staging.js';
@@ -27,6 +28,8 @@ export interface OutputFileOptions {
   readonly notice: (line: string) => void;
   /** null: rows are written as they are. */
   readonly packing: Packing | null;
+  /** The encoder of a container, which is complete, and seen, with its last row only; null: lines. */
+  readonly container: BatchEncoder | null;
 }
 
 export class OutputFile {
@@ -63,6 +66,11 @@ export class OutputFile {
     this.options = options;
     this.staged = staged;
     this.file = file;
+    options.container?.begin(this.buffer);
+  }
+
+  get container(): BatchEncoder | null {
+    return this.options.container;
   }
 
   /** One more query writes to it; true for the first. */
@@ -72,7 +80,8 @@ export class OutputFile {
   }
 
   get publishesAtEnd(): boolean {
-    return this.options.publishesAtEnd && this.options.target.kind === 'file';
+    const { publishesAtEnd, container, target } = this.options;
+    return (publishesAtEnd || container !== null) && target.kind === 'file';
   }
 
   /** Handed to the file so far, and to the buffer. */
@@ -112,6 +121,7 @@ export class OutputFile {
 
   /** A query has written all its rows; the last one completes the file. */
   async leave(): Promise<void> {
+    if (this.writers === 1) this.options.container?.finish(this.buffer);
     await this.flush();
     this.writers -= 1;
     if (this.writers > 0 || this.ended) return;
