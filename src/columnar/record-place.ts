@@ -21,6 +21,18 @@ export function rowPartition(header: BatchHeader, row: number): number {
   return partitionOfSplit(rowSplit(header, row));
 }
 
+/** How users call some of a source's splits: of several topics each goes with its topic. */
+export function splitTexts<Split extends { readonly split: number; readonly sourceName?: string }>(
+  splits: readonly Split[],
+  isWanted: (split: Split, index: number) => boolean,
+): string[] {
+  const several = splits.some(({ split }) => split >= SPLIT_SPAN);
+  return splits.filter(isWanted).map(({ split, sourceName }) => {
+    const partition = String(partitionOfSplit(split));
+    return several && sourceName !== undefined ? `${partition} of "${sourceName}"` : partition;
+  });
+}
+
 /** Physical line of a file record, from 1; null for sources without lines. */
 export function lineOf(header: BatchHeader, row: number): number | null {
   return row < 0 || header.lineNumbers === null ? null : (header.lineNumbers[row] as number);

@@ -131,6 +131,18 @@ export function columnNames(): OptionType<readonly string[]> {
   );
 }
 
+/** A type of one's own that says itself what to write instead. */
+export function told<T extends object>(
+  read: (given: string) => T | { readonly hint: string },
+): OptionType<T> {
+  return z.string().transform((given, context): T => {
+    const value = read(given);
+    if (!('hint' in value)) return value;
+    context.addIssue({ code: 'custom', message: value.hint });
+    return z.NEVER;
+  });
+}
+
 /** A type of one's own. */
 export function custom<T>(read: (given: string) => T | undefined, hint: string): OptionType<T> {
   return reading(read, () => hint);

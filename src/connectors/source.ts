@@ -80,8 +80,10 @@ export interface DueTimes {
 }
 
 export interface SplitReader {
-  /** Source partition number: _PARTITION. */
+  /** Source partition number: _PARTITION; of several topics see columnar/record-place.ts. */
   readonly split: number;
+  /** Name of the topic, where there are several. */
+  readonly sourceName?: string;
   /**
    * The next batch, valid until the next call. Failed rows are already reported to
    * request.errors and are not selected (batch.failed marks them).

@@ -38,7 +38,7 @@ export interface QueryMetrics {
   /** Records that the WHERE behind their source did not let through; part of rowsProcessed. */
   readonly rowsRejected: number;
   /** Source splits that gave no record so far and have neither ended nor been idle too long. */
-  readonly silentSplits: readonly number[];
+  readonly silentSplits: readonly string[];
   readonly stateRows: number;
   readonly stateBytes: number;
   readonly partitions: readonly SplitMetrics[];

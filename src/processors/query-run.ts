@@ -7,6 +7,7 @@ import type { DueTimes, ReadProgress, SplitReader, Source } from '../connectors/
 import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Sink } from '../connectors/sink.js';
 import type { Batch } from '../columnar/batch.js';
+import { splitTexts } from '../columnar/record-place.js';
 import { isRowwise } from '../plan/fragments/group-policy.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import type { Output } from '../runtime/operator-output.js';
@@ -365,9 +366,10 @@ export class QueryRun {
       rowsLateExpired: accounts.counters.lateExpired,
       rowsOut: this.rowsOut,
       rowsRejected: accounts.counters.rejected,
-      silentSplits: this.inputs
-        .filter(({ ended, idle, rowsSeen }) => !ended && !idle && rowsSeen === 0)
-        .map(({ reader }) => reader.split),
+      silentSplits: splitTexts(
+        this.inputs.map(({ reader }) => reader),
+        (_, at) => isSilent(this.inputs[at] as SplitRun),
+      ),
       stateRows,
       stateBytes,
       partitions: [
@@ -383,6 +385,10 @@ export class QueryRun {
 }
 
 /** A split that has ended is done with, wherever it stands. */
+function isSilent({ ended, idle, rowsSeen }: SplitRun): boolean {
+  return !ended && !idle && rowsSeen === 0;
+}
+
 function progressOf({ reader, ended }: SplitRun): ReadProgress | null {
   const progress = reader.progress?.() ?? null;
   return progress === null || !ended ? progress : { ...progress, done: progress.total };

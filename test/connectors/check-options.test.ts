@@ -103,6 +103,27 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   [read(`${KAFKA}, 'scan.startup.mode' = 'earliest'`), "'earliest'", /use 'earliest-offset'/],
   [read(`${KAFKA}, 'properties.auto.offset.reset' = 'newest'`), "'newest'", /'latest'/],
   [read(`${KAFKA}, 'properties.security.protocol' = 'TLS'`), "'TLS'", /'SASL_SSL'/],
+  // topics
+  [read(`${KAFKA.replace("'x'", "'x;y;x'")}`), "'x;y;x'", /"x" is named twice/],
+  [read(`${KAFKA}, 'topic-pattern' = 'y'`), "'y'", /leave one of them away/],
+  [
+    read(`${KAFKA.replace("'topic' = 'x'", "'topic-pattern' = 'a(b'")}`),
+    "'a(b'",
+    /no regular expression/,
+  ],
+  [written(`${KAFKA.replace("'x'", "'x;y'")}`), "'x;y'", /written to one topic/],
+  [
+    written(`${KAFKA.replace("'topic' = 'x'", "'topic-pattern' = 'x.*'")}`),
+    "'x.*'",
+    /written to one topic/,
+  ],
+  [
+    read(
+      `${KAFKA.replace("'x'", "'x;y'")}, 'scan.startup.mode' = 'specific-offsets', 'scan.startup.specific-offsets' = 'partition:0,offset:4'`,
+    ),
+    "'partition:0,offset:4'",
+    /offsets are of one topic/,
+  ],
   [read(`${KAFKA}, 'fetch' = 'fast'`), "'fast'", /'columnar'/],
   [written(`'connector' = 'stdout', 'format' = 'xml'`), "'xml'", /'markdown'/],
   [written(`${KAFKA}, 'sink.partitioner' = 'hash'`), "'hash'", /'round-robin'/],
@@ -190,6 +211,8 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   // addresses
   [`SELECT * FROM 'kafka://b:1/t?scan.startup.mod=x'`, 'scan.startup.mod', /"scan.startup.mode"/],
   [`SELECT * FROM 'kafka://b:1/t?connect.timeout=soon'`, 'soon', /'10s'/],
+  [`SELECT * FROM 'kafka://b:1?topic-pattern=a(b'`, 'a(b', /no regular expression/],
+  [`SELECT * FROM 'kafka://b:1/a,,b'`, "'kafka://b:1/a,,b'", /name a topic/],
   [`SELECT * FROM 'kafka://b:1'`, "'kafka://b:1'", /add 'topic'/],
   [`SELECT * FROM '${DATA}?csv.field-delimeter=;'`, 'csv.field-delimeter', /did you mean/],
   [`SELECT * FROM '${DATA}?csv.header=maybe'`, 'maybe', /'true' or 'false'/],

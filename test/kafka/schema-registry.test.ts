@@ -158,6 +158,7 @@ function blocksOf(blocks: readonly MessageBlock[]): KafkaBlocks {
   let at = 0;
   const split: KafkaSplitBlocks = {
     split: 0,
+    topic: 't',
     range: { partition: 0, start: 0, stop: 100 },
     next: (): MessageBlockView | 'end' => {
       const block = blocks[at];

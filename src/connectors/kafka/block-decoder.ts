@@ -6,10 +6,12 @@
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { emptyHeader, newBatch } from '../../columnar/batch.js';
+import { SPLIT_SPAN } from '../../columnar/record-place.js';
 import { REFUSED } from '../../formats/decoder.js';
 import type { RecordDecoder } from '../../formats/decoder.js';
 import { openMessageDecoder } from '../../formats/decoder-registry.js';
 import type { SourceRequest } from '../source.js';
+import type { KafkaSplitBlocks } from './blocks/blocks.js';
 import { MessageBlock, RECORD_BYTES_MAX, TOO_LARGE } from './blocks/message-block.js';
 import type { MessageParts } from './blocks/message-block.js';
 import { readMessageBlock } from './blocks/message-wire.js';
@@ -32,7 +34,6 @@ export function partsOf(request: SourceRequest, { key }: KafkaReadOptions): Mess
 /** What the splits of a source share. */
 export interface DecoderParts {
   readonly request: SourceRequest;
-  readonly topic: string;
   readonly decoder: RecordDecoder;
   /** null: nothing is read of the keys. */
   readonly keys: RecordKeyDecoder | null;
@@ -63,11 +64,10 @@ export async function decoderParts(request: SourceRequest): Promise<DecoderParts
   });
   return {
     request,
-    topic: read.topic,
     decoder: await openMessageDecoder(read.format, values, options),
     keys: await keyDecoder(request, read),
     places,
-    system: new RecordColumns(request.system, read.topic, request.batchRowsMax),
+    system: new RecordColumns(request.system, request.batchRowsMax),
   };
 }
 
@@ -96,6 +96,8 @@ const NO_COLUMNS: ReadonlyMap<number, string> = new Map();
 export class KafkaBlockDecoder {
   private readonly parts: DecoderParts;
   private readonly block: MessageBlock;
+  /** As main found them. */
+  private readonly topics: readonly string[];
   private readonly splits = new Map<number, SplitDecoder>();
 
   /** Throws as decoderParts does. */
@@ -106,7 +108,9 @@ export class KafkaBlockDecoder {
   private constructor(request: SourceRequest, parts: DecoderParts) {
     this.parts = parts;
     const { request: source } = parts;
-    this.block = new MessageBlock(request.batchRowsMax, partsOf(source, readOptions(source.table)));
+    const options = readOptions(source.table);
+    this.topics = [...new Set(source.splitNames ?? [options.topic])];
+    this.block = new MessageBlock(request.batchRowsMax, partsOf(source, options));
   }
 
   /**
@@ -118,10 +122,16 @@ export class KafkaBlockDecoder {
     const { split, sequence } = readMessageBlock(u8, at, this.block);
     let decoder = this.splits.get(split);
     if (decoder === undefined) {
-      decoder = new SplitDecoder(this.parts, split);
+      decoder = new SplitDecoder(this.parts, { split, topic: this.topicOf(split) });
       this.splits.set(split, decoder);
     }
     return decoder.decode(this.block, sequence);
+  }
+
+  private topicOf(split: number): string {
+    const topic = this.topics[Math.floor(split / SPLIT_SPAN)];
+    if (topic === undefined) throw new Error(`split ${split} is of no topic that main has found`);
+    return topic;
   }
 }
 
@@ -135,10 +145,10 @@ export class SplitDecoder {
   private readonly selection: Int32Array;
   private block: MessageBlock | null = null;
 
-  constructor(parts: DecoderParts, split: number) {
+  constructor(parts: DecoderParts, { split, topic }: Pick<KafkaSplitBlocks, 'split' | 'topic'>) {
     this.parts = parts;
     this.split = split;
-    this.header = emptyHeader(parts.topic);
+    this.header = emptyHeader(topic);
     this.header.split = split;
     this.header.rawRecord = (row) => this.block?.rawRecord(row) ?? new Uint8Array(0);
     this.batch = newBatch([], this.header);
@@ -160,7 +170,7 @@ export class SplitDecoder {
     if (block.schemas.length > 0) decoder.learn?.(block.schemas);
     const failures = this.decodeRows(block, decoder);
     const columns = this.columns();
-    system.appendTo(columns, block, this.split);
+    system.appendTo(columns, block, { topic: header.sourceName, split: this.split });
     batch.columns = columns;
     batch.rowCount = rowCount;
     batch.rowWatermarks = null;

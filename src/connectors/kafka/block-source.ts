@@ -50,6 +50,8 @@ export function blocksRequest(request: SourceRequest, grows: boolean): BlocksReq
     ranges: request.ranges ?? null,
     grows,
     group: request.group ?? null,
+    found: request.splitNames === undefined ? null : [...new Set(request.splitNames)],
+    share: 1,
   };
 }
 
@@ -112,10 +114,10 @@ export class KafkaBlockReader implements KafkaBlocks {
 
 export class KafkaBlockSplit implements KafkaSplitBlocks {
   readonly split: number;
+  readonly topic: string;
   readonly range: PartitionRange;
   private readonly reader: RecordFetcher;
   private readonly queue: RecordQueue;
-  private readonly topic: string;
   private block: MessageBlock | null = null;
   private sequence = 0;
   private rows = 0;

@@ -76,7 +76,7 @@ export class GroupBlocks implements KafkaBlocks {
     this.parts = parts;
     this.topic = all.topic;
     this.path = all.path;
-    this.splits = all.splits.map(({ split, range }) => new GroupSplit(split, range));
+    this.splits = all.splits.map(({ split, range }) => new GroupSplit(split, this.topic, range));
     this.closed = new Promise((resolve) => {
       this.endWaits = () => {
         resolve(false);
@@ -292,6 +292,7 @@ function offsetsOf(splits: readonly GroupSplit[]): Map<number, number> {
 /** One partition, ours or not. */
 export class GroupSplit implements KafkaSplitBlocks {
   readonly split: number;
+  readonly topic: string;
   readonly range: PartitionRange;
   /** Something was handed out since the last commit. */
   moved = false;
@@ -308,8 +309,9 @@ export class GroupSplit implements KafkaSplitBlocks {
   private changed: (() => void) | null = null;
   private change: Promise<void> | null = null;
 
-  constructor(split: number, range: PartitionRange) {
+  constructor(split: number, topic: string, range: PartitionRange) {
     this.split = split;
+    this.topic = topic;
     this.range = range;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Opens a topic for reading, by columnar fetch or through librdkafka, with all its partitions or
+ * Opens the topics of a table for reading, by columnar fetch or through librdkafka, with all its partitions or
  * those that a group gives. Owns the choices: what the table says ('fetch'), for 'auto' columnar
  * fetch where it can go, with a line that says why where it cannot; and who joins a group: a read
  * without end that starts where its group stopped.
@@ -13,6 +13,7 @@ import type { ClientSettings } from './settings/client-settings.js';
 import { openColumnarBlocks } from './columnar-blocks.js';
 import { openGroupBlocks } from './group-blocks.js';
 import type { KafkaReadOptions } from './settings/table-options.js';
+import { openTopicSet } from './topic-set.js';
 import { withSchemas } from './registry/schema-blocks.js';
 
 /**
@@ -27,7 +28,11 @@ export async function openBlocks(
   return openTopicBlocks(blocksRequest(request, grows));
 }
 
-export async function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {
+export function openTopicBlocks(request: BlocksRequest): Promise<KafkaBlocks> {
+  return openTopicSet(request, openOneTopic);
+}
+
+async function openOneTopic(request: BlocksRequest): Promise<KafkaBlocks> {
   return (await joinedBlocks(request)) ?? openPartitions(request);
 }
 

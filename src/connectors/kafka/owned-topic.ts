@@ -31,7 +31,7 @@ class OwnedKafkaSplit implements OwnedSplit {
   constructor(blocks: KafkaSplitBlocks, parts: DecoderParts) {
     this.split = blocks.split;
     this.blocks = blocks;
-    this.decoder = new SplitDecoder(parts, blocks.split);
+    this.decoder = new SplitDecoder(parts, blocks);
   }
 
   find(): 'block' | 'wait' | 'end' {

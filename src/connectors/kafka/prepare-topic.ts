@@ -15,9 +15,9 @@ import { openBlocks } from './open-blocks.js';
 /** Throws as openBlocks does. */
 export async function prepareTopic(request: SourceRequest): Promise<PreparedSource> {
   const blocks = await openBlocks(request, { grows: false });
-  const splits = blocks.splits.map(({ split, range }) => ({
+  const splits = blocks.splits.map(({ split, topic, range }) => ({
     split,
-    sourceName: blocks.topic,
+    sourceName: topic,
     extent: extentOf(range),
   }));
   // What a member of a group has changes; a worker's lanes do not.

@@ -35,13 +35,15 @@ export async function openKafkaSource(request: SourceRequest): Promise<Source> {
 
 class KafkaSplit implements SplitReader {
   readonly split: number;
+  readonly sourceName: string;
   private readonly blocks: KafkaSplitBlocks;
   private readonly decoder: SplitDecoder;
 
   constructor(blocks: KafkaSplitBlocks, parts: DecoderParts) {
     this.split = blocks.split;
+    this.sourceName = blocks.topic;
     this.blocks = blocks;
-    this.decoder = new SplitDecoder(parts, blocks.split);
+    this.decoder = new SplitDecoder(parts, blocks);
   }
 
   next(): NextBatch {

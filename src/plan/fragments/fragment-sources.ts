@@ -46,8 +46,13 @@ export function sourceWatermark(root: PipelineNode): SourceWatermark {
   return { watermark: { boundMs, idleTimeoutMs }, eventTime: eventTime ?? null };
 }
 
-/** What the table's option 'key.fields' names; Flink separates by semicolons. */
+/**
+ * What the table's option 'key.fields' names; Flink separates by semicolons. Of several topics
+ * nothing: a value may be in each of them.
+ */
 export function keyFieldsOf(table: TableDefinition): readonly string[] {
+  const { topic = '', 'topic-pattern': pattern } = table.options;
+  if (pattern !== undefined || topic.includes(';')) return [];
   const names = (table.options['key.fields'] ?? '').split(/[;,]/).map((name) => name.trim());
   return names.filter((name) => name !== '');
 }

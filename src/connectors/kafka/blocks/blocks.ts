@@ -31,6 +31,10 @@ export interface BlocksRequest {
   readonly ranges: readonly PartitionRange[] | null;
   /** Partitions that the topic gets while it is read without end are read too; else only named. */
   readonly grows: boolean;
+  /** The topics of the splits, as main found them; null: they are found at opening. */
+  readonly found: readonly string[] | null;
+  /** Of so many topics that are read together, whose memory is shared out. */
+  readonly share: number;
   /** Whether a group's members may share the topic (SourceRequest.group); null: no membership. */
   readonly group: 'shared' | 'whole' | null;
 }
@@ -54,8 +58,10 @@ export interface KafkaBlocks {
 }
 
 export interface KafkaSplitBlocks {
-  /** Number of the partition. */
+  /** Number of the partition; of several topics, of the partition among all of theirs. */
   readonly split: number;
+  /** Name of the topic. */
+  readonly topic: string;
   /** Where it starts and stops, as resolved at opening (a later seek() does not show here). */
   readonly range: PartitionRange;
   /** The next block, valid until the next call; the first call of any split begins to fetch. */

@@ -1,6 +1,6 @@
 /**
- * System columns of Kafka records: partition, offset and times as numbers, topic as a dictionary of
- * one, keys as views into the block, headers as maps. Owns reusable arrays; the columns are valid
+ * System columns of Kafka records: partition, offset and times as numbers, topics as a dictionary,
+ * keys as views into the block, headers as maps. Owns reusable arrays; the columns are valid
  * until the next call. @hot
  */
 import { assertNever } from '../../../base/assert.js';
@@ -11,30 +11,37 @@ import type {
   ListColumn,
   Utf8Column,
 } from '../../../columnar/column.js';
+import { partitionOfSplit } from '../../../columnar/record-place.js';
 import { Dictionary } from '../../../columnar/dictionary.js';
 import type { SystemColumn } from '../../../plan/schema.js';
 import type { MessageBlock } from './message-block.js';
+
+/** Where the records of a block are from. */
+export interface RecordsPlace {
+  readonly topic: string;
+  readonly split: number;
+}
 
 export class RecordColumns {
   private readonly names: readonly SystemColumn[];
   private readonly columns: Column[];
 
-  constructor(names: readonly SystemColumn[], topic: string, rowsMax: number) {
+  constructor(names: readonly SystemColumn[], rowsMax: number) {
     this.names = names;
-    this.columns = names.map((name) => newColumn(name, topic, rowsMax));
+    this.columns = names.map((name) => newColumn(name, rowsMax));
   }
 
   /** Appends the columns for a block of one partition to `target`. */
-  appendTo(target: Column[], block: MessageBlock, partition: number): void {
+  appendTo(target: Column[], block: MessageBlock, place: RecordsPlace): void {
     for (let at = 0; at < this.names.length; at += 1) {
       const column = this.columns[at]!;
-      fill(this.names[at]!, column, block, partition);
+      fill(this.names[at]!, column, block, place);
       target.push(column);
     }
   }
 }
 
-function fill(name: SystemColumn, column: Column, block: MessageBlock, partition: number): void {
+function fill(name: SystemColumn, column: Column, block: MessageBlock, place: RecordsPlace): void {
   const { rowCount } = block;
   switch (name) {
     case '_timestamp':
@@ -44,12 +51,14 @@ function fill(name: SystemColumn, column: Column, block: MessageBlock, partition
       fillTimes((column as F64Column).values, block);
       return;
     case '_partition':
-      (column as F64Column).values.fill(partition, 0, rowCount);
+      (column as F64Column).values.fill(partitionOfSplit(place.split), 0, rowCount);
       return;
     case '_offset':
       (column as F64Column).values.set(block.offsets.subarray(0, rowCount));
       return;
     case '_topic':
+      fillTopic(column as DictColumn, place.topic);
+      return;
     case '_file':
       return;
     case '_key': {
@@ -76,11 +85,16 @@ function fillTimes(values: Float64Array, block: MessageBlock): void {
   }
 }
 
-function newColumn(name: SystemColumn, topic: string, rowsMax: number): Column {
+/** Of all rows at once, which mostly are those of the block before. */
+function fillTopic({ codes, dictionary }: DictColumn, topic: string): void {
+  const code = dictionary.internText(topic);
+  if (codes[0] !== code) codes.fill(code);
+}
+
+function newColumn(name: SystemColumn, rowsMax: number): Column {
   switch (name) {
     case '_topic': {
       const dictionary = new Dictionary();
-      dictionary.internText(topic);
       return {
         kind: 'dict',
         codes: new Int32Array(rowsMax),

@@ -101,6 +101,11 @@ export function notAuthorized(
   });
 }
 
+/** Without topics of the cluster's own. */
+export function topicListed(names: readonly string[]): string {
+  return topicList(names.filter((name) => !name.startsWith('__')).sort());
+}
+
 function topicList(names: readonly string[]): string {
   if (names.length === 0) return 'no topics';
   const shown = names.slice(0, TOPICS_SHOWN_MAX).map((name) => `"${name}"`);

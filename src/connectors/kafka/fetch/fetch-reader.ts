@@ -29,6 +29,8 @@ const HELD_BYTES_MAX = 32 << 20;
 /** Of one response, unless a batch alone is larger: half a batch of blocks, still in a cache. */
 const RESPONSE_BYTES_MAX = 4 << 20;
 const PARTITION_BYTES_MAX = 1 << 20;
+/** Each of them of one of several topics; a batch that is larger comes whole. */
+const SHARED_BYTES_MIN = 256 << 10;
 /** Metadata is not asked for more often. */
 const METADATA_PAUSE_MS = 300;
 /** A pause that a broker asks for again and again is told so often. */
@@ -59,7 +61,7 @@ export class FetchReader implements RecordFetcher {
   private readonly settings: ClientSettings;
   private readonly cluster: Cluster;
   private readonly away: AwayLines;
-  private readonly budget = new FrameBudget(HELD_BYTES_MAX);
+  private readonly budget: FrameBudget;
   private readonly leaders = new Map<number, LeaderFetch>();
   private readonly committed = new Map<number, number>();
   /** Partitions that are read, or of which it was said that they are not. */
@@ -85,6 +87,7 @@ export class FetchReader implements RecordFetcher {
     ranges: readonly PartitionRange[],
   ) {
     this.request = request;
+    this.budget = new FrameBudget(this.shareOf(HELD_BYTES_MAX));
     this.settings = settings;
     this.cluster = cluster;
     this.away = new AwayLines(request.options, request.notice);
@@ -156,11 +159,16 @@ export class FetchReader implements RecordFetcher {
       rowsMax,
       parts,
       reader: new RecordSetReader({ parts, checkCrcs, isolation, label }),
-      bytesMax: fetch.partitionBytesMax ?? PARTITION_BYTES_MAX,
+      bytesMax: fetch.partitionBytesMax ?? this.shareOf(PARTITION_BYTES_MAX),
       onRoom: () => {
         this.drained();
       },
     });
+  }
+
+  /** Topics that are read together have the memory of one between them. */
+  private shareOf(bytes: number): number {
+    return Math.max(SHARED_BYTES_MIN, Math.floor(bytes / this.request.share));
   }
 
   private labelOf(partition: number): string {
@@ -192,7 +200,7 @@ export class FetchReader implements RecordFetcher {
       topic: this.request.options.topic,
       cluster: this.cluster,
       settings: this.settings,
-      responseBytesMax: this.settings.fetch.bytesMax ?? RESPONSE_BYTES_MAX,
+      responseBytesMax: this.settings.fetch.bytesMax ?? this.shareOf(RESPONSE_BYTES_MAX),
       budget: this.budget,
       clock: this.request.clock,
       labelOf: (partition) => this.labelOf(partition),

@@ -6,8 +6,9 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../../base/errors.js';
-import { brokerUnreachable, topicNotFound } from '../cluster/cluster-errors.js';
+import { brokerUnreachable, kafkaError, topicNotFound } from '../cluster/cluster-errors.js';
 import type { KafkaEndpoint } from '../settings/table-options.js';
+import type { NamedTopic } from '../settings/topic-choice.js';
 import { DELIVERY_TIMEOUT_MS } from '../produce/produce-settings.js';
 import { rdkafkaProperties } from './rdkafka-properties.js';
 import { RD_ERROR, loadRdkafka, promised } from './rdkafka.js';
@@ -188,6 +189,21 @@ export async function topicPartitions(
   if (found.length > 0) return found;
   const all = await metadata(client, { timeout: METADATA_TIMEOUT_MS });
   throw topicNotFound(endpoint, topicNames(all));
+}
+
+/** All topics of the cluster, by a client of their own. Throws as openConsumer does. */
+export async function rdkafkaTopics(endpoint: KafkaEndpoint): Promise<readonly NamedTopic[]> {
+  const consumer = await openConsumer(endpoint, null);
+  try {
+    const { topics } = await metadata(consumer, { timeout: METADATA_TIMEOUT_MS });
+    return topics
+      .filter(({ partitions }) => partitions.length > 0)
+      .map(({ name }) => ({ name, internal: name.startsWith('__') }));
+  } catch (cause) {
+    throw kafkaError(endpoint, 'looking for the topics of', cause);
+  } finally {
+    await closeConsumer(consumer);
+  }
 }
 
 /**

@@ -19,14 +19,22 @@ const QUEUED_BYTES_MAX = 32 << 20;
 export class FetchBudget {
   rows = 0;
   bytes = 0;
+  private readonly rowsMax: number;
+  private readonly bytesMax: number;
+
+  /** `share`: of so many topics that are read together. */
+  constructor(share = 1) {
+    this.rowsMax = QUEUED_ROWS_MAX / share;
+    this.bytesMax = QUEUED_BYTES_MAX / share;
+  }
 
   get full(): boolean {
-    return this.rows >= QUEUED_ROWS_MAX || this.bytes >= QUEUED_BYTES_MAX;
+    return this.rows >= this.rowsMax || this.bytes >= this.bytesMax;
   }
 
   /** Low enough to fetch again: half of the most, so that fetching does not flutter. */
   get low(): boolean {
-    return this.rows * 2 <= QUEUED_ROWS_MAX && this.bytes * 2 <= QUEUED_BYTES_MAX;
+    return this.rows * 2 <= this.rowsMax && this.bytes * 2 <= this.bytesMax;
   }
 }
 

@@ -76,7 +76,7 @@ export class TopicReader implements RecordFetcher {
   private readonly options: KafkaReadOptions;
   private readonly consumer: RdConsumer;
   private readonly watch: BrokerWatch;
-  private readonly budget = new FetchBudget();
+  private readonly budget: FetchBudget;
   private readonly byPartition: (PartitionQueue | undefined)[] = [];
   private readonly ends: TopicPartitionOffset[] = [];
   private readonly committed = new Map<number, number>();
@@ -98,6 +98,7 @@ export class TopicReader implements RecordFetcher {
     this.request = request;
     this.options = request.options;
     this.consumer = consumer;
+    this.budget = new FetchBudget(request.share);
     this.commits = new RdkafkaCommits(consumer);
     this.watch = new BrokerWatch(request.options, consumer, request.notice);
     this.queues = ranges.map((range) => this.newQueue(range));

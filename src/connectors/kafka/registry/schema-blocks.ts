@@ -55,6 +55,7 @@ const LOOK_UPS_MAX = 16;
 
 class SchemaSplit implements KafkaSplitBlocks {
   readonly split: number;
+  readonly topic: string;
   readonly range: KafkaSplitBlocks['range'];
   private readonly inner: KafkaSplitBlocks;
   private readonly part: Part;
@@ -71,6 +72,7 @@ class SchemaSplit implements KafkaSplitBlocks {
   constructor(inner: KafkaSplitBlocks, part: Part, registry: SchemaRegistry) {
     this.part = part;
     this.split = inner.split;
+    this.topic = inner.topic;
     this.range = inner.range;
     this.inner = inner;
     this.registry = registry;

@@ -20,6 +20,7 @@ import { isExceptKey, keyColumns, keyReadOptions, valueTable } from './key-optio
 import type { KeyReadOptions } from './key-options.js';
 import { schemaOptions, schemaWriteOptions } from './schema-options.js';
 import type { SchemaOptions, SchemaWriteOptions } from './schema-options.js';
+import type { TopicChoice } from './topic-choice.js';
 import { TOPIC_OPTIONS } from './topic-schema.js';
 import type { KeyFormat, TopicReader } from './topic-schema.js';
 
@@ -45,7 +46,7 @@ export type FetchPath = 'auto' | 'columnar' | 'librdkafka';
 
 /** What it takes to talk to a cluster about a topic. */
 export interface KafkaEndpoint {
-  /** What messages call it: `table "orders"`. */
+  /** What messages call the table: `table "orders"`. */
   readonly label: string;
   readonly topic: string;
   /** Host and port pairs, separated by commas. */
@@ -56,6 +57,8 @@ export interface KafkaEndpoint {
 }
 
 export interface KafkaReadOptions extends KafkaEndpoint {
+  /** What is read; `topic` is how messages call it, and the name where it is one. */
+  readonly topics: TopicChoice;
   readonly groupId: string | null;
   readonly start: StartPosition;
   readonly stop: StopPosition;
@@ -163,8 +166,11 @@ export function gatherReadOptions(reader: TopicReader, table: TableDefinition): 
   checkKeyFields(reader, table);
   warnOfParallelism(reader);
   const key = keyReadOptions(reader, table);
+  const topics = topicChoice(reader);
+  checkOffsetsOfOne(reader, topics);
   return {
     ...endpoint(reader, table),
+    topics,
     format,
     schema: schemaOptions(valueTable(table, key), format, reader),
     key,
@@ -199,6 +205,9 @@ export function gatherWriteOptions(reader: TopicReader, table: TableDefinition):
   const format = messageFormat(reader);
   const keyFormat = reader.get('key.format') ?? null;
   keyColumns(reader, table);
+  reader.whenUsed('written', () => {
+    checkOneWritten(reader);
+  });
   checkWrittenCsv(reader as unknown as CsvReader);
   return {
     ...endpoint(reader, table),
@@ -294,12 +303,50 @@ function messageFormat(reader: TopicReader): MessageFormat {
   return value ?? both ?? 'json';
 }
 
+function topicChoice(reader: TopicReader): TopicChoice {
+  const pattern = reader.get('topic-pattern');
+  if (pattern !== undefined) return { kind: 'pattern', pattern };
+  const names = reader.get('topic') ?? [];
+  return names.length > 1 ? { kind: 'list', names } : { kind: 'one', name: names[0] ?? '' };
+}
+
+/** As in Flink: the same number of a partition is another place in each topic. */
+function checkOffsetsOfOne(reader: TopicReader, { kind }: TopicChoice): void {
+  if (kind === 'one') return;
+  for (const name of ['scan.startup.specific-offsets', 'scan.bounded.specific-offsets'] as const) {
+    if (reader.get(name) === undefined) continue;
+    reader.invalid(
+      name,
+      "offsets are of one topic: read several from a 'timestamp' on, or by group",
+    );
+  }
+}
+
+function checkOneWritten(reader: TopicReader): void {
+  const name = reader.written('topic-pattern') === undefined ? 'topic' : 'topic-pattern';
+  if (topicChoice(reader).kind === 'one') return;
+  reader.invalid(name, "rows are written to one topic: name it with 'topic'");
+}
+
+/** How messages call what is read. */
+function topicText(reader: TopicReader): string {
+  const names = reader.get('topic');
+  const pattern = reader.written('topic-pattern');
+  if (pattern === undefined) {
+    if (names === undefined) reader.required('topic', 'a topic');
+    return names?.join(';') ?? '';
+  }
+  if (reader.written('topic') !== undefined) {
+    reader.invalid('topic-pattern', "'topic' names topics, too: leave one of them away");
+  }
+  return pattern;
+}
+
 function endpoint(reader: TopicReader, { options }: TableDefinition): KafkaEndpoint {
-  const topic = reader.required('topic', 'a topic');
   const broker = "a broker, such as 'localhost:9092'";
   return {
     label: reader.label,
-    topic: topic ?? '',
+    topic: topicText(reader),
     brokers: reader.required('properties.bootstrap.servers', broker) ?? '',
     properties: clientProperties(options),
     connectTimeoutMs: reader.get('connect.timeout') ?? CONNECT_TIMEOUT_MS,

@@ -17,10 +17,12 @@ import {
   custom,
   duration,
   only,
+  told,
   text,
   whole,
 } from '../../option-types.js';
 import { schemaOptionTypes } from './schema-option-types.js';
+import { topicNames, topicPattern } from './topic-choice.js';
 
 export type KeyFormat = Exclude<MessageFormat, 'csv'>;
 
@@ -66,13 +68,12 @@ const interval = custom((value) => {
   return ms !== undefined && ms > 0 ? ms : undefined;
 }, "give a duration, such as '10s' or '500ms', or '0' for never");
 
-const topic = custom(
-  (value) => (value === '' || value.includes(';') ? undefined : value),
-  'name one topic for each table',
-);
+const topic = told(topicNames);
+const pattern = told(topicPattern);
 
 const types = {
   topic,
+  'topic-pattern': pattern,
   'properties.bootstrap.servers': text("a broker, such as 'localhost:9092'"),
   'properties.group.id': anyText(),
   'properties.auto.offset.reset': choice(RESETS),

@@ -5,6 +5,7 @@
  * and go with a group (main-feeder.ts).
  */
 import { BlockArena } from '../../../columnar/arena.js';
+import { splitTexts } from '../../../columnar/record-place.js';
 import type { Clock } from '../../../base/clock.js';
 import { clockAt } from '../../../base/clock.js';
 import type { HandedSource, PreparedSource } from '../../../connectors/connector.js';
@@ -294,9 +295,7 @@ export class CoordinatedQuery implements QueryShape {
       rowsLateExpired: lateExpired,
       rowsOut,
       rowsRejected: totals.rejected,
-      silentSplits: this.lanes.flatMap(({ split }, lane) =>
-        this.turns.laneIsSilent(lane) ? [split] : [],
-      ),
+      silentSplits: splitTexts(this.lanes, (_, lane) => this.turns.laneIsSilent(lane)),
       stateRows: this.total(PartitionCounter.stateRows),
       stateBytes: this.total(PartitionCounter.stateBytes),
       partitions: this.partitions(),
