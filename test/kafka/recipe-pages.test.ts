@@ -1,6 +1,6 @@
 /**
- * The recipes of docs/recipes that need a broker write what they say: on V1, and on V2 over topics
- * of their own. The pages say localhost:9092, the broker is on a port of its own.
+ * The recipes of docs/recipes that need a broker, and the lines that README opens with, write what
+ * they say: recipes on V1, and on V2 over topics of their own. The pages say localhost:9092, the broker is on a port of its own.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,14 @@ describe.runIf(javaSuiteRuns('recipes on a broker'))('recipes on a broker', () =
 
   it('are some', () => {
     expect(pages.length).toBeGreaterThanOrEqual(4);
+  });
+
+  describePage('README.md', {
+    page: 'README.md',
+    section: 'In one line',
+    commandsMin: 4,
+    talk: 'stdout',
+    replaced: (text) => text.replaceAll(ADDRESS, broker.brokers),
   });
 
   for (const { engine, env } of ENGINES) {

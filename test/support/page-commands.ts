@@ -20,6 +20,8 @@ const LIMIT_MS = 240_000;
 export interface PageRun {
   /** Path from the project's folder. */
   readonly page: string;
+  /** Only what stands below this heading, up to the next one. */
+  readonly section?: string;
   /** Fewest commands that it has. */
   readonly commandsMin: number;
   /** `stdout`: talk on stderr is not shown; `quiet`: there is none; `all`: it is shown. */
@@ -43,7 +45,7 @@ export function describePage(name: string, run: PageRun): void {
   describe(name, () => {
     const home = mkdtempSync(join(tmpdir(), 'velo-page-'));
     afterAll(() => rmSync(home, { recursive: true, force: true }));
-    const text = readFileSync(join(ROOT, run.page), 'utf8');
+    const text = sectionOf(readFileSync(join(ROOT, run.page), 'utf8'), run.section);
     const files = [...text.matchAll(FILE)];
     let behind = 0;
     const examples = [...text.matchAll(BLOCK)].map((block) => {
@@ -73,6 +75,12 @@ export function describePage(name: string, run: PageRun): void {
       expect(exit === 0, stderr).toBe(!fails);
     });
   });
+}
+
+function sectionOf(page: string, heading: string | undefined): string {
+  if (heading === undefined) return page;
+  const [, behind = ''] = page.split(`\n## ${heading}\n`);
+  return behind.split('\n## ')[0] as string;
 }
 
 function installCommand(home: string, isQuiet: boolean): void {
