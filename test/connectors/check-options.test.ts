@@ -81,6 +81,17 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
     "'LZO'",
     /use 'SNAPPY', 'GZIP', 'UNCOMPRESSED'/,
   ],
+  [
+    written(`'connector' = 'file', 'path' = 'x.parquet', 'sink.append' = 'true'`),
+    "'true'",
+    /format "parquet" is complete/,
+  ],
+  [`INSERT INTO 'out.avro?append=true' SELECT 1 AS a`, "'out.avro?append=true'", /is complete/],
+  [
+    `INSERT INTO 'out.csv?append=maybe' SELECT 1 AS a`,
+    "'out.csv?append=maybe'",
+    /'true' or 'false'/,
+  ],
   [written(`'connector' = 'file', 'path' = 'x.parquet.gz'`), "'x.parquet.gz'", /leave the ending/],
   [read(`'connector' = 'file', 'path' = 'x.avro.gz'`), "'x.avro.gz'", /unpack it first/],
   [read(`${FILE}, 'avro.codec' = 'null'`), "'avro.codec'", /./],
@@ -90,7 +101,7 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   [
     read(`${FILE}, 'constructor' = 'x'`),
     "'constructor'",
-    /its options are encoding, follow, format, path/,
+    /its options are append, encoding, follow, format, path/,
   ],
   [read(`${FILE}, '__proto__' = 'x'`), "'__proto__'", /its options are/],
   [read(`${KAFKA}, 'toString' = 'x'`), "'toString'", /its options are/],

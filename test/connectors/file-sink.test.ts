@@ -1,5 +1,6 @@
 /** Writing files: staging, formats, failures; appended lines. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ConnectorError } from '../../src/base/errors.js';
 import type { Batch } from '../../src/columnar/batch.js';
@@ -23,13 +24,22 @@ const ENVIRONMENT = {
   onStdoutClosed: () => undefined,
 };
 
-function open(options: Readonly<Record<string, string>>, changelog = false): Promise<Sink> {
+const notices: string[] = [];
+
+function open(
+  options: Readonly<Record<string, string>>,
+  changelog = false,
+  endless = false,
+): Promise<Sink> {
   const request = {
     table: fileTable(options, SCHEMA),
     schema: SCHEMA,
     keyColumns: [],
     changelog,
-    notice: () => undefined,
+    endless,
+    notice: (line: string) => {
+      notices.push(line);
+    },
   };
   return openFileSink(request, ENVIRONMENT);
 }
@@ -49,6 +59,111 @@ function batchOf(records: readonly object[]): Batch {
 
 const staged = (name: string): string[] =>
   readdirSync(pathOf('.')).filter((file) => file.startsWith(name) && file !== name);
+
+const appended = async (
+  path: string,
+  id: number,
+  more: Record<string, string> = {},
+): Promise<void> => {
+  const sink = await open({ path, 'sink.append': 'true', ...more });
+  sink.write(batchOf([{ id, name: 'n' }]));
+  await sink.close();
+};
+const line = (id: number): string => `{"id":${id},"name":"n"}\n`;
+const textOf = (path: string): string => {
+  const bytes = readFileSync(path);
+  return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+};
+
+describe('file sinks that append', () => {
+  test.each(['a.jsonl', 'a.jsonl.gz', 'a.csv', 'a.csv.gz'])(
+    'put rows behind those of %s',
+    async (name) => {
+      const path = pathOf(name);
+      for (const id of [1, 2, 3]) await appended(path, id);
+      const isCsv = name.includes('csv');
+      const rows = [1, 2, 3].map((id) => (isCsv ? `${id},n\n` : line(id))).join('');
+      expect(textOf(path)).toBe(isCsv ? `id,name\n${rows}` : rows);
+      expect(staged(name)).toEqual([]);
+    },
+  );
+
+  test.each([
+    [
+      'half a row of JSON',
+      'x.jsonl',
+      '{"id":5,"na',
+      '',
+      /torn line of 11 bytes, which was cut off/,
+    ],
+    ['a row without an end', 'x.jsonl', '{"id":5}', '{"id":5}\n', null],
+    ['text that is no row', 'x.jsonl', 'text', 'text\n', null],
+    [
+      'a record of too few fields',
+      'x.csv',
+      'id,name\n1,a\n2',
+      'id,name\n1,a\n',
+      /torn line of 1 byte/,
+    ],
+    ['a record without an end', 'x.csv', 'id,name\n1,a\n2,b', 'id,name\n1,a\n2,b\n', null],
+    ['fields of many lines', 'x.csv', 'id,name\n1,"a\nb"\n2', 'id,name\n1,"a\nb"\n', /torn/],
+  ])('mend a file that ends in %s', async (_, name, before, kept, notice) => {
+    notices.length = 0;
+    const path = writeInput(name, before);
+    await appended(path, 7);
+    expect(textOf(path)).toBe(`${kept}${name.endsWith('csv') ? '7,n\n' : line(7)}`);
+    expect(notices.join()).toMatch(notice ?? /^$/);
+  });
+
+  test.each([
+    ['another header', 'b.csv', 'name,id\na,1\n', /its first line is "name,id", not "id,name"/],
+    ['an open quote', 'q.csv', 'id,name\n1,"a\nb', /ends in the middle of a quoted field/],
+    [
+      'damaged members',
+      'd.csv.gz',
+      gzipSync('id,name\n1,a\n').subarray(0, -3),
+      /damaged gzip data/,
+    ],
+  ])('leave a file with %s as it is', async (_, name, before, message) => {
+    const path = writeInput(name, before);
+    await expect(appended(path, 7)).rejects.toThrow(message);
+    expect(readFileSync(path)).toEqual(Buffer.from(before));
+    expect(staged(name)).toEqual([]);
+  });
+
+  test('leave the file as it was when the job fails', async () => {
+    const path = writeInput('kept.jsonl', line(1));
+    const sink = await open({ path, 'sink.append': 'true' });
+    sink.write(batchOf([{ id: 2, name: 'n' }]));
+    await sink.flush();
+    expect(textOf(path)).toBe(line(1));
+    await sink.abandon?.();
+    expect(textOf(path)).toBe(line(1));
+    expect(staged('kept.jsonl')).toEqual([]);
+  });
+
+  test('show rows of a job without end as they come', async () => {
+    const path = writeInput('endless.jsonl', `${line(1)}{"id`);
+    const sink = await open({ path, 'sink.append': 'true' }, false, true);
+    expect(textOf(path)).toBe(`${line(1)}{"id`);
+    for (const id of [2, 3]) {
+      sink.write(batchOf([{ id, name: 'n' }]));
+      await sink.flush();
+      expect(textOf(path)).toBe([1, 2, 3].slice(0, id).map(line).join(''));
+    }
+    await sink.close();
+    expect(textOf(path)).toBe([1, 2, 3].map(line).join(''));
+  });
+
+  test('begin a file that somebody else has begun meanwhile once only', async () => {
+    const path = pathOf('meanwhile.csv');
+    const sink = await open({ path, 'sink.append': 'true' });
+    writeInput('meanwhile.csv', 'id,name\n1,n\n');
+    sink.write(batchOf([{ id: 2, name: 'n' }]));
+    await sink.close();
+    expect(textOf(path)).toBe('id,name\n1,n\n2,n\n');
+  });
+});
 
 describe('file sinks', () => {
   test('rows appear when the sink is closed, and replace what was there', async () => {

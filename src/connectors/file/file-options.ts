@@ -55,8 +55,12 @@ const types = {
   'record.max-bytes': whole({ least: 1, most: RECORD_BYTES_LIMIT, example: '1048576' }),
   'key.fields': columnNames(),
   'source.idle-timeout': duration(),
+  'sink.append': flag(),
   ...FIXED_OPTIONS,
 };
+
+/** What addresses may call them. */
+const SHORT_NAMES = { append: 'sink.append' } as const;
 
 /** Every option that some file has. */
 type FileReader = OptionReader<
@@ -86,7 +90,7 @@ function formatOptions(format: string): OptionShape {
 export const FILE_OPTIONS: OptionSchema<typeof types> = {
   types: z.object(types),
   more: (options) => formatOptions(formatOf(options)),
-  short: (options) => (formatOf(options) === 'csv' ? CSV_SHORT_NAMES : {}),
+  short: (options) => ({ ...SHORT_NAMES, ...(formatOf(options) === 'csv' ? CSV_SHORT_NAMES : {}) }),
   strange: (name, options) =>
     strangeFormatOption(
       Object.hasOwn(CSV_SHORT_NAMES, name) ? (CSV_SHORT_NAMES[name] as string) : name,
@@ -98,6 +102,8 @@ export interface FileOptions {
   readonly path: string;
   readonly format: FileFormat;
   readonly follow: boolean;
+  /** Rows go behind those that are there. */
+  readonly append: boolean;
   /** Whether columns that nobody declares may be times. */
   readonly times: boolean;
   /** null: the file says it. */
@@ -188,6 +194,9 @@ function checkWrittenContainer(
       `what is in format "${format}" is packed by itself: leave the ending away`,
     );
   }
+  if (reader.get('sink.append') === true) {
+    reader.invalid('sink.append', `a file of format "${format}" is complete: write another one`);
+  }
   try {
     if (format === 'avro') definitionOf(physical, 'avro');
     else parquetElements(physical);
@@ -207,6 +216,7 @@ export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'r
     path,
     format: reader.get('format') ?? formatOfPath(path),
     follow: reader.get('follow') ?? false,
+    append: reader.get('sink.append') ?? false,
     times: reader.get('times') ?? false,
     encoding: reader.get('encoding') ?? null,
     recordBytesMax: reader.get('record.max-bytes') ?? RECORD_BYTES_MAX,

@@ -186,7 +186,7 @@ export async function openFileSink(
       format === 'avro'
         ? { format, codec: options.avroCodec, changelog }
         : { format, codec: options.parquetCodec, changelog };
-    return openFileOutput(request, { path, encoding: null, container }, environment);
+    return openFileOutput(request, { path, append: false, encoding: null, container }, environment);
   }
   assert(isOutputFormat(format), 'options of a table that is written are checked');
   const { delimiter, header, nullLiteral } = writtenDialect(options.csv);
@@ -194,7 +194,11 @@ export async function openFileSink(
     format,
     options: { changelog: request.changelog, delimiter, header, nullLiteral },
   };
-  return openFileOutput(request, { path, encoding, container: null }, environment);
+  return openFileOutput(
+    request,
+    { path, append: options.append, encoding, container: null },
+    environment,
+  );
 }
 
 /** A file that lines are appended to, each at once: what was written survives the process. */

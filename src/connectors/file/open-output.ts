@@ -10,11 +10,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openContainerEncoder } from '../../formats/container/container-encoder.js';
 import type { ContainerWriting } from '../../formats/container/container-encoder.js';
 import { createRowEncoder } from '../../formats/encoder-choice.js';
+import { ByteBuffer } from '../../formats/columns/byte-buffer.js';
 import type { RowEncoding } from '../../formats/encoder.js';
 import type { SinkEnvironment } from '../connector.js';
 import type { Sink, SinkRequest } from '../sink.js';
 import { listenersOf, StreamSink } from '../stream-sink.js';
 import { packingOf } from './compressed/packing.js';
+import type { AppendForm } from './append-target.js';
 import { FileSink } from './file-sink.js';
 import { fileTarget, targetKey } from './file-target.js';
 import { OutputFile } from './output-file.js';
@@ -24,7 +26,7 @@ import { writeFailure } from './write-failure.js';
 const READER_INTERVAL_MS = 20;
 
 /** What is written where; rows are encoded one by one, or by a container. */
-export type FileWriting = { readonly path: string } & (
+export type FileWriting = { readonly path: string; readonly append: boolean } & (
   | { readonly encoding: RowEncoding; readonly container: null }
   | { readonly encoding: null; readonly container: ContainerWriting }
 );
@@ -53,10 +55,32 @@ export async function openFileOutput(
       publishesAtEnd: request.endless !== true,
       notice: request.notice,
       packing: target.kind === 'file' ? packingOf(path) : null,
+      append:
+        output.append && target.kind === 'file' ? appendForm(target.path, output, request) : null,
       container: container === null ? null : await openContainerEncoder(request.schema, container),
     });
   const file = environment.shared?.get(targetKey(path), open) ?? open();
   return new FileSink(await file, request.schema, encoding);
+}
+
+function appendForm(
+  path: string,
+  { path: name, encoding }: FileWriting,
+  { schema }: SinkRequest,
+): AppendForm | null {
+  if (encoding === null) return null;
+  const header = new ByteBuffer();
+  createRowEncoder(encoding.format, schema, encoding.options).begin(header);
+  const { format, options } = encoding;
+  const isPacked = packingOf(name) !== null;
+  return {
+    name,
+    path,
+    format,
+    header: header.copy(),
+    delimiter: options.delimiter ?? ',',
+    isPacked,
+  };
 }
 
 async function streamOf(

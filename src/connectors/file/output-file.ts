@@ -5,10 +5,12 @@
  * the first on. Which file is file-target.ts's, under which name meanwhile staging.ts's; rows are
  * encoded by file-sink.ts.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { ConnectorError } from '../../base/errors.js';
 import { ByteBuffer } from '../../formats/columns/byte-buffer.js';
+import { appendStaged, hasRowsBefore } from './append-target.js';
+import type { AppendForm } from './append-target.js';
 import type { BatchEncoder } from '../../formats/encoder.js';
 import type { Packing } from './compressed/packing.js';
 import type { FileTarget } from './file-target.js';
@@ -30,6 +32,8 @@ export interface OutputFileOptions {
   readonly packing: Packing | null;
   /** The encoder of a container, which is complete, and seen, with its last row only; null: lines. */
   readonly container: BatchEncoder | null;
+  /** Rows go behind those that are there; null: they take their place. */
+  readonly append: AppendForm | null;
 }
 
 export class OutputFile {
@@ -46,6 +50,8 @@ export class OutputFile {
   private bytes = 0;
   private fileBytes = 0;
   private dirty = false;
+  /** There are rows to go behind: they have begun. */
+  private readonly isBegun: boolean;
 
   /** Opens at once, so that a path that cannot be written fails before reading. */
   static async open(options: OutputFileOptions): Promise<OutputFile> {
@@ -55,15 +61,22 @@ export class OutputFile {
         return new OutputFile(options, null, await open(target.path, 'w'));
       }
       if (target.stats?.isDirectory() === true) throw new Error('it is a folder');
+      const isBegun = options.append !== null && (await hasRowsBefore(options.append));
       const staged = await createStaged(target.path, target.stats);
-      return new OutputFile(options, staged, staged.file);
+      return new OutputFile(options, staged, staged.file, isBegun);
     } catch (error) {
       throw writeFailure(name, error);
     }
   }
 
-  private constructor(options: OutputFileOptions, staged: StagedFile | null, file: FileHandle) {
+  private constructor(
+    options: OutputFileOptions,
+    staged: StagedFile | null,
+    file: FileHandle,
+    isBegun = false,
+  ) {
     this.options = options;
+    this.isBegun = isBegun;
     this.staged = staged;
     this.file = file;
     options.container?.begin(this.buffer);
@@ -73,10 +86,10 @@ export class OutputFile {
     return this.options.container;
   }
 
-  /** One more query writes to it; true for the first. */
+  /** One more query writes to it; true for the first of a file that is to begin. */
   join(): boolean {
     this.writers += 1;
-    return this.writers === 1;
+    return this.writers === 1 && !this.isBegun;
   }
 
   get publishesAtEnd(): boolean {
@@ -127,7 +140,7 @@ export class OutputFile {
     if (this.writers > 0 || this.ended) return;
     this.ended = true;
     // A compressed file without rows is one of an empty member.
-    if (this.options.packing !== null && this.fileBytes === 0) {
+    if (this.options.packing !== null && this.fileBytes === 0 && !this.isBegun) {
       await this.guard(() => this.writeAll(new Uint8Array(0)));
     }
     await this.guard(() => this.takePlace());
@@ -155,9 +168,18 @@ export class OutputFile {
   }
 
   private async takePlace(): Promise<void> {
-    const { target, name, notice } = this.options;
+    const { target, name, notice, append } = this.options;
     const { staged } = this;
     if (staged === null || target.kind !== 'file' || this.failure !== null) return;
+    const stats = append === null ? null : await stat(target.path).catch(() => null);
+    if (append !== null && stats !== null && stats.size > 0) {
+      // Somebody else may have begun the file meanwhile.
+      const from = this.isBegun || append.isPacked ? 0 : append.header.length;
+      this.file = await appendStaged(staged, append, { from, notice });
+      this.staged = null;
+      this.fileBytes = (await this.file.stat()).size;
+      return;
+    }
     this.file = await publish(staged, { ...target, name }, notice);
     this.staged = null;
   }
