@@ -29,6 +29,8 @@ import { Interrupt } from './terminal/interrupt.js';
 import { addTalkFlags, durationFlag, pairFlag, verbosityOf, wholeFlag } from './options.js';
 import type { TalkFlags } from './options.js';
 import { compileScript } from './script-file.js';
+import { runAgain } from './watch/watched-script.js';
+import type { WatchedScript } from './watch/watched-script.js';
 import { LiveTables } from './terminal/live-tables.js';
 import { progressText } from './terminal/progress-text.js';
 import { LivePartitionTable } from './terminal/partition-table.js';
@@ -57,6 +59,7 @@ interface RunFlags extends TalkFlags, SettingFlags {
   readonly duration?: number;
   readonly statsJson?: string;
   readonly json?: boolean;
+  readonly watch?: boolean;
 }
 
 export function addRunCommand(program: Command): void {
@@ -98,11 +101,15 @@ export function addRunCommand(program: Command): void {
       settingFlag('--dead-letter', 'dead_letter'),
     )
     .option('--stats-json <file>', 'write the run statistics as JSON')
+    .option('--watch', 'run again whenever the SQL, velo.yaml or a data file changes')
     .option('--json', 'the same as --format jsonl');
   addTalkFlags(addEngineFlags(addPlacementFlags(command)))
     .addHelpText('after', EXAMPLES)
     .action(async (file: string | undefined, flags: RunFlags) => {
-      process.exitCode = await runFile(file, flags);
+      process.exitCode =
+        flags.watch === true
+          ? await runAgain(file, flags, (watched) => runFile(file, flags, watched))
+          : await runFile(file, flags);
     });
 }
 
@@ -111,11 +118,16 @@ Examples:
   $ velo run query.sql
   $ velo run query.sql --format csv > rows.csv
   $ velo run query.sql --to rows.csv.gz
+  $ velo run query.sql --watch
   $ velo run query.sql --partitions 8 --workers 2
   $ velo run "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
   $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10`;
 
-async function runFile(file: string | undefined, flags: RunFlags): Promise<number> {
+async function runFile(
+  file: string | undefined,
+  flags: RunFlags,
+  watched?: WatchedScript,
+): Promise<number> {
   const terminal = new Terminal(verbosityOf(flags));
   try {
     const { source, outer, job } = await compileScript({
@@ -131,11 +143,12 @@ async function runFile(file: string | undefined, flags: RunFlags): Promise<numbe
         remark: (remark) => terminal.remark(remark),
       },
     });
+    watched?.compiled(job);
     for (const warning of job.plan.warnings) terminal.warn(warning);
     const configuration = jobConfiguration(outer, job, source);
     for (const notice of configuration.notices) terminal.note(notice);
     for (const line of unusedDeadLetters(job, configuration.values)) terminal.warn(line);
-    return await runJob(job, { flags, configuration, terminal });
+    return await runJob(job, { flags, configuration, terminal, watched });
   } catch (error) {
     terminal.error(error);
     return exitCodeOf(error);
@@ -146,6 +159,7 @@ interface Run {
   readonly flags: RunFlags;
   readonly configuration: Configuration;
   readonly terminal: Terminal;
+  readonly watched: WatchedScript | undefined;
 }
 
 async function runJob(job: CompiledJob, run: Run): Promise<number> {
@@ -194,6 +208,8 @@ async function runJob(job: CompiledJob, run: Run): Promise<number> {
   const heldTimer = setInterval(look, HELD_LOOK_MS);
   const progress = showProgress(processor, run, { rowsOnTerminal, live });
   try {
+    if (run.watched?.isStale() === true) return 0;
+    run.watched?.started(processor);
     const result = await processor.start();
     progress.stop({ keep: true });
     terminal.summary(summaryLine(result));

@@ -26,6 +26,8 @@ import { errorTexts } from './terminal/error-text.js';
 import { exitCodeOf } from './terminal/exit-code.js';
 import { Interrupt } from './terminal/interrupt.js';
 import { Terminal } from './terminal/terminal.js';
+import { testAgain } from './watch/watched-cases.js';
+import type { WatchedRun } from './watch/watch-loop.js';
 
 interface TestFlags extends TalkFlags {
   readonly arch: 'v1' | 'v2' | 'both';
@@ -37,6 +39,7 @@ interface TestFlags extends TalkFlags {
   readonly json?: boolean;
   readonly junit?: string;
   readonly config?: string;
+  readonly watch?: boolean;
 }
 
 /** Of V2, where neither the case nor a flag says any. */
@@ -49,6 +52,7 @@ Examples:
   $ velo test cases
   $ velo test cases/orders-late.case --update
   $ velo test cases --filter orders --partitions 1,2,8 --workers 1,2
+  $ velo test cases --watch
   $ velo test cases --junit cases.xml`;
 
 export function addTestCommand(program: Command): void {
@@ -75,24 +79,35 @@ export function addTestCommand(program: Command): void {
       'how long one run may take (default: 60s)',
       durationFlag('--timeout'),
     )
+    .option('--watch', 'run them again whenever a case, its SQL file or velo.yaml changes')
     .option('--json', 'one JSON document on stdout')
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--config <file>', 'settings file (default: velo.yaml of the working directory)');
   addTalkFlags(command)
     .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], flags: TestFlags) => {
-      process.exitCode = await testPaths(paths, flags);
+      process.exitCode =
+        flags.watch === true
+          ? await testAgain(paths, flags, (watched) => testPaths(paths, flags, watched))
+          : await testPaths(paths, flags);
     });
 }
 
-async function testPaths(paths: readonly string[], flags: TestFlags): Promise<number> {
+async function testPaths(
+  paths: readonly string[],
+  flags: TestFlags,
+  watched?: WatchedRun,
+): Promise<number> {
   const terminal = new Terminal(verbosityOf(flags));
   const interrupt = new Interrupt(terminal);
   const options: CaseRunOptions = {
     config: flags.config,
     timeoutMs: flags.timeout ?? TIMEOUT_MS,
     notice: (line) => terminal.detail(line),
-    watch: (processor) => interrupt.watch(processor),
+    watch: (processor) => {
+      interrupt.watch(processor);
+      watched?.started(processor);
+    },
     unwatch: () => interrupt.unwatch(),
   };
   const reports: CaseReport[] = [];
@@ -100,9 +115,11 @@ async function testPaths(paths: readonly string[], flags: TestFlags): Promise<nu
     const files = await findCases(paths);
     for (const [at, file] of files.entries()) {
       terminal.progress(`${at + 1}/${files.length} ${file}`);
-      const report = await testFile(file, { flags, options, terminal });
+      const isStale = (): boolean => watched?.isStale() === true;
+      const report = await testFile(file, { flags, options, terminal, isStale });
       terminal.stopProgress();
       if (interrupt.exitCode !== null) return interrupt.exitCode;
+      if (isStale()) return 0;
       if (report === null) continue;
       reports.push(report);
       show(report, flags, terminal);
@@ -121,6 +138,8 @@ interface Testing {
   readonly flags: TestFlags;
   readonly options: CaseRunOptions;
   readonly terminal: Terminal;
+  /** --watch: what comes of it is not shown any more. */
+  readonly isStale: () => boolean;
 }
 
 /** null: --filter leaves it out. */
@@ -155,13 +174,14 @@ function expectsNothing({ source }: SqlCase): CaseFaults {
 }
 
 async function testCase(sqlCase: SqlCase, testing: Testing): Promise<CaseReport> {
-  const { flags, options } = testing;
+  const { flags, options, isStale } = testing;
   const opened = await openCase(sqlCase);
   const engines = enginesOf(sqlCase, flags);
   const runs: RunReport[] = [];
   let expected = sqlCase;
   try {
     for (const engine of engines) {
+      if (isStale()) break;
       const beganNs = systemClock.monotonicNs();
       const outcome = await runCase(opened, engine, options);
       const seconds = (systemClock.monotonicNs() - beganNs) / 1e9;

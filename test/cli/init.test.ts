@@ -108,7 +108,8 @@ describe('the project', () => {
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
     const commands = [...text.matchAll(/`velo ([^`]*)`/g)].map(([, args = '']) => args.split(' '));
     expect(commands.length).toBeGreaterThanOrEqual(3);
-    for (const args of commands) {
+    // What has no end is test/cli/watch.test.ts's.
+    for (const args of commands.filter((each) => !each.includes('--watch'))) {
       expect(await velo(args, { cwd })).toMatchObject({ exit: 0 });
     }
   });

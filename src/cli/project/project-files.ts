@@ -123,6 +123,7 @@ const README = `# Turnover per symbol and minute
 | command | does |
 | --- | --- |
 | \`velo query.sql\` | runs the query on trades.jsonl |
+| \`velo query.sql --watch\` | again whenever the query or its data change |
 | \`velo check query.sql\` | names every fault of the SQL |
 | \`velo test cases\` | compares rows with those that the cases expect, on V1 and V2 |
 

@@ -135,6 +135,13 @@ export class Terminal {
     this.drawn = '';
   }
 
+  /** An empty screen to begin anew on; what has left it upwards stays. Nothing without a terminal. */
+  clearScreen(): void {
+    if (!this.live) return;
+    this.eraseDrawing();
+    process.stderr.write(CLEAR_SCREEN);
+  }
+
   /** What is drawn stays where it is; the next drawing begins below it. */
   keepDrawing(): void {
     this.drawn = '';
@@ -169,6 +176,7 @@ const WARNING = 'warning:';
 const ESCAPE = '\u001b';
 const CLEAR_LINE_REST = `${ESCAPE}[K`;
 const CLEAR_BELOW = `${ESCAPE}[J`;
+const CLEAR_SCREEN = `${ESCAPE}[2J${ESCAPE}[H`;
 
 /** Columns of the terminal that stdout is; null: it is none. */
 export function stdoutWidth(): number | null {
