@@ -41,6 +41,8 @@ export interface FedSplit {
   next(): FedBlock | 'wait' | 'end';
   /** Resolves when next() may give something else than 'wait'. */
   ready(): Promise<void>;
+  /** As SplitReader.lag(). */
+  lag(): number | null;
   /** Position of the next record that was not handed out. */
   position(): string;
   /** Before the first next(): start at a position() of an earlier run. */

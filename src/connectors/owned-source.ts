@@ -24,6 +24,8 @@ export interface OwnedSplit {
   read(): Batch;
   /** After 'wait': resolves when find() may give something else. */
   ready(): Promise<void>;
+  /** As SplitReader.lag(). */
+  lag(): number | null;
   /** Position of the next record, as SplitReader.position(). */
   position(): string;
   /** Before the first find(): start from a position() of an earlier run. */

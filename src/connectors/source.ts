@@ -106,6 +106,8 @@ export interface SplitReader {
   finished?(position: string): void;
   /** Records handed out so far, failed ones included. */
   rowsRead(): number;
+  /** Records, or about so many, that are there and were not handed out; null or absent: unknown. */
+  lag?(): number | null;
   /** How far it is; null or absent: it has no end that is known. */
   progress?(): ReadProgress | null;
   /** When the rows of the last batch were due, for a table with a rate; else null. */

@@ -55,6 +55,8 @@ export interface JobMetrics {
   readonly seconds: number;
   /** Of the input, 0 to 1, by the source that is furthest behind; null: it has no known end. */
   readonly share: number | null;
+  /** Records, or about so many, that are there and were not read; null or absent: unknown. */
+  readonly lag?: number | null;
 }
 
 /** The counters of a job: its queries' together. */

@@ -16,7 +16,7 @@ import type { Pipeline, ScanPort } from '../runtime/pipeline.js';
 import type { QueryMetrics } from './job-processor.js';
 import type { OperatorSize } from './memory-budget.js';
 import type { QueryAccounts } from './query-accounts.js';
-import { leastShare, shareOfSplits } from './read-share.js';
+import { leastShare, shareOfSplits, totalLag } from './read-share.js';
 import { WrittenProgress } from './written-progress.js';
 
 interface ScanRun {
@@ -332,6 +332,11 @@ export class QueryRun {
     const ofScan = (scan: ScanRun): number | null =>
       shareOfSplits(this.inputs.filter((input) => input.scan === scan).map(progressOf));
     return leastShare(this.scans.map(ofScan));
+  }
+
+  /** Of its input that is there and was not read; see JobMetrics. */
+  lag(): number | null {
+    return totalLag(this.inputs.map(({ reader }) => reader.lag?.() ?? null));
   }
 
   digest(): DigestSummary | null {

@@ -16,6 +16,16 @@ export function shareOfSplits(splits: readonly (ReadProgress | null)[]): number 
   return total === 0 ? 1 : done / total;
 }
 
+/** Of all splits together; null: of some it is not known. */
+export function totalLag(lags: readonly (number | null)[]): number | null {
+  let total = 0;
+  for (const lag of lags) {
+    if (lag === null) return null;
+    total += lag;
+  }
+  return lags.length === 0 ? null : total;
+}
+
 /** Of several: of what is furthest behind, because that is what is waited for. null: no end. */
 export function leastShare(shares: readonly (number | null)[]): number | null {
   let least: number | null = null;

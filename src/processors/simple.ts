@@ -17,7 +17,7 @@ import { MemoryBudget, memoryError } from './memory-budget.js';
 import type { OperatorSize } from './memory-budget.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
-import { leastShare } from './read-share.js';
+import { leastShare, totalLag } from './read-share.js';
 import { ReadyWait } from './ready-wait.js';
 import { SimpleObserver } from './simple-observer.js';
 
@@ -128,6 +128,7 @@ export class SimpleJobProcessor implements JobProcessor {
       state: this.state,
       seconds: this.seconds(),
       share: leastShare(this.runs.map((run) => run.share())),
+      lag: totalLag(this.runs.map((run) => run.lag())),
     };
   }
 

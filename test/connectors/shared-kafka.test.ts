@@ -106,7 +106,9 @@ describe('a block of messages as bytes', () => {
             const request = kafkaRequest(system, here ?? []);
             const worker = await KafkaBlockDecoder.open(kafkaRequest(system, there ?? []));
             const parts = await decoderParts(request);
-            const splits = [0, 1].map((split) => new SplitDecoder(parts, { split, topic: 'orders' }));
+            const splits = [0, 1].map(
+              (split) => new SplitDecoder(parts, { split, topic: 'orders' }),
+            );
             for (const [sequence, messages] of blocks.entries()) {
               const split = sequence % 2;
               const block = blockOf(messages, request, split);

@@ -170,6 +170,7 @@ function blocksOf(blocks: readonly MessageBlock[]): KafkaBlocks {
     position: () => String(at * 10),
     seek: () => undefined,
     rowsRead: () => at,
+    lag: () => null,
     finishedThrough: () => undefined,
   };
   const done = (): Promise<void> => Promise.resolve();

@@ -11,8 +11,12 @@ import { probeCluster } from '../../connectors/kafka/cluster/cluster-probe.js';
 import { probeRegistry } from '../../connectors/kafka/registry/registry-probe.js';
 import { clientSettings } from '../../connectors/kafka/settings/client-settings.js';
 import type { RegistryEndpoint } from '../../connectors/kafka/settings/schema-options.js';
+import { clusterTopics } from '../../connectors/kafka/cluster/cluster-topics.js';
 import { readOptions, writeOptions } from '../../connectors/kafka/settings/table-options.js';
-import type { KafkaEndpoint } from '../../connectors/kafka/settings/table-options.js';
+import type {
+  KafkaEndpoint,
+  KafkaReadOptions,
+} from '../../connectors/kafka/settings/table-options.js';
 import type { TableDefinition } from '../../plan/schema.js';
 import type { LibrdkafkaState } from './features.js';
 import { findingOf } from './finding.js';
@@ -90,7 +94,31 @@ async function clusterFindings(
     const findings: Finding[] = [{ name, status: 'ok', text }];
     findings.push(...found.unreachable.map((error) => findingOf(name, error)));
     if (use !== 'read') return findings;
-    return [...findings, await topicFinding(endpoint, clock)];
+    return [...findings, ...(await topicFindings(endpoint, clock))];
+  } catch (error) {
+    return [findingOf(name, error)];
+  }
+}
+
+/** Of several topics each; which a pattern matches is seen when it is read. */
+async function topicFindings(
+  endpoint: KafkaEndpoint & Partial<Pick<KafkaReadOptions, 'topics'>>,
+  clock: Clock,
+): Promise<Finding[]> {
+  const { topics } = endpoint;
+  if (topics?.kind !== 'list' && topics?.kind !== 'pattern') {
+    return [await topicFinding(endpoint, clock)];
+  }
+  if (topics.kind === 'list') {
+    return Promise.all(topics.names.map((topic) => topicFinding({ ...endpoint, topic }, clock)));
+  }
+  const { pattern } = topics;
+  const name = 'topic';
+  try {
+    const all = await clusterTopics(endpoint, clientSettings(endpoint), clock);
+    const count = all.filter((topic) => pattern.matches(topic)).length;
+    const text = `pattern "${pattern.text}" of ${endpoint.label} matches ${count} ${count === 1 ? 'topic' : 'topics'}`;
+    return [{ name, status: count === 0 ? 'broken' : 'ok', text }];
   } catch (error) {
     return [findingOf(name, error)];
   }

@@ -8,7 +8,7 @@ import { countText, rateText } from './terminal.js';
 /** A share and a rate of less time than this foretell nothing. */
 const SECONDS_MIN = 0.5;
 
-type Progress = Pick<JobMetrics, 'rowsRead' | 'rowsOut' | 'rowsFailed' | 'seconds' | 'share'>;
+type Progress = Pick<JobMetrics, 'rowsRead' | 'rowsOut' | 'rowsFailed' | 'seconds' | 'share' | 'lag'>;
 
 export function progressText(metrics: Progress): string {
   const { rowsRead, rowsOut, rowsFailed, seconds, share } = metrics;
@@ -18,6 +18,7 @@ export function progressText(metrics: Progress): string {
     ...(rowsFailed === 0 ? [] : [`${countText(rowsFailed)} failed`]),
     ...(seconds > 0 ? [`${rateText(rowsRead / seconds)} rec/s`] : []),
     ...timeLeft(metrics),
+    ...lagText(metrics),
   ];
   return parts.join(' · ');
 }
@@ -31,6 +32,11 @@ export function shareText(share: number | null): string {
 export function timeLeft({ share, seconds }: Pick<Progress, 'share' | 'seconds'>): string[] {
   if (share === null || share <= 0 || share >= 1 || seconds < SECONDS_MIN) return [];
   return [`${waitText((seconds * (1 - share)) / share)} left`];
+}
+
+/** `lag 1,234`: what is there of an input without end, and was not read. */
+function lagText({ share, lag }: Progress): string[] {
+  return share !== null || lag === null || lag === undefined ? [] : [`lag ${countText(lag)}`];
 }
 
 /** Seconds as a person says them. */

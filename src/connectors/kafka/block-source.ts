@@ -184,6 +184,11 @@ export class KafkaBlockSplit implements KafkaSplitBlocks {
     return this.rows;
   }
 
+  lag(): number | null {
+    const { logEnd, position } = this.queue;
+    return logEnd < 0 ? null : Math.max(0, logEnd - position);
+  }
+
   finishedThrough(nextOffset: number): void {
     this.through = Math.max(this.through, nextOffset);
   }

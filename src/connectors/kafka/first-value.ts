@@ -75,5 +75,7 @@ function isMessagePack([map = 0, key = 0]: Uint8Array): boolean {
 }
 
 function isText(value: Uint8Array): boolean {
-  return isUtf8(value) && value.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13);
+  return (
+    isUtf8(value) && value.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13)
+  );
 }

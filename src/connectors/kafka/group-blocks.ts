@@ -366,6 +366,11 @@ export class GroupSplit implements KafkaSplitBlocks {
     return this.rows;
   }
 
+  /** A partition that others read is theirs to catch up with. */
+  lag(): number | null {
+    return this.inner === null ? 0 : this.inner.lag();
+  }
+
   finishedThrough(nextOffset: number): void {
     this.through = Math.max(this.through, nextOffset);
   }

@@ -53,6 +53,10 @@ class OwnedKafkaSplit implements OwnedSplit {
     return this.blocks.ready();
   }
 
+  lag(): number | null {
+    return this.blocks.lag();
+  }
+
   position(): string {
     return this.blocks.position();
   }

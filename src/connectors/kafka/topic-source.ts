@@ -75,6 +75,10 @@ class KafkaSplit implements SplitReader {
     return { done: Number(this.blocks.position()) - start, total: end - start };
   }
 
+  lag(): number | null {
+    return this.blocks.lag();
+  }
+
   rowsRead(): number {
     return this.blocks.rowsRead();
   }

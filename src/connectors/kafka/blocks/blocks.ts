@@ -74,6 +74,8 @@ export interface KafkaSplitBlocks {
   seek(position: string): void;
   /** Records handed out so far. */
   rowsRead(): number;
+  /** Offsets between the next record and the end of the log, as it was seen last; null: unknown. */
+  lag(): number | null;
   /** Receivers have finished every record before this offset: it may be committed. */
   finishedThrough(nextOffset: number): void;
 }
@@ -107,6 +109,8 @@ export interface RecordQueue {
   readonly position: number;
   /** Offset behind the last record that take() has handed out. */
   readonly handedTo: number;
+  /** End of the log for this reader, as the broker said last; -1: it has not, or nobody asks. */
+  readonly logEnd: number;
   /** Before anything was fetched: start elsewhere. */
   startAt(offset: number): void;
   /** The oldest block, or null. The caller gives it back with release(). */

@@ -240,6 +240,10 @@ class TopicSplit implements KafkaSplitBlocks {
     return this.inner.rowsRead();
   }
 
+  lag(): number | null {
+    return this.inner.lag();
+  }
+
   finishedThrough(nextOffset: number): void {
     this.inner.finishedThrough(nextOffset);
   }

@@ -261,6 +261,7 @@ export class LeaderFetch {
       shared.refused(queue, part.errorCode);
       return;
     }
+    queue.logEnd = this.endOf(part);
     if (part.divergesAt >= 0) {
       shared.diverged(queue, part.divergesAt);
       return;
@@ -328,13 +329,16 @@ export class LeaderFetch {
     queue.servedAt = -1;
   }
 
+  private endOf({ lastStableOffset, highWatermark }: FetchedPartition): number {
+    return this.shared.settings.isolation === 'read_committed' ? lastStableOffset : highWatermark;
+  }
+
   /**
    * Nothing came: because the log ends here, because the others filled the response, or because the
    * broker has nothing just now. Who was first in the response knows.
    */
   private foundNothing({ queue, part, first }: Answered): void {
-    const committed = this.shared.settings.isolation === 'read_committed';
-    const end = committed ? part.lastStableOffset : part.highWatermark;
+    const end = this.endOf(part);
     queue.probeAt = -1;
     if (end > queue.fetchedTo) {
       // It goes first in the next request.

@@ -100,6 +100,7 @@ export class PartitionFetch implements RecordQueue {
   readonly silence = new FetchSilence();
   /** The log is known to reach so far, whatever an answer says. */
   endKnown = -1;
+  logEnd = -1;
   /**
    * In place of `fetchedTo` the next request asks for this offset, the last one of a gap: the answer
    * tells whether it is one; -1: none.

@@ -52,6 +52,8 @@ export class PartitionQueue implements RecordQueue {
   fetchedTo: number;
   /** End of the log as last seen by the fetcher; -1 before. */
   endSeen = -1;
+  /** It is seen only when it is reached. */
+  readonly logEnd = -1;
   /** Records without a value: no row. */
   tombstones = 0;
   /** Paused at librdkafka. */

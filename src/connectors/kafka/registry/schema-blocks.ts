@@ -119,6 +119,10 @@ class SchemaSplit implements KafkaSplitBlocks {
     return this.held === null ? this.inner.rowsRead() : this.heldRows;
   }
 
+  lag(): number | null {
+    return this.inner.lag();
+  }
+
   finishedThrough(nextOffset: number): void {
     this.inner.finishedThrough(nextOffset);
   }

@@ -27,7 +27,7 @@ import { COMMAND_CUT } from '../control.js';
 import type { JobControl } from '../control.js';
 import { queryMemory } from './job-memory.js';
 import type { QueryShape } from './job-memory.js';
-import { lanesOf, LANE_POSITION } from '../turns/lanes.js';
+import { LANE_LAG, lanesOf, LANE_POSITION } from '../turns/lanes.js';
 import type { Lane } from '../turns/lanes.js';
 import { MainFeeder } from './main-feeder.js';
 import type { QueryMemory, QuerySnapshot, QueryTask, SinkPlace } from '../messages.js';
@@ -37,7 +37,7 @@ import { Ring } from '../exchange/ring.js';
 import type { PartitionedSettings } from '../job-settings.js';
 import { resultShape, topLevel } from '../exchange/topology.js';
 import { TurnTable } from '../turns/turns.js';
-import { leastShare, shareOfSplits } from '../../read-share.js';
+import { leastShare, shareOfSplits, totalLag } from '../../read-share.js';
 import { sumAccounts } from '../worker/worker-accounts.js';
 
 export interface CoordinatedQueryOptions {
@@ -311,6 +311,19 @@ export class CoordinatedQuery implements QueryShape {
             this.progressOf(lane, source.splits[at]?.extent ?? null),
           ),
         ),
+      ),
+    );
+  }
+
+  /** Of its input that is there and was not read; see JobMetrics. */
+  lag(): number | null {
+    return totalLag(
+      this.sources.flatMap(({ blocks, reading }, index) =>
+        this.lanesOfSource(index).map((lane, at) => {
+          if (reading === 'fed') return blocks?.splits[at]?.lag() ?? null;
+          const cell = this.turns.positionCells(lane)[LANE_LAG] as number;
+          return reading === 'owned' && cell > 0 ? cell - 1 : null;
+        }),
       ),
     );
   }

@@ -21,7 +21,7 @@ import type {
   JobResult,
   LifecycleState,
 } from '../../job-processor.js';
-import { leastShare } from '../../read-share.js';
+import { leastShare, totalLag } from '../../read-share.js';
 import type { DeadLetter, DeadLetterWriter, OnError } from '../../query-accounts.js';
 import { pinWorkers } from './affinity.js';
 import { COMMAND_DRAIN, COMMAND_PAUSE, COMMAND_RUN, COMMAND_STOP, JobControl } from '../control.js';
@@ -211,6 +211,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       state: this.state,
       seconds: this.seconds(),
       share: leastShare(this.queries.map((query) => query.share())),
+      lag: totalLag(this.queries.map((query) => query.lag())),
     };
   }
 

@@ -11,6 +11,9 @@ import type { FragmentPlan } from '../../../plan/fragments/fragment-plan.js';
  */
 export const LANE_POSITION = 0;
 
+/** The same of a split that workers own: its lag and one, as its worker saw it last; 0: unknown. */
+export const LANE_LAG = 1;
+
 export interface Lane {
   /** Index into the fragment plan's sources. */
   readonly source: number;

@@ -7,7 +7,7 @@ import type { Batch } from '../../../columnar/batch.js';
 import type { OwnedSplit } from '../../../connectors/owned-source.js';
 import type { SharedSplit } from '../../../connectors/shared-split.js';
 import type { DueTimes, SplitReader } from '../../../connectors/source.js';
-import { LANE_POSITION } from '../turns/lanes.js';
+import { LANE_LAG, LANE_POSITION } from '../turns/lanes.js';
 import type { LaneClaims } from '../turns/turns.js';
 
 export interface LaneReader extends LaneClaims {
@@ -161,6 +161,7 @@ export class OwnedLaneReader implements LaneReader {
 
   claim(cells: Float64Array): 'block' | 'wait' | 'end' {
     const { found } = this;
+    cells[LANE_LAG] = (this.split.lag() ?? -1) + 1;
     if (found === 'block') {
       this.found = 'wait';
       if (this.failure === null) cells[LANE_POSITION] = this.split.nextPosition;
