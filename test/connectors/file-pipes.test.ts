@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ByteRing } from '../../src/base/byte-ring.js';
 import { runSql } from '../support/run-sql.js';
@@ -28,6 +29,9 @@ const TARGETS = [
   ['v1', {}],
   ['v2', { partitioned: { partitions: 3, workers: 2 } }],
 ] as const;
+const TWO_ROWS = '{"a":1}\n{"a":2}\n';
+/** As the command packs them. */
+const BZIP2_TWO_ROWS = 'QlpoOTFBWSZTWSKd4ukAAAZZgAAQEAAwECAAAAogADEMCBKAeonCJoaL4u5IpwoSBFO8XSA=';
 let fifos = 0;
 
 /** A FIFO into which a shell command writes. */
@@ -71,6 +75,21 @@ describe.each(TARGETS)('pipes on %s', (arch, target) => {
     );
     const values = run.lines.join().match(/\d+/g)?.sort().join(' ');
     expect([run.errorText, values]).toEqual(['', rows]);
+  });
+
+  it.each([
+    ['gzip', gzipSync(TWO_ROWS)],
+    ['gzip members', Buffer.concat([gzipSync('{"a":1}\n'), gzipSync('{"a":2}\n')])],
+    ['bzip2', Buffer.from(BZIP2_TWO_ROWS, 'base64')],
+  ])('a pipe of %s is unpacked, by its schema and by each of its scans', async (_, bytes) => {
+    const path = fifo(`echo ${bytes.toString('base64')} | base64 -d`);
+    const query = `SELECT SUM(a) AS n FROM '${path}' EMIT FINAL`;
+    const { lines, errorText } = await runSql(`${query}; ${query}`, target);
+    expect([errorText, lines]).toEqual(['', ['{"n":3}', '{"n":3}']]);
+    const declared = fifo(`echo ${bytes.toString('base64')} | base64 -d`);
+    const table = `CREATE TABLE t (a BIGINT) WITH ('connector' = 'file', 'path' = '${declared}');`;
+    const rows = await runSql(`${table} SELECT a FROM t`, target);
+    expect([rows.errorText, rows.lines]).toEqual(['', ['{"a":1}', '{"a":2}']]);
   });
 
   it('a pipe that holds more than a sample gives all of it, to each of its scans', async () => {
