@@ -25,7 +25,13 @@ const LAYERS = [
 
 /** The same for the rooms of one folder. Files that stand in no room are its doors and contracts. */
 const ROOMS = {
-  cli: [['watch'], ['flags', 'cases', 'shells', 'project'], ['installation'], ['configuration'], ['terminal']],
+  cli: [
+    ['watch'],
+    ['flags', 'cases', 'shells', 'project'],
+    ['installation'],
+    ['configuration'],
+    ['terminal'],
+  ],
   bench: [['compare', 'peers', 'micro'], ['scenario']],
   'processors/partitioned': [
     ['main'],
