@@ -90,6 +90,14 @@ const IN_PROCESS: readonly Out[] = [
   },
 ];
 
+/** Half of the rows, and then the other half behind them. */
+const APPENDED: readonly Out[] = ['appended.jsonl', 'appended.csv', 'appended.csv.gz'].map(
+  (name) => ({
+    name,
+    ...(name.includes('csv') ? { options: CSV } : {}),
+  }),
+);
+
 /** A line of bash behind `velo -q SQL`; $OUT is where the rows are to be. */
 const BY_COMMAND: readonly (Out & { readonly line: string })[] = [
   { name: 'to.jsonl', line: 'velo --to "$OUT"' },
@@ -119,6 +127,16 @@ describe.each(TARGETS)('ways out on %s', (arch, target, flags) => {
     const insert = sql?.(path) ?? `${table('s', path, options)} INSERT INTO s ${SELECT};`;
     const { errorText } = await runSql(`${FROM_ROWS} ${insert}`, target);
     expect(errorText).toBe('');
+    await expectBack(path, options);
+  });
+
+  it.each(APPENDED)('$name', async ({ name, options }) => {
+    const path = join(folder, `${arch}-${name}`);
+    for (const where of ['id > 0', 'id < 0']) {
+      const insert = `INSERT INTO '${path}?append=true' ${SELECT} WHERE ${where};`;
+      const { errorText } = await runSql(`${FROM_ROWS} ${insert}`, target);
+      expect(errorText).toBe('');
+    }
     await expectBack(path, options);
   });
 
