@@ -8,7 +8,10 @@ import { countText, rateText } from './terminal.js';
 /** A share and a rate of less time than this foretell nothing. */
 const SECONDS_MIN = 0.5;
 
-type Progress = Pick<JobMetrics, 'rowsRead' | 'rowsOut' | 'rowsFailed' | 'seconds' | 'share' | 'lag'>;
+type Progress = Pick<
+  JobMetrics,
+  'rowsRead' | 'rowsOut' | 'rowsFailed' | 'seconds' | 'share' | 'lag'
+>;
 
 export function progressText(metrics: Progress): string {
   const { rowsRead, rowsOut, rowsFailed, seconds, share } = metrics;
