@@ -2,7 +2,7 @@
  * The checksum of record batches: CRC-32C (Castagnoli). Owns which bytes it covers; the sum itself
  * is crc32c.ts.
  */
-import { crc32c } from './crc32c.js';
+import { crc32c } from '../../../base/crc32c.js';
 import { ATTRIBUTES_AT } from './record-batch.js';
 
 /** Checksum of the batch bytes[at, at + size), as a signed number like the header's. O(size). */

@@ -5,7 +5,7 @@
 import { crc32c as libraryCrc32c } from '@platformatic/wasm-utils';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32c } from '../../../src/connectors/kafka/batch/crc32c.js';
+import { crc32c } from '../../src/base/crc32c.js';
 
 const SEED = 20261124;
 

@@ -1,7 +1,8 @@
 /**
  * CRC-32C (Castagnoli) of bytes that are read at wire speed: sixteen bytes a step with sixteen
  * tables, in WebAssembly that is put together here. Owns the tables, the code and the memory that
- * bytes are copied to; which bytes a checksum covers is record-checksum.ts. @hot
+ * bytes are copied to; which bytes a checksum covers is its users' business (Kafka's record batches,
+ * files of checkpoints). @hot
  *
  * Method: M. Kounavis and F. Berry, "A systematic approach to building high performance,
  * software-based, CRC generators" (slicing), ISCC 2005; polynomial: RFC 3720, appendix B.4.
@@ -25,8 +26,8 @@ import {
   shr,
   wasmFunction,
   xor,
-} from '../../../base/wasm-code.js';
-import type { WasmCode } from '../../../base/wasm-code.js';
+} from './wasm-code.js';
+import type { WasmCode } from './wasm-code.js';
 
 const POLYNOMIAL = 0x82f63b78;
 const STEP_BYTES = 16;
