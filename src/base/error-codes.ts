@@ -93,6 +93,12 @@ export const ERROR_CODES = {
   STATE_TOO_LARGE: data('A part of the state would be larger than velo can address.'),
   MEMORY_EXHAUSTED: data('The job would take more memory than it may.'),
   STATE_INVALID: internal('A snapshot does not fit the operator that should restore it.'),
+  CHECKPOINT_WRITE: external('A checkpoint cannot be written; the one before it is intact.'),
+  CHECKPOINT_READ: external('A checkpoint folder or file cannot be read.'),
+  CHECKPOINT_DAMAGED: external('A checkpoint whose files are missing or do not hold together.'),
+  CHECKPOINT_VERSION: external('A checkpoint in a form that only a newer velo reads.'),
+  CHECKPOINT_NOT_FOUND: user('A checkpoint that the folder does not have.'),
+  CHECKPOINT_LOCKED: external('A checkpoint folder that another job uses.'),
   WORKER_DIED: internal('A worker ended before its work was done.'),
 
   // bench

@@ -69,6 +69,10 @@ export class DataError extends VeloError {
 export class ConnectorError extends VeloError {
   override readonly name = 'ConnectorError';
 }
+/** State on disk that cannot be written, or read back. Exit 1. */
+export class StateError extends VeloError {
+  override readonly name = 'StateError';
+}
 
 /** Every fault of a text at once. */
 export class SqlFaults extends Error {
