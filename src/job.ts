@@ -25,8 +25,8 @@ import { PartitionedJobCoordinator } from './processors/partitioned/main/coordin
 import type { SinkPlace } from './processors/partitioned/messages.js';
 import type { PartitionedSettings } from './processors/partitioned/job-settings.js';
 import { sleepShortly } from './processors/partitioned/exchange/short-sleep.js';
-import type { JobSnapshot } from './processors/partitioned/main/job-snapshots.js';
 import { SimpleJobProcessor } from './processors/simple.js';
+import type { JobState } from './state/checkpoint/job-state.js';
 import type { Script } from './sql/ast.js';
 import { parseScript } from './sql/parser.js';
 import { walkScript } from './sql/walk.js';
@@ -209,7 +209,8 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
     durationMs: options.durationMs,
     maxMemoryBytes: options.maxMemoryBytes ?? null,
     sleep: options.mode?.kind === 'individual' ? sleepShortly : null,
-    open: () => openQueries(job.plan.queries, options, clock),
+    checkpoints: options.checkpoints?.target ?? null,
+    open: () => openQueries(goingOn(job.plan.queries, options), options, clock),
   });
 }
 
@@ -217,13 +218,14 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
 export function createPartitionedJob(
   job: CompiledJob,
   settings: PartitionedSettings,
-  options: RunOptions & { readonly restore?: JobSnapshot },
+  options: RunOptions & { readonly restore?: JobState },
   clock: Clock = systemClock,
 ): PartitionedJobCoordinator {
+  const queries = goingOn(job.plan.queries, options);
   return new PartitionedJobCoordinator({
     clock,
     settings,
-    queries: job.plan.queries,
+    queries,
     onError: options.onError,
     durationMs: options.durationMs,
     batchRows: options.batchRows,
@@ -232,11 +234,24 @@ export function createPartitionedJob(
     sinkPlace: (plan) => sinkPlaceOf(plan, options),
     notice: options.notice,
     detail: options.detail ?? (() => undefined),
-    openSink: querySinks(job.plan.queries, options),
+    openSink: querySinks(queries, options),
     openDeadLetters: async () =>
       options.deadLetter === null ? null : openDeadLetters(options.deadLetter),
-    restore: options.restore ?? null,
+    restore: options.restore ?? stateOf(queries, options.checkpoints?.restore ?? null),
+    checkpoints: options.checkpoints?.target ?? null,
   });
+}
+
+/** Queries that had not ended at the checkpoint that the job goes on from. */
+function goingOn(queries: readonly QueryPlan[], options: RunOptions): readonly QueryPlan[] {
+  const ended = options.checkpoints?.restore?.filter((query) => query.ended) ?? [];
+  return queries.filter(({ id }) => !ended.some(({ query }) => query === id));
+}
+
+/** Of these queries, in their order. */
+function stateOf(queries: readonly QueryPlan[], state: JobState | null): JobState | null {
+  if (state === null) return null;
+  return queries.flatMap(({ id }) => state.find(({ query }) => query === id) ?? []);
 }
 
 /** A blackhole's digest is taken where the rows are made; every other sink lives on main. */

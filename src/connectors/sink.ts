@@ -20,6 +20,12 @@ export interface SinkRequest {
   readonly updates?: ResultUpdates | null;
   /** The job does not end by itself: rows are to be seen as they come. Default: false. */
   readonly endless?: boolean;
+  /**
+   * The job keeps checkpoints: rows are seen as they come, and what was written stays when the job
+   * fails. `resume`: the position() of the checkpoint that it goes on from; null: it begins.
+   * Default: it keeps none.
+   */
+  readonly checkpoints?: { readonly resume: string | null } | null;
   readonly notice: (line: string) => void;
 }
 
@@ -37,6 +43,12 @@ export interface Sink {
   handOn?(): void;
   /** All rows written so far are out (delivered, on disk). */
   flush(): Promise<void>;
+  /**
+   * After flush(): plain text with which a sink that is opened later (SinkRequest.resume) goes on
+   * behind exactly these rows. A sink without it, or null, writes rows again that came after a
+   * checkpoint.
+   */
+  position?(): string | null;
   /** The job is stopped by its user: from now on what stands still is given up sooner. */
   hurry?(): void;
   /** Flushes and releases; the sink is complete afterwards. */

@@ -11,7 +11,9 @@ import type {
   PartitionedSettings,
   ProcessingMode,
 } from '../processors/partitioned/job-settings.js';
+import type { CheckpointTarget } from '../processors/checkpoint-pace.js';
 import type { OnError } from '../processors/query-accounts.js';
+import type { JobState } from '../state/checkpoint/job-state.js';
 
 export interface CompileOptions {
   readonly source: SourceText;
@@ -39,6 +41,13 @@ export interface CompileOptions {
   readonly needsQuery?: boolean;
 }
 
+/** Where a job keeps its state, and what it goes on with. */
+export interface JobCheckpointing {
+  readonly target: CheckpointTarget;
+  /** null: it begins. */
+  readonly restore: JobState | null;
+}
+
 export interface RunOptions {
   readonly sinks: SinkEnvironment;
   readonly onError: OnError;
@@ -63,6 +72,8 @@ export interface RunOptions {
   readonly sinkFor?: (query: QueryPlan) => Sink | Promise<Sink>;
   /** How V2 runs the job; null or absent: V1. */
   readonly partitioned?: PartitionedSettings | null;
+  /** null or absent: a job that stops has forgotten everything. */
+  readonly checkpoints?: JobCheckpointing | null;
   /** Rows per second of generator tables, whatever they declare (open loop); null: as declared. */
   readonly rate?: number | null;
 }

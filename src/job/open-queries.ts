@@ -21,6 +21,7 @@ import { scansOf } from '../plan/pipeline/pipeline-plan.js';
 import { JsonDeadLetters } from '../processors/dead-letters.js';
 import { QueryAccounts } from '../processors/query-accounts.js';
 import { QueryRun } from '../processors/query-run.js';
+import type { QueryState } from '../state/checkpoint/job-state.js';
 import type { RunOptions } from './job-options.js';
 import { isEndless } from './job-targets.js';
 
@@ -44,7 +45,8 @@ export async function openQueries(
       try {
         await openSources(sources, plan, { accounts, options, clock });
         const sink = await openQuerySink(plan);
-        runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast }));
+        const restore = stateOf(plan, options);
+        runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast, restore }));
       } catch (error) {
         // Their connections would keep the process alive.
         await Promise.allSettled([...sources.values()].map((source) => source.close()));
@@ -93,6 +95,11 @@ async function openSources(
   }
 }
 
+/** What the query goes on with; null: it begins. */
+function stateOf({ id }: QueryPlan, { checkpoints }: RunOptions): QueryState | null {
+  return checkpoints?.restore?.find(({ query }) => query === id) ?? null;
+}
+
 /** Opens the sinks of one job's queries, which may share what they write to. */
 export function querySinks(
   queries: readonly QueryPlan[],
@@ -106,7 +113,9 @@ export function querySinks(
     const { changelog } = plan;
     const updates = resultUpdates(plan);
     const { notice } = options;
-    const request = { table, schema, keyColumns, changelog, updates, endless, notice };
+    const resume = stateOf(plan, options)?.sink ?? null;
+    const checkpoints = options.checkpoints == null ? null : { resume };
+    const request = { table, schema, keyColumns, changelog, updates, endless, checkpoints, notice };
     const open = options.sink === 'blackhole' ? openDigest : openSink;
     return open(request, environment);
   };

@@ -12,11 +12,14 @@ import { isRowwise } from '../plan/fragments/group-policy.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import type { Output } from '../runtime/operator-output.js';
 import { buildPipeline } from '../runtime/pipeline.js';
+import { endedState } from '../state/checkpoint/job-state.js';
+import type { QueryState, SplitState } from '../state/checkpoint/job-state.js';
 import type { Pipeline, ScanPort } from '../runtime/pipeline.js';
 import type { QueryMetrics } from './job-processor.js';
 import type { OperatorSize } from './memory-budget.js';
 import type { QueryAccounts } from './query-accounts.js';
 import { leastShare, shareOfSplits, totalLag } from './read-share.js';
+import { missingSplit, restoreOperators, stateOf } from './run-state.js';
 import { WrittenProgress } from './written-progress.js';
 
 interface ScanRun {
@@ -57,12 +60,16 @@ export interface QueryRunParts {
   readonly sources: ReadonlyMap<string, Source>;
   /** Flushed and closed after the sink; the dead-letter writer. */
   readonly closeLast: () => Promise<void>;
+  /** What it goes on with. Default: it begins. */
+  readonly restore?: QueryState | null;
 }
 
 export class QueryRun {
   /** The splits of all scans; a source without end may append some. */
   readonly inputs: SplitRun[];
   done = false;
+  /** The input that is stepped next. */
+  next = 0;
   /** The block at hand; no rows: all that it brought about is out. */
   readonly block = {
     readNs: Number.NaN,
@@ -122,6 +129,8 @@ export class QueryRun {
       },
       { suspends: true },
     );
+    const { restore = null } = parts;
+    if (restore !== null) restoreOperators(parts.plan.root, this.pipeline.operators, restore);
     this.scans = this.pipeline.scans.map((port) => {
       const source = parts.sources.get(port.node.id) as Source;
       return { port, source, knownSplits: 0, openSplits: 0 };
@@ -133,13 +142,68 @@ export class QueryRun {
       if (source.splits.length === 0) port.end(true);
     }
     this.isEnding = this.inputs.length === 0;
+    if (restore !== null) this.goOn(restore);
     this.conclude();
+  }
+
+  /** The splits go on where they stood; those that had ended end once more, for who waits for them. */
+  private goOn(state: QueryState): void {
+    const found = (split: SplitState): number =>
+      this.inputs.findIndex(
+        ({ scan, reader }) => scan.port.node.id === split.scan && reader.split === split.split,
+      );
+    for (const split of state.splits) {
+      const at = found(split);
+      const input = this.inputs[at];
+      if (input === undefined) throw missingSplit(state, split);
+      if (split.next) this.next = at;
+      if (split.ended) this.endSplit(input);
+      else input.reader.seek(split.position);
+    }
+  }
+
+  /** All rows so far are where they go: what the sink goes on with; null where it knows no place. */
+  async sinkPosition(): Promise<string | null> {
+    const { sink } = this.parts;
+    await sink.flush();
+    return sink.position?.() ?? null;
+  }
+
+  /** Rows that were written have not left, and will not: a state would not tell of them. */
+  get hasLostRows(): boolean {
+    const { sink } = this.parts;
+    return sink.rowsDelivered !== undefined && sink.rowsDelivered() < sink.rowsWritten();
+  }
+
+  /** Between two blocks, when nothing is put off: all that the query goes on with. */
+  state(sink: string | null): QueryState {
+    const { plan } = this.parts;
+    if (this.done) return endedState(plan.id);
+    const { operators, highestMs } = stateOf(plan.root, this.pipeline.operators);
+    const next = this.next % Math.max(1, this.inputs.length);
+    const splits = this.inputs.map(({ scan, reader, ended }, at): SplitState => {
+      const { id, table } = scan.port.node;
+      return {
+        scan: id,
+        split: reader.split,
+        sourceName: reader.sourceName ?? table.name,
+        position: reader.position(),
+        highestMs: highestMs.get(id)?.get(reader.split) ?? Number.NEGATIVE_INFINITY,
+        ended,
+        next: at === next,
+      };
+    });
+    return { query: plan.id, ended: false, splits, operators, sink };
   }
 
   /** LIMITs, not the input, have ended the reading. */
   get limited(): boolean {
     const isUnneeded = ({ port }: ScanRun): boolean => this.unneeded.has(port.node.id);
     return this.stopped || (this.scans.length > 0 && this.scans.every(isUnneeded));
+  }
+
+  get rowsRead(): number {
+    return this.parts.accounts.rowsRead;
   }
 
   get rowsOut(): number {

@@ -4,6 +4,7 @@
  * loop every few milliseconds, so that signals, sockets and the progress line stay alive.
  */
 import type { Clock } from '../base/clock.js';
+import { VeloError } from '../base/errors.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import { jobCounters } from './job-processor.js';
 import type {
@@ -13,6 +14,8 @@ import type {
   LifecycleState,
   EndReason,
 } from './job-processor.js';
+import { CheckpointPace } from './checkpoint-pace.js';
+import type { CheckpointTarget, CheckpointTrigger } from './checkpoint-pace.js';
 import { MemoryBudget, memoryError } from './memory-budget.js';
 import type { OperatorSize } from './memory-budget.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
@@ -44,6 +47,8 @@ export interface SimpleJobOptions {
    * is due (individual mode). null: rows that a rate releases wait for a timer.
    */
   readonly sleep: ((ms: number) => void) | null;
+  /** Where the job's state goes; null: nowhere. */
+  readonly checkpoints: CheckpointTarget | null;
 }
 
 export class SimpleJobProcessor implements JobProcessor {
@@ -62,6 +67,7 @@ export class SimpleJobProcessor implements JobProcessor {
   private rssPeakBytes = 0;
   private rssNextNs = Number.NEGATIVE_INFINITY;
   private readonly budget: MemoryBudget;
+  private pace: CheckpointPace | null = null;
 
   constructor(options: SimpleJobOptions) {
     this.options = options;
@@ -80,12 +86,17 @@ export class SimpleJobProcessor implements JobProcessor {
       this.runs = await this.options.open();
       this.opened = true;
       this.observer = new SimpleObserver(this.options.clock, this.runs);
+      const { checkpoints, clock } = this.options;
+      if (checkpoints !== null) this.pace = new CheckpointPace(checkpoints, clock);
       if (this.state === 'created') this.state = 'running';
       await this.drive();
       if (this.stopReason !== null) await this.settle();
       const drivenNs = this.options.clock.monotonicNs();
+      if (this.stopReason !== null) await this.checkpoint('stop');
       // Every sink has all its rows before the first one publishes them.
       for (const run of this.runs) await run.finishRows();
+      if (this.stopReason === null) await this.checkpoint('end');
+      await this.pace?.settled();
       for (const run of this.runs) await run.complete();
       this.lastOutNs += this.options.clock.monotonicNs() - drivenNs;
       this.state = 'finished';
@@ -179,7 +190,66 @@ export class SimpleJobProcessor implements JobProcessor {
       const nowNs = this.options.clock.monotonicNs();
       sliceEndNs = nowNs + SLICE_MS * 1e6;
       this.measureMemory(nowNs);
+      if (this.pace?.isDue(this.rowsRead()) === true) await this.checkpoint('interval');
     }
+  }
+
+  /** Keeps the state of all queries at one point, with all their rows where they go. */
+  private async checkpoint(trigger: CheckpointTrigger): Promise<void> {
+    const { pace } = this;
+    if (pace === null) return;
+    if (trigger === 'interval') await this.finishBlocks();
+    const isPutOff = this.runs.some((run) => run.suspended && !run.done);
+    if (isPutOff && trigger === 'interval') return;
+    try {
+      if (isPutOff) throw lostRows('rows that were on their way were given up');
+      const untilNs = this.options.clock.monotonicNs() + SETTLE_MS * 1e6;
+      const sinks: (string | null)[] = [];
+      for (const run of this.runs) {
+        const position = run.sinkPosition();
+        const isOut = await this.isDoneBy(position, trigger === 'stop' ? untilNs : null);
+        if (!isOut && trigger === 'interval') return;
+        if (!isOut || run.hasLostRows) throw lostRows('a sink has not taken all rows');
+        sinks.push(await position);
+      }
+      const state = this.runs.map((run, at) => run.state(sinks[at] ?? null));
+      pace.publish(state, trigger, this.rowsRead());
+    } catch (error) {
+      if (!(error instanceof VeloError) || error.code !== 'VELO_STATE_INVALID') throw error;
+      pace.missed(error);
+    }
+  }
+
+  /** What was read is out, unless somebody wants the job to stop meanwhile. */
+  private async finishBlocks(): Promise<void> {
+    for (const run of this.runs) {
+      while (run.suspended && !run.done && this.stopReason === null) {
+        this.resumeRun(run);
+        const pressure = run.pressure();
+        if (pressure === null) await yieldToEventLoop();
+        else await this.wokenOr(pressure);
+      }
+    }
+  }
+
+  /** false: not yet at that time; null: when the job is to stop. */
+  private async isDoneBy(work: Promise<unknown>, untilNs: number | null): Promise<boolean> {
+    let done = false;
+    const settled = work.then(() => {
+      done = true;
+    });
+    // A sink keeps what failed for whoever asks it next.
+    settled.catch(() => undefined);
+    const ms =
+      untilNs === null
+        ? Number.POSITIVE_INFINITY
+        : Math.max(1, (untilNs - this.options.clock.monotonicNs()) / 1e6);
+    await this.wokenOr(settled, ms);
+    return done;
+  }
+
+  private rowsRead(): number {
+    return this.runs.reduce((sum, run) => sum + run.rowsRead, 0);
   }
 
   /** After a stop: what was read goes out, as far as that is a matter of moments. */
@@ -232,7 +302,11 @@ export class SimpleJobProcessor implements JobProcessor {
     }
     let progressed = false;
     run.takeNewSplits();
-    for (let at = 0; at < run.inputs.length && !run.suspended; at += 1) {
+    // A block that was put off does not begin the round anew: whoever is next stays next.
+    if (run.next >= run.inputs.length) run.next = 0;
+    while (run.next < run.inputs.length && !run.suspended) {
+      const at = run.next;
+      run.next += 1;
       const beforeNs = this.options.clock.monotonicNs();
       const rows = run.step(at);
       if (rows < 0) continue;
@@ -296,7 +370,8 @@ export class SimpleJobProcessor implements JobProcessor {
       };
       if (this.stopReason !== null) inputWait.wake();
       const idleMs = Math.min(...active.map((run) => run.idleAfterMs()));
-      const timerMs = Math.min(dueMs - TIMER_LATE_MS, idleMs);
+      const keptMs = this.pace?.dueInMs(this.rowsRead()) ?? Number.POSITIVE_INFINITY;
+      const timerMs = Math.min(dueMs - TIMER_LATE_MS, idleMs, keptMs);
       const timer = Number.isFinite(timerMs) ? setTimeout(this.wake, timerMs) : undefined;
       try {
         await ready;
@@ -329,6 +404,10 @@ export class SimpleJobProcessor implements JobProcessor {
       rssPeakBytes: this.rssPeakBytes,
     };
   }
+}
+
+function lostRows(why: string): VeloError {
+  return new VeloError('STATE_INVALID', { message: `the state at the end is not kept: ${why}` });
 }
 
 function yieldToEventLoop(): Promise<void> {

@@ -9,9 +9,9 @@
  * to add and subtract it again could round. Snapshots have the form of WatermarkOperator's.
  */
 import type { BatchHeader } from '../columnar/batch.js';
-import { GLOBAL_ENTRY } from '../state/snapshot.js';
 import type { StateReader, StateWriter } from '../state/snapshot.js';
 import { SplitWatermarks } from './split-watermarks.js';
+import { readSplitWatermarks, writeSplitWatermark } from './watermark-entries.js';
 
 export interface EdgeWatermarkOptions {
   readonly boundMs: number;
@@ -66,19 +66,13 @@ export class EdgeWatermark {
 
   snapshot(writer: StateWriter): void {
     this.splits.forEach((split, watermarkMs, ended) => {
-      writer.beginEntry(GLOBAL_ENTRY);
-      writer.writeU32(split);
-      writer.writeF64(watermarkMs + this.boundMs);
-      writer.writeBoolean(ended);
-      writer.endEntry();
+      writeSplitWatermark(writer, { split, highestMs: watermarkMs + this.boundMs, ended });
     });
   }
 
   restore(reader: StateReader): void {
-    while (reader.nextEntry() >= 0) {
-      const split = reader.readU32();
-      const watermarkMs = reader.readF64() - this.boundMs;
-      this.splits.restore(split, watermarkMs, reader.readBoolean());
+    for (const { split, highestMs, ended } of readSplitWatermarks(reader)) {
+      this.splits.restore(split, highestMs - this.boundMs, ended);
     }
   }
 

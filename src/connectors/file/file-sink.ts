@@ -61,6 +61,10 @@ export class FileSink implements Sink {
     return this.output.flush();
   }
 
+  position(): string | null {
+    return this.output.position();
+  }
+
   close(): Promise<void> {
     if (this.encoding !== null) this.encoder.finish(this.output.buffer);
     return this.output.leave();

@@ -58,6 +58,7 @@ export async function openFileOutput(
       append:
         output.append && target.kind === 'file' ? appendForm(target.path, output, request) : null,
       container: container === null ? null : await openContainerEncoder(request.schema, container),
+      checkpoints: request.checkpoints ?? null,
     });
   const file = environment.shared?.get(targetKey(path), open) ?? open();
   return new FileSink(await file, request.schema, encoding);

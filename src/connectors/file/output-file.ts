@@ -7,6 +7,8 @@
  */
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { z } from 'zod';
+import { VeloError } from '../../base/errors.js';
 import type { ConnectorError } from '../../base/errors.js';
 import { ByteBuffer } from '../../formats/columns/byte-buffer.js';
 import { appendStaged, hasRowsBefore } from './append-target.js';
@@ -17,6 +19,42 @@ import type { FileTarget } from './file-target.js';
 import { createStaged, publish, removeStaged } from './staging.js';
 import type { StagedFile } from './staging.js';
 import { writeFailure } from './write-failure.js';
+
+const positionSchema = z.object({ bytes: z.number().int().nonnegative() });
+
+/** The file of a job that goes on, without what was written behind its checkpoint; null: a new one. */
+async function openResumed({
+  name,
+  target,
+  checkpoints,
+}: OutputFileOptions): Promise<{ readonly file: FileHandle; readonly bytes: number } | null> {
+  const resume = checkpoints?.resume ?? null;
+  if (resume === null) return null;
+  const { bytes } = positionSchema.parse(JSON.parse(resume));
+  if (bytes === 0) return null;
+  const file = await open(target.path, 'r+').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw changedFile(name, bytes, 0);
+    throw error;
+  });
+  try {
+    const { size } = await file.stat();
+    if (size < bytes) throw changedFile(name, bytes, size);
+    await file.truncate(bytes);
+    // What is written goes behind what stays.
+    await file.datasync();
+    return { file, bytes };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function changedFile(name: string, bytes: number, size: number): VeloError {
+  return new VeloError('STATE_INVALID', {
+    message: `file "${name}" has ${size} bytes, and the checkpoint goes on behind ${bytes}`,
+    hint: 'it was changed since: bring it back, or start without the state (--restore none)',
+  });
+}
 
 /** Bytes gathered before a write. */
 const WRITE_BYTES = 1024 * 1024;
@@ -32,8 +70,13 @@ export interface OutputFileOptions {
   readonly packing: Packing | null;
   /** The encoder of a container, which is complete, and seen, with its last row only; null: lines. */
   readonly container: BatchEncoder | null;
+<<<<<<< HEAD
   /** Rows go behind those that are there; null: they take their place. */
   readonly append: AppendForm | null;
+=======
+  /** As SinkRequest.checkpoints. */
+  readonly checkpoints: { readonly resume: string | null } | null;
+>>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
 }
 
 export class OutputFile {
@@ -61,10 +104,16 @@ export class OutputFile {
         return new OutputFile(options, null, await open(target.path, 'w'));
       }
       if (target.stats?.isDirectory() === true) throw new Error('it is a folder');
+<<<<<<< HEAD
       const isBegun = options.append !== null && (await hasRowsBefore(options.append));
+=======
+      const resumed = await openResumed(options);
+      if (resumed !== null) return new OutputFile(options, null, resumed.file, resumed.bytes);
+>>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
       const staged = await createStaged(target.path, target.stats);
       return new OutputFile(options, staged, staged.file, isBegun);
     } catch (error) {
+      if (error instanceof VeloError) throw error;
       throw writeFailure(name, error);
     }
   }
@@ -73,12 +122,17 @@ export class OutputFile {
     options: OutputFileOptions,
     staged: StagedFile | null,
     file: FileHandle,
+<<<<<<< HEAD
     isBegun = false,
+=======
+    fileBytes = 0,
+>>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
   ) {
     this.options = options;
     this.isBegun = isBegun;
     this.staged = staged;
     this.file = file;
+    this.fileBytes = fileBytes;
     options.container?.begin(this.buffer);
   }
 
@@ -86,15 +140,28 @@ export class OutputFile {
     return this.options.container;
   }
 
+<<<<<<< HEAD
   /** One more query writes to it; true for the first of a file that is to begin. */
   join(): boolean {
     this.writers += 1;
     return this.writers === 1 && !this.isBegun;
+=======
+  /** One more query writes to it; true for the first of a file that has no rows yet. */
+  join(): boolean {
+    this.writers += 1;
+    return this.writers === 1 && this.fileBytes === 0;
+>>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
   }
 
   get publishesAtEnd(): boolean {
-    const { publishesAtEnd, container, target } = this.options;
-    return (publishesAtEnd || container !== null) && target.kind === 'file';
+    const { publishesAtEnd, container, target, checkpoints } = this.options;
+    const isKept = (publishesAtEnd && checkpoints === null) || container !== null;
+    return isKept && target.kind === 'file';
+  }
+
+  /** After flush(): how far the file has come, for a job that goes on here; null: it cannot. */
+  position(): string | null {
+    return this.options.container === null ? JSON.stringify({ bytes: this.fileBytes }) : null;
   }
 
   /** Handed to the file so far, and to the buffer. */
@@ -199,7 +266,8 @@ export class OutputFile {
     const bytes = packing === null ? rows : await packing(rows);
     try {
       for (let at = 0; at < bytes.length;) {
-        at += (await this.file.write(bytes, at, bytes.length - at)).bytesWritten;
+        const place = target.kind === 'file' ? this.fileBytes + at : null;
+        at += (await this.file.write(bytes, at, bytes.length - at, place)).bytesWritten;
       }
     } catch (error) {
       // What can be seen ends with a whole row.

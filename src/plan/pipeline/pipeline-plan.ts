@@ -314,6 +314,12 @@ function findScans(node: PipelineNode, found: ScanNode[]): void {
   for (const input of pipelineInputs(node)) findScans(input, found);
 }
 
+/** The nodes of a query that reckon watermarks. */
+export function watermarksOf(node: PipelineNode): readonly WatermarkNode[] {
+  const own = node.kind === 'watermark' ? [node] : [];
+  return [...own, ...pipelineInputs(node).flatMap(watermarksOf)];
+}
+
 /** The nodes whose rows a node reads, in input order. */
 export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
   switch (node.kind) {

@@ -67,8 +67,11 @@ export class JobControl {
   }
 
   /** Main only: asks for one more snapshot; gives its number. */
-  requestBarrier(): number {
-    const number = Atomics.add(this.words, BARRIER, 1) + 1;
+  requestBarrier(begun: (barrier: number) => void = () => undefined): number {
+    // Only main asks: nobody else moves the number meanwhile.
+    const number = Atomics.load(this.words, BARRIER) + 1;
+    begun(number);
+    Atomics.store(this.words, BARRIER, number);
     this.wakeAll();
     return number;
   }

@@ -47,7 +47,7 @@ export interface QueryTask {
   readonly encoding: RowEncoding | null;
   readonly memory: QueryMemory;
   /** State to start from; null: none. */
-  readonly restore: QuerySnapshot | null;
+  readonly restore: QueryStart | null;
 }
 
 export interface WorkerTask {
@@ -84,6 +84,14 @@ export interface LaneSnapshot {
 }
 export interface QuerySnapshot {
   readonly lanes: readonly LaneSnapshot[];
+  readonly partitions: readonly PartitionSnapshot[];
+}
+
+/** Where a lane starts; position null: at its beginning. */
+export type LaneStart = Omit<LaneSnapshot, 'position'> & { readonly position: string | null };
+/** What a query starts from. */
+export interface QueryStart {
+  readonly lanes: readonly LaneStart[];
   readonly partitions: readonly PartitionSnapshot[];
 }
 

@@ -12,7 +12,6 @@ import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
 import { pipelineInputs } from '../../plan/pipeline/pipeline-plan.js';
 import type { PipelineNode, WatermarkNode } from '../../plan/pipeline/pipeline-plan.js';
-import { GLOBAL_ENTRY } from '../../state/snapshot.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
 import {
@@ -21,6 +20,7 @@ import {
   scanEventTimes,
   SplitWatermarks,
 } from '../split-watermarks.js';
+import { readSplitWatermarks, writeSplitWatermark } from '../watermark-entries.js';
 
 /** Carries a split's highest event time from block to block, whoever reads them. */
 export interface EventTimePrefix {
@@ -138,19 +138,13 @@ export class WatermarkOperator implements Operator {
   snapshot(writer: StateWriter): void {
     if (this.prefix !== null) return;
     this.splits.forEach((split, highestMs, ended) => {
-      writer.beginEntry(GLOBAL_ENTRY);
-      writer.writeU32(split);
-      writer.writeF64(highestMs);
-      writer.writeBoolean(ended);
-      writer.endEntry();
+      writeSplitWatermark(writer, { split, highestMs, ended });
     });
   }
 
   restore(reader: StateReader): void {
-    while (reader.nextEntry() >= 0) {
-      const split = reader.readU32();
-      const highestMs = reader.readF64();
-      this.splits.restore(split, highestMs, reader.readBoolean());
+    for (const { split, highestMs, ended } of readSplitWatermarks(reader)) {
+      this.splits.restore(split, highestMs, ended);
     }
   }
 

@@ -41,3 +41,8 @@ export interface QueryState {
 
 /** By query, in the order of the job. */
 export type JobState = readonly QueryState[];
+
+/** Of a query that is over. */
+export function endedState(query: string): QueryState {
+  return { query, ended: true, splits: [], operators: [], sink: null };
+}

@@ -11,8 +11,8 @@ import type { JobProcessor, JobResult } from '../../../dist/processors/job-proce
 import type { PartitionedJobCoordinator } from '../../../dist/processors/partitioned/main/coordinator.js';
 import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/job-settings.js';
 import type { PartitionedSettings } from '../../../dist/processors/partitioned/job-settings.js';
-import type { JobSnapshot } from '../../../dist/processors/partitioned/main/job-snapshots.js';
 import type { OnError } from '../../../dist/processors/query-accounts.js';
+import type { JobState } from '../../../src/state/checkpoint/job-state.js';
 import { linesOf } from '../../../src/cli/cases/case-file.js';
 
 export interface JobOptions {
@@ -25,7 +25,7 @@ export interface JobOptions {
   readonly deadLetter?: string;
   readonly blackhole?: boolean;
   readonly durationMs?: number;
-  readonly restore?: JobSnapshot;
+  readonly restore?: JobState;
   readonly stdout?: Writable;
 }
 

@@ -35,6 +35,8 @@ import type { Pending } from './stream-cursors.js';
 import { BatchReader } from '../wire/wire.js';
 
 export interface StreamConsumer {
+  /** Nothing behind the turn that ended last is taken for now. Default: everything is. */
+  readonly holds?: boolean;
   /** Rows of a stream, valid until it returns. */
   rows(stream: number, batch: Batch): void;
   /** Encoded rows, `bytes[start, end)`, valid until it returns. */
@@ -107,11 +109,12 @@ export class StreamMerge {
       if (this.merging.next().done === true) this.merging = null;
       return true;
     }
+    const { consumer } = this.parts;
     let taken = 0;
     for (let progressed = true; progressed && taken < blocksMax && this.merging === null;) {
       progressed = false;
       for (let sender = 0; sender < this.parts.rings.length && taken < blocksMax; sender += 1) {
-        if (this.merging !== null) break;
+        if (this.merging !== null || consumer.holds === true) break;
         if (this.isHeld(sender)) continue;
         const count = this.takeFrom(sender, blocksMax - taken);
         if (count === 0) continue;
@@ -128,6 +131,7 @@ export class StreamMerge {
     const { memory } = this.parts.arenas[sender]!;
     let taken = 0;
     while (taken < blocksMax && this.merging === null) {
+      if (this.parts.consumer.holds === true) break;
       const at = ring.peek();
       if (at < 0 || memory.f64[(at >> 3) + STREAM_SEQ] !== this.seq) break;
       taken += 1;

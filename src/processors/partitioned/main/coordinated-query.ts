@@ -4,6 +4,7 @@
  * reads no record, but hands on blocks of topics that workers cannot fetch, or whose partitions come
  * and go with a group (main-feeder.ts).
  */
+import { VeloError } from '../../../base/errors.js';
 import { BlockArena } from '../../../columnar/arena.js';
 import { splitTexts } from '../../../columnar/record-place.js';
 import type { Clock } from '../../../base/clock.js';
@@ -30,7 +31,11 @@ import type { QueryShape } from './job-memory.js';
 import { LANE_LAG, lanesOf, LANE_POSITION } from '../turns/lanes.js';
 import type { Lane } from '../turns/lanes.js';
 import { MainFeeder } from './main-feeder.js';
-import type { QueryMemory, QuerySnapshot, QueryTask, SinkPlace } from '../messages.js';
+import type { QueryMemory, QuerySnapshot, QueryStart, QueryTask, SinkPlace } from '../messages.js';
+import { endedState } from '../../../state/checkpoint/job-state.js';
+import { partitionedState, portableState } from './portable-state.js';
+import type { QueryCut } from './portable-state.js';
+import type { QueryState } from '../../../state/checkpoint/job-state.js';
 import { OffsetCommits } from './offset-commits.js';
 import { ResultReader } from './result-reader.js';
 import { Ring } from '../exchange/ring.js';
@@ -59,7 +64,8 @@ export class CoordinatedQuery implements QueryShape {
   private readonly plan: QueryPlan;
   private readonly options: CoordinatedQueryOptions;
   private readonly memory: QueryMemory;
-  private readonly restored: QuerySnapshot | null;
+  private readonly cut: QueryCut;
+  private readonly restored: QueryStart | null;
   private readonly turns: TurnTable;
   private readonly sources: readonly PreparedSource[];
   private feeders: readonly (MainFeeder | null)[] = [];
@@ -70,7 +76,7 @@ export class CoordinatedQuery implements QueryShape {
   static async open(
     plan: QueryPlan,
     options: CoordinatedQueryOptions,
-    restore: QuerySnapshot | null,
+    restore: QueryState | null,
   ): Promise<CoordinatedQuery> {
     const fragments = planFragments(plan, { strategy: options.settings.strategy });
     const sources: PreparedSource[] = [];
@@ -92,15 +98,16 @@ export class CoordinatedQuery implements QueryShape {
     readonly options: CoordinatedQueryOptions;
     readonly fragments: FragmentPlan;
     readonly sources: readonly PreparedSource[];
-    readonly restore: QuerySnapshot | null;
+    readonly restore: QueryState | null;
   }) {
     const { plan, options, fragments, sources, restore } = parts;
     this.plan = plan;
     this.options = options;
     this.fragments = fragments;
-    this.restored = restore;
     this.sink = options.sinkPlace(plan);
     this.lanes = lanesOf(fragments, sources, options.settings.workers);
+    this.cut = { query: plan.id, fragments, lanes: this.lanes };
+    this.restored = restore === null ? null : partitionedState(this.cut, restore);
     this.memory = queryMemory(options.settings, this);
     const { workers, partitions } = options.settings;
     this.cells = new PartitionCells(new Float64Array(this.memory.cells), workers, partitions);
@@ -123,6 +130,7 @@ export class CoordinatedQuery implements QueryShape {
       const source = sources[lane.source] as PreparedSource;
       turns.restoreLane(index, highestMs, ended);
       if (next) turns.startAt(index);
+      if (position === null) return;
       source.shared[lane.at]?.seek(turns.positionCells(index), position);
       source.blocks?.splits[lane.at]?.seek(position);
     });
@@ -204,22 +212,50 @@ export class CoordinatedQuery implements QueryShape {
     return level === 0 ? 1 : 1 + this.options.settings.workers + (level === 2 ? 1 : 0);
   }
 
+  /** What a snapshot of this query says to whoever goes on with it; null: the query has ended. */
+  state(snapshot: QuerySnapshot | null): QueryState {
+    return snapshot === null ? endedState(this.plan.id) : portableState(this.cut, snapshot);
+  }
+
+  /** From now on rows behind that barrier do not go into the sink, until release(). */
+  holdAt(barrier: number): void {
+    this.results?.holdAt(barrier);
+  }
+
+  /** The sink has all rows before the barrier, of a query that had a part in it or is over. */
+  isAtBarrier(barrier: number, isOver: boolean): boolean {
+    if (this.results === null) return true;
+    return isOver ? this.results.seq >= this.turns.seqEnd() : this.results.isAt(barrier);
+  }
+
+  release(): void {
+    this.results?.release();
+  }
+
+  /** All rows that the sink has are where they go; null: it knows no place to go on from. */
+  async sinkPosition(): Promise<string | null> {
+    const sink = this.results?.sink;
+    if (sink === undefined) return null;
+    await sink.flush();
+    if (sink.rowsDelivered !== undefined && sink.rowsDelivered() < sink.rowsWritten()) {
+      const message = 'the state at the end is not kept: a sink has not taken all rows';
+      throw new VeloError('STATE_INVALID', { message });
+    }
+    return sink.position?.() ?? null;
+  }
+
   /** It is over, and no part of that snapshot will come. */
   endedBefore(barrier: number): boolean {
     return this.turns.endedBefore(barrier);
-  }
-
-  get id(): string {
-    return this.plan.id;
   }
 
   step(): boolean {
     return this.results === null ? false : this.results.step();
   }
 
-  /** Results may be waiting for a sink that rests. */
+  /** Results may be waiting for a sink that rests, or for a checkpoint. */
   get resting(): boolean {
-    return this.results?.resting === true;
+    return this.results !== null && (this.results.resting || this.results.holds);
   }
 
   /** Every few milliseconds. */

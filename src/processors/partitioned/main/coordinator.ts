@@ -37,12 +37,17 @@ import type { SinkPlace, WorkerTask } from '../messages.js';
 import { workersOf } from '../job-settings.js';
 import type { PartitionedSettings } from '../job-settings.js';
 import { SnapshotCollector } from './job-snapshots.js';
-import type { JobSnapshot } from './job-snapshots.js';
+import type { JobState, QueryState } from '../../../state/checkpoint/job-state.js';
+import { CheckpointPace } from '../../checkpoint-pace.js';
+import type { CheckpointTarget } from '../../checkpoint-pace.js';
+import { JobCheckpoints } from './job-checkpoints.js';
 
 /** How long results before a failure are waited for. */
 const FAILURE_GRACE_MS = 2000;
 /** How long what a failed job had opened may take to close. */
 const RELEASE_GRACE_MS = 2000;
+/** How long a job that is asked to stop may take until its state is taken. */
+const STATE_GRACE_MS = 1000;
 const IDLE_MS = 50;
 /** How long main may keep its event loop waiting. */
 const SLICE_MS = 8;
@@ -64,7 +69,9 @@ export interface PartitionedJobOptions {
   readonly openSink: (query: QueryPlan) => Promise<Sink>;
   readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
   /** State to start from; null: none. */
-  readonly restore: JobSnapshot | null;
+  readonly restore: JobState | null;
+  /** Where the job's state goes; null: nowhere. */
+  readonly checkpoints: CheckpointTarget | null;
 }
 
 interface Failure {
@@ -87,6 +94,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private readonly snapshots = new SnapshotCollector();
   /** One barrier at a time: a worker's answer names the last one. */
   private lastSnapshot: Promise<void> = Promise.resolve();
+  private pace: CheckpointPace | null = null;
+  private checkpoints: JobCheckpoints | null = null;
   private failure: Failure | null = null;
   private stopReason: EndReason | null = null;
   private startedNs = Number.NaN;
@@ -162,30 +171,33 @@ export class PartitionedJobCoordinator implements JobProcessor {
     await this.finished;
   }
 
-  /** The state of all partitions at one point of the stream; the job goes on. */
-  snapshot(): Promise<JobSnapshot> {
-    const taken = this.lastSnapshot.then(() => this.takeSnapshot());
+  /**
+   * The state of all partitions at one point of the stream; the job goes on. `begun` hears the
+   * number of the barrier.
+   */
+  snapshot(begun: (barrier: number) => void = () => undefined): Promise<JobState> {
+    const taken = this.lastSnapshot.then(() => this.takeSnapshot(begun));
     const settled = (): void => undefined;
     this.lastSnapshot = taken.then(settled, settled);
     return taken;
   }
 
-  private takeSnapshot(): Promise<JobSnapshot> {
+  private async takeSnapshot(begun: (barrier: number) => void): Promise<JobState> {
     if (this.state !== 'running' && this.state !== 'paused') {
-      return Promise.reject(
-        new VeloError('STATE_INVALID', {
-          message: `a job that is ${this.state} has no snapshot to give`,
-          hint: 'take it while the job runs or is paused',
-        }),
-      );
+      throw new VeloError('STATE_INVALID', {
+        message: `a job that is ${this.state} has no snapshot to give`,
+        hint: 'take it while the job runs or is paused',
+      });
     }
     const expected = this.queries.map((query) => query.snapshotParts());
-    return this.snapshots.expect(this.control.requestBarrier(), expected);
+    const barrier = this.control.requestBarrier(begun);
+    const parts = await this.snapshots.expect(barrier, expected);
+    return this.queries.map((query, at) => query.state(parts[at] ?? null));
   }
 
-  /** A query that is over and had no part in that barrier; null: there is none. */
-  private readonly endedBefore = (barrier: number): string | null =>
-    this.queries.find((query) => query.endedBefore(barrier))?.id ?? null;
+  /** The query is over, and had no part in that barrier. */
+  private readonly endedBefore = (query: number, barrier: number): boolean =>
+    this.queries[query]?.endedBefore(barrier) === true;
 
   numberOfPartitions(): number {
     return this.options.settings.partitions;
@@ -223,10 +235,33 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   private end(reason: EndReason, command: number): void {
     if (this.state === 'finished' || this.state === 'failed') return;
+    const runs = this.opened && (this.state === 'running' || this.state === 'paused');
+    if (this.stopReason === null && runs && this.checkpoints !== null) {
+      this.stopReason = reason;
+      void this.endWithState(this.checkpoints, command);
+      return;
+    }
     this.stopReason ??= reason;
+    if (this.checkpoints?.busy === true) return;
     this.state = 'stopping';
     if (this.opened) this.control.order(command);
     else this.orderWhenReady = command;
+    this.control.wakeMain();
+  }
+
+  /** Reads no further, keeps the state there, and then stops. */
+  private async endWithState(checkpoints: JobCheckpoints, command: number): Promise<void> {
+    this.control.order(COMMAND_PAUSE);
+    checkpoints.cancel('the job is asked to stop');
+    const late = setTimeout(
+      () => checkpoints.cancel('the state at the end is not kept: it takes too long'),
+      STATE_GRACE_MS,
+    );
+    await checkpoints.take('stop');
+    clearTimeout(late);
+    if (this.state === 'finished' || this.state === 'failed') return;
+    this.state = 'stopping';
+    this.control.order(command);
     this.control.wakeMain();
   }
 
@@ -259,7 +294,22 @@ export class PartitionedJobCoordinator implements JobProcessor {
     if (this.state === 'created') this.state = 'running';
     this.startedNs = options.clock.monotonicNs();
     this.opened = true;
+    this.beginCheckpoints();
     this.control.order(this.orderWhenReady);
+  }
+
+  private beginCheckpoints(): void {
+    const { checkpoints, clock } = this.options;
+    if (checkpoints === null) return;
+    const pace = new CheckpointPace(checkpoints, clock);
+    this.pace = pace;
+    this.checkpoints = new JobCheckpoints({
+      pace,
+      queries: () => this.queries,
+      rowsRead: () => this.metrics().rowsRead,
+      snapshot: (begun) => this.snapshot(begun),
+      wakeMain: () => this.control.wakeMain(),
+    });
   }
 
   private taskOf(worker: number): WorkerTask {
@@ -333,7 +383,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
     for (;;) {
       const ticket = cell.ticket();
       const { allEnded } = this.crew;
-      this.snapshots.refuseEnded(this.endedBefore);
+      this.snapshots.passOver(this.endedBefore);
+      this.checkpoints?.step();
       let progressed = false;
       for (const query of this.queries) {
         if (query.feed()) progressed = true;
@@ -365,6 +416,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private async complete(): Promise<void> {
     // Every sink has all its rows before the first one publishes them.
     for (const query of this.queries) await query.finishRows();
+    if (this.stopReason === null) await this.keepEnd();
+    await this.pace?.settled();
     for (const query of this.queries) await query.close();
     await this.letters?.close();
     const onMain = this.queries.some(({ sink }) => sink === 'main');
@@ -373,6 +426,16 @@ export class PartitionedJobCoordinator implements JobProcessor {
       ? this.options.clock.monotonicNs()
       : (lastDoneNs(this.crew.reports) ?? this.startedNs);
     this.crew.giveBack();
+  }
+
+  /** All rows are out: there is nothing to go on with. */
+  private async keepEnd(): Promise<void> {
+    const { pace, queries } = this;
+    if (pace === null) return;
+    const state: QueryState[] = [];
+    for (const query of queries)
+      state.push({ ...query.state(null), sink: await query.sinkPosition() });
+    pace.publish(state, 'end', this.metrics().rowsRead);
   }
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */

@@ -6,14 +6,15 @@
 import { VeloError } from '../../../base/errors.js';
 import type { FromWorker, LaneSnapshot, PartitionSnapshot, QuerySnapshot } from '../messages.js';
 
-/** By query, in the order of the job. */
-export type JobSnapshot = readonly QuerySnapshot[];
+/** By query, in the order of the job; null: it has ended, and nothing of it goes on. */
+export type JobSnapshot = readonly (QuerySnapshot | null)[];
 
 interface Pending {
   readonly barrier: number;
   readonly missing: number[];
   readonly lanes: (readonly LaneSnapshot[])[];
   readonly partitions: PartitionSnapshot[][];
+  readonly ended: boolean[];
   readonly resolve: (snapshot: JobSnapshot) => void;
   readonly reject: (error: Error) => void;
 }
@@ -29,6 +30,7 @@ export class SnapshotCollector {
         missing: [...parts],
         lanes: parts.map(() => []),
         partitions: parts.map(() => []),
+        ended: parts.map(() => false),
         resolve,
         reject,
       });
@@ -42,26 +44,30 @@ export class SnapshotCollector {
     found.missing[query] = (found.missing[query] ?? 0) - 1;
     if (message.lanes !== null) found.lanes[query] = message.lanes;
     found.partitions[query]?.push(...message.partitions);
-    if (found.missing.some((count) => count > 0)) return;
-    this.pending = this.pending.filter((other) => other !== found);
-    found.resolve(
-      found.lanes.map((lanes, at) => ({ lanes, partitions: found.partitions[at] ?? [] })),
-    );
+    this.concludeIfWhole(found);
   }
 
-  /** Refuses a snapshot that lacks parts of a query which is over: they will never come. */
-  refuseEnded(endedBefore: (barrier: number) => string | null): void {
-    for (const { barrier, reject } of this.pending) {
-      const query = endedBefore(barrier);
-      if (query === null) continue;
-      this.pending = this.pending.filter((other) => other.barrier !== barrier);
-      reject(
-        new VeloError('STATE_INVALID', {
-          message: `"${query}" has ended: there is no snapshot of all queries of the job any more`,
-          hint: 'take it while all of them run, or run them as jobs of their own',
-        }),
-      );
+  /** Does without the parts of queries which are over: they will never come. */
+  passOver(endedBefore: (query: number, barrier: number) => boolean): void {
+    for (const pending of this.pending) {
+      pending.missing.forEach((count, query) => {
+        if (count === 0 || !endedBefore(query, pending.barrier)) return;
+        pending.missing[query] = 0;
+        pending.ended[query] = true;
+      });
+      this.concludeIfWhole(pending);
     }
+  }
+
+  private concludeIfWhole(pending: Pending): void {
+    const { missing, lanes, partitions, ended, resolve } = pending;
+    if (missing.some((count) => count > 0)) return;
+    this.pending = this.pending.filter((other) => other !== pending);
+    resolve(
+      lanes.map((ofQuery, at) =>
+        ended[at] === true ? null : { lanes: ofQuery, partitions: partitions[at] ?? [] },
+      ),
+    );
   }
 
   /** Whoever still waits will get none. */

@@ -25,6 +25,10 @@ export class ResultReader implements StreamConsumer {
   readonly sink: Sink;
   /** The sink has asked for a pause that is not over. */
   resting = false;
+  /** Barriers that the rows in the sink have passed; the last of them holds back the rows behind it. */
+  holds = false;
+  private passed = 0;
+  private awaited = 0;
   /** Turns whose rows are in a sink that may lose them: how many rows there were then. */
   private readonly marks: TurnMark[] = [];
   private delivered = -1;
@@ -67,14 +71,37 @@ export class ResultReader implements StreamConsumer {
     this.sink.writeEncoded?.(bytes, start, end, rows);
   }
 
-  endOfTurn(seq: number): void {
+  endOfTurn(seq: number, markers: readonly (Float64Array | null)[]): void {
     const { sink, marks } = this;
+    for (const marker of markers) if (marker !== null) this.met(marker[0] ?? 0);
     if (sink.rowsDelivered === undefined) return;
     const rows = sink.rowsWritten();
     const last = marks.at(-1);
     if (last?.rows === rows) last.seq = seq;
     else marks.push({ seq, rows });
     this.deliver(sink.rowsDelivered());
+  }
+
+  /** Rows behind this barrier are not taken before release(). */
+  holdAt(barrier: number): void {
+    this.awaited = barrier;
+  }
+
+  /** The sink has the rows before the barrier, and none behind it. */
+  isAt(barrier: number): boolean {
+    return this.holds && this.passed === barrier;
+  }
+
+  release(): void {
+    this.awaited = 0;
+    this.holds = false;
+  }
+
+  /** Each worker of a stateless query says so in a turn of its own: the first counts. */
+  private met(barrier: number): void {
+    if (barrier <= this.passed) return;
+    this.passed = barrier;
+    if (barrier === this.awaited) this.holds = true;
   }
 
   /**
@@ -104,7 +131,7 @@ export class ResultReader implements StreamConsumer {
    * or it would miss what becomes of the workers meanwhile. True: some had.
    */
   step(): boolean {
-    if (this.resting) return false;
+    if (this.resting || this.holds) return false;
     if (this.failure !== null) throw this.failure;
     const pressure = this.sink.pressure();
     if (pressure !== null) {

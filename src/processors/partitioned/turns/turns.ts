@@ -169,6 +169,11 @@ export class TurnTable {
     return this.cells[this.cellOf(lane, HIGHEST)]!;
   }
 
+  /** Of a query that is over: behind its last turn. */
+  seqEnd(): number {
+    return this.cells[NEXT_SEQ]!;
+  }
+
   /** At a barrier: the lane that is asked first after it. */
   nextLane(): number {
     return this.cells[CURSOR]!;

@@ -37,7 +37,7 @@ export interface GlobalStageParts {
   readonly edges: readonly ExchangeEdge[];
   /** Edge of each stream. */
   readonly streamEdges: readonly number[];
-  readonly turnDone: (seq: number) => void;
+  readonly turnDone: (seq: number, isBarrier: boolean) => void;
   readonly snapshot: () => void;
   /** Number of the round kind that is a snapshot. */
   readonly barrier: number;
@@ -61,8 +61,9 @@ export class GlobalStage implements StreamConsumer {
   endOfTurn(seq: number, markers: readonly (Float64Array | null)[]): void {
     const sent = markers.filter((marker) => marker !== null);
     this.parts.edges.forEach((edge, at) => this.advance(edge, at, sent));
-    if (sent.some((marker) => marker[ROUND] === this.parts.barrier)) this.parts.snapshot();
-    this.parts.turnDone(seq);
+    const isBarrier = sent.some((marker) => marker[ROUND] === this.parts.barrier);
+    if (isBarrier) this.parts.snapshot();
+    this.parts.turnDone(seq, isBarrier);
   }
 
   private advance(edge: ExchangeEdge, at: number, markers: readonly Float64Array[]): void {

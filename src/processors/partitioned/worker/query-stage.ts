@@ -19,7 +19,7 @@ export interface QueryStageParts {
   readonly time: QueryTime;
   readonly blocksPerPoll: number;
   /** All results of a turn are out. */
-  readonly turnDone: (seq: number) => void;
+  readonly turnDone: (seq: number, isBarrier: boolean) => void;
   /** A barrier: all rows before it are in the fragment's state. */
   readonly snapshot: () => void;
 }
@@ -41,8 +41,8 @@ export class QueryStage {
       manager,
       edges: task.fragments.edges.filter((edge) => edge.level === 2),
       streamEdges: stageShape(task.fragments, { partitions, workers }).streamEdges,
-      turnDone: (seq) => {
-        parts.turnDone(seq);
+      turnDone: (seq, isBarrier) => {
+        parts.turnDone(seq, isBarrier);
         this.seq = seq + 1;
       },
       snapshot: parts.snapshot,

@@ -233,8 +233,8 @@ export class QueryWorker {
       manager,
       time: this.time,
       blocksPerPoll: BLOCKS_PER_POLL,
-      turnDone: (seq) => {
-        this.output.turnDone(seq);
+      turnDone: (seq, isBarrier) => {
+        this.output.turnDone(seq, this.barrierOf(isBarrier));
         this.observer.workDone();
         this.sawTurn(seq);
       },
@@ -264,7 +264,7 @@ export class QueryWorker {
       cells: this.cells,
       time: this.time,
       clock,
-      turnDone: (turn) => this.takenTurnDone(turn),
+      turnDone: (turn, isBarrier) => this.takenTurnDone(turn, isBarrier),
       failed: (turn, error) => this.turnFailed(turn, error),
       roundTaken: () => this.parts.control.wakeAll(),
       barrierHeld: () => this.noteLanes(),
@@ -319,11 +319,11 @@ export class QueryWorker {
   }
 
   /** A turn was read and sent, or, without partitions, is done. */
-  private takenTurnDone(turn: TurnFacts): void {
+  private takenTurnDone(turn: TurnFacts, isBarrier: boolean): void {
     const { task } = this.parts;
     const isStateless = this.level === 0;
     if (isStateless) {
-      this.output.turnDone(turn.seq);
+      this.output.turnDone(turn.seq, this.barrierOf(isBarrier));
       this.observer.statelessTurn(turn);
     }
     const edge = task.lanes[turn.lane]?.edge ?? null;
@@ -421,7 +421,8 @@ export class QueryWorker {
     const { worker } = this.parts;
     this.observer.workDone();
     if (this.level === 1) {
-      this.output.turnDone(seq);
+      this.output.turnDone(seq, this.barrierOf(this.roundDone === ROUND_BARRIER));
+      this.roundDone = 0;
       if (worker === 0) this.sawTurn(seq);
       return;
     }
@@ -429,6 +430,11 @@ export class QueryWorker {
     this.stageSender!.marker(seq, stageMarker(this.roundDone, this.host!.progress()));
     this.roundDone = 0;
     if (this.host!.finished) this.stage?.endsWith(seq);
+  }
+
+  /** Number of the barrier at hand: the next one is asked for when it is over. */
+  private barrierOf(isBarrier: boolean): number {
+    return isBarrier ? this.parts.control.barrier() : 0;
   }
 
   /** Every LIMIT is here: lanes may be read on, maybe by others. */

@@ -22,8 +22,8 @@ export interface ResultOutput {
   rows(seq: number, part: number, stream: number, batch: Batch): void;
   /** In a long turn: all rows that follow come at this place or behind it. */
   progress(seq: number, place: StreamPlace): void;
-  /** This worker has no more rows of the turn. */
-  turnDone(seq: number): void;
+  /** This worker has no more rows of the turn, which a barrier of that number ends; 0: none does. */
+  turnDone(seq: number, barrier: number): void;
   rowsOut(): number;
   /** Share of the way to main that is in use, 0 … 1. */
   utilisation(): number;
@@ -52,9 +52,9 @@ export class TimedOutput implements ResultOutput {
     this.time.back(before);
   }
 
-  turnDone(seq: number): void {
+  turnDone(seq: number, barrier: number): void {
     const before = this.time.enter(WorkerCounter.outputUs);
-    this.output.turnDone(seq);
+    this.output.turnDone(seq, barrier);
     this.time.back(before);
   }
 
@@ -138,8 +138,8 @@ export class StreamOutput implements ResultOutput {
     if (!this.direct) this.sender.progress(seq, place);
   }
 
-  turnDone(seq: number): void {
-    if (this.marks) this.sender.marker(seq, []);
+  turnDone(seq: number, barrier: number): void {
+    if (this.marks) this.sender.marker(seq, barrier === 0 ? [] : [barrier]);
   }
 
   /** Main counts what its sink wrote. */
@@ -197,8 +197,8 @@ export class EncodedOutput implements ResultOutput {
     if (!this.direct) this.sender.progress(seq, place);
   }
 
-  turnDone(seq: number): void {
-    if (this.marks) this.sender.marker(seq, []);
+  turnDone(seq: number, barrier: number): void {
+    if (this.marks) this.sender.marker(seq, barrier === 0 ? [] : [barrier]);
   }
 
   /** Main counts what its sink wrote. */

@@ -20,7 +20,7 @@ import type { Lane } from '../turns/lanes.js';
 import { errorText, standsInSequence } from '../messages.js';
 import type { PartitionHost } from './partition-host.js';
 import type { ClaimKind, Dealing, TurnTable } from '../turns/turns.js';
-import { ROUND_END } from '../turns/turns.js';
+import { ROUND_BARRIER, ROUND_END } from '../turns/turns.js';
 import type { QueryTime } from './worker-time.js';
 
 const encoder = new TextEncoder();
@@ -46,7 +46,8 @@ export interface TurnTakerParts {
   readonly cells: PartitionCells;
   readonly time: QueryTime;
   readonly clock: Clock;
-  readonly turnDone: (turn: TurnFacts) => void;
+  /** `isBarrier`: the turn is this worker's part of a barrier. */
+  readonly turnDone: (turn: TurnFacts, isBarrier: boolean) => void;
   readonly failed: (turn: TurnFacts, error: unknown) => void;
   /** This worker's part of a round is taken: others may be waiting for it. */
   readonly roundTaken: () => void;
@@ -227,7 +228,7 @@ export class TurnTaker implements EventTimePrefix {
     this.endBlock(edge);
     cells.addWorker(worker, WorkerCounter.rowsRead, turn.rowsRead);
     cells.addWorker(worker, WorkerCounter.turns, 1);
-    this.parts.turnDone(turn);
+    this.parts.turnDone(turn, false);
   }
 
   private endBlock(edge: EdgeOutput | null): void {
@@ -270,7 +271,7 @@ export class TurnTaker implements EventTimePrefix {
     const { sender, host } = this.parts;
     const { turn } = this;
     if (sender !== null) this.endWith(sender, kind, a, b);
-    else if (host === null) this.parts.turnDone(turn);
+    else if (host === null) this.parts.turnDone(turn, false);
     else if (kind === KIND_LANE_END) host.laneEnd(turn.lane);
     else host.laneIdle(turn.lane);
   }
@@ -293,7 +294,7 @@ export class TurnTaker implements EventTimePrefix {
     const flushedMs = kind === ROUND_END ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     if (sender !== null) this.endWith(sender, KIND_ROUND, kind, flushedMs);
     else if (host !== null) host.round(kind, worker, flushedMs);
-    else this.parts.turnDone(turn);
+    else this.parts.turnDone(turn, kind === ROUND_BARRIER);
   }
 
   /**

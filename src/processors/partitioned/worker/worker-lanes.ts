@@ -151,7 +151,7 @@ export class WorkerLanes {
       const { at, idleTimeoutMs } = laneAt(query.lanes, index);
       const split = known(source.splits[at], at);
       const position = query.restore?.lanes[index]?.position;
-      if (position !== undefined) split.seek(position);
+      if (position != null) split.seek(position);
       return new LocalLaneReader(split, idleTimeoutMs);
     });
   }

@@ -1,0 +1,117 @@
+/**
+ * Checkpoints of a job on partitions: a barrier through all queries, their rows up to it in the
+ * sinks and none behind it, and then the state is kept beside the running job. Owns the order of
+ * these steps, each of which main takes in passing; barriers and the parts of a state are the
+ * coordinator's, when one is due is processors/checkpoint-pace.
+ */
+import { VeloError } from '../../../base/errors.js';
+import type { JobState } from '../../../state/checkpoint/job-state.js';
+import type { CheckpointPace, CheckpointTrigger } from '../../checkpoint-pace.js';
+import type { CoordinatedQuery } from './coordinated-query.js';
+
+export interface JobCheckpointsParts {
+  readonly pace: CheckpointPace;
+  readonly queries: () => readonly CoordinatedQuery[];
+  readonly rowsRead: () => number;
+  /** Asks for the state behind a barrier; `begun` hears its number before anything comes of it. */
+  readonly snapshot: (begun: (barrier: number) => void) => Promise<JobState>;
+  readonly wakeMain: () => void;
+}
+
+interface Taking {
+  readonly trigger: CheckpointTrigger;
+  barrier: number;
+  state: JobState | null;
+  isFlushing: boolean;
+  readonly over: () => void;
+}
+
+export class JobCheckpoints {
+  private readonly parts: JobCheckpointsParts;
+  private taking: Taking | null = null;
+
+  constructor(parts: JobCheckpointsParts) {
+    this.parts = parts;
+  }
+
+  get busy(): boolean {
+    return this.taking !== null;
+  }
+
+  /** In each pass of main's loop. */
+  step(): void {
+    const { pace, rowsRead, queries } = this.parts;
+    const { taking } = this;
+    if (taking === null) {
+      if (pace.isDue(rowsRead())) void this.take('interval');
+      return;
+    }
+    const { state, barrier } = taking;
+    if (state === null || taking.isFlushing) return;
+    if (!queries().every((query, at) => query.isAtBarrier(barrier, state[at]?.ended === true)))
+      return;
+    taking.isFlushing = true;
+    void this.keep(taking, state);
+  }
+
+  /** Resolves when the state is on its way to where it is kept, or that was not possible. */
+  take(trigger: CheckpointTrigger): Promise<void> {
+    return new Promise((resolve) => {
+      const taking: Taking = {
+        trigger,
+        barrier: 0,
+        state: null,
+        isFlushing: false,
+        over: () => {
+          if (this.taking === taking) this.taking = null;
+          resolve();
+        },
+      };
+      this.taking = taking;
+      const begun = (barrier: number): void => {
+        taking.barrier = barrier;
+        for (const query of this.parts.queries()) query.holdAt(barrier);
+      };
+      this.parts.snapshot(begun).then(
+        (state) => {
+          taking.state = state;
+          this.parts.wakeMain();
+        },
+        (error: unknown) => this.giveUp(taking, error),
+      );
+    });
+  }
+
+  /** Whatever is under way is not waited for any longer. */
+  cancel(why: string): void {
+    const { taking } = this;
+    if (taking !== null) this.giveUp(taking, new VeloError('STATE_INVALID', { message: why }));
+  }
+
+  private async keep(taking: Taking, state: JobState): Promise<void> {
+    const { pace, queries, rowsRead } = this.parts;
+    try {
+      const sinks: (string | null)[] = [];
+      for (const query of queries()) sinks.push(await query.sinkPosition());
+      if (this.taking !== taking) return;
+      const whole = state.map((query, at) => ({ ...query, sink: sinks[at] ?? null }));
+      pace.publish(whole, taking.trigger, rowsRead());
+      this.release(taking);
+    } catch (error) {
+      this.giveUp(taking, error);
+    }
+  }
+
+  /** The job's own end comes between: it says what was missed. */
+  private giveUp(taking: Taking, error: unknown): void {
+    if (this.taking !== taking) return;
+    if (taking.trigger === 'stop') this.parts.pace.missed(error);
+    this.release(taking);
+  }
+
+  private release(taking: Taking): void {
+    for (const query of this.parts.queries()) query.release();
+    taking.over();
+    this.parts.wakeMain();
+  }
+}
