@@ -17,6 +17,14 @@ export function damaged(path: string, what: string, cause?: unknown): StateError
   });
 }
 
+/** A file of fewer bytes than it has state, whatever its header says. */
+export function tooShort(path: string, size: number, stateBytes: number): StateError {
+  return damaged(
+    path,
+    `is shorter than it was written: ${size} bytes, with ${stateBytes} of state`,
+  );
+}
+
 /** Codes of files that are not what they were: whoever may read them reads nothing else. */
 const DAMAGE: Readonly<Record<string, string>> = {
   ENOENT: 'is missing',

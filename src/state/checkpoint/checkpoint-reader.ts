@@ -13,7 +13,7 @@ import { StateError } from '../../base/errors.js';
 import { systemCode } from '../../base/system-reason.js';
 import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles, ReadFile } from './checkpoint-files.js';
-import { damaged, folderFailure, readFailure } from './checkpoint-failures.js';
+import { damaged, folderFailure, readFailure, tooShort } from './checkpoint-failures.js';
 import { readManifest } from './checkpoint-manifest.js';
 import type { CheckpointManifest, OperatorManifest } from './checkpoint-manifest.js';
 import type { JobState, OperatorState } from './job-state.js';
@@ -224,9 +224,7 @@ export class CheckpointReader {
       const size = await this.files.size(path).catch((error: unknown) => {
         throw readFailure(path, error);
       });
-      if (size < bytes) {
-        throw damaged(path, `is shorter than it was written: ${size} bytes with ${bytes} of state`);
-      }
+      if (size < bytes) throw tooShort(path, size, bytes);
     }
     const parts = operator.parts.map((bytes) => roomFor(bytes, operator.id));
     const fill = new PartFill(parts);

@@ -12,7 +12,7 @@
  */
 import { crc32c } from '../../base/crc32c.js';
 import type { CheckpointFiles, ReadFile } from './checkpoint-files.js';
-import { damaged, newerForm, readFailure } from './checkpoint-failures.js';
+import { damaged, newerForm, readFailure, tooShort } from './checkpoint-failures.js';
 
 const MAGIC = new TextEncoder().encode('velostat');
 const FORM = 1;
@@ -131,6 +131,7 @@ export async function readStateFile(
 
 async function readPieces(file: ReadFile, expected: StateFileRead): Promise<void> {
   const { path, bytes, take } = expected;
+  if (file.size < bytes) throw tooShort(path, file.size, bytes);
   const header = new Uint8Array(HEADER_BYTES);
   await filled(file, header, 0, path);
   const pieceBytes = pieceBytesOf(header, expected);
