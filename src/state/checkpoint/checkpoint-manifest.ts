@@ -66,12 +66,15 @@ const manifestSchema = z.strictObject({
   velo: z.string(),
   epoch: count,
   takenAtMs: z.number(),
-  trigger: z.enum(['interval', 'stop', 'savepoint']),
+  trigger: z.enum(['interval', 'stop', 'end', 'savepoint']),
   arch: z.enum(['v1', 'v2']),
   partitions: z.int().positive(),
   job: z.looseObject({ name: z.string() }),
   queries: z.array(querySchema),
 });
+
+/** What every form has. */
+const headSchema = z.looseObject({ format: z.int(), velo: z.string() });
 
 export type CheckpointManifest = Readonly<z.output<typeof manifestSchema>>;
 export type QueryManifest = Readonly<z.output<typeof querySchema>>;
@@ -110,7 +113,7 @@ export function readManifest(
   { path, epoch }: { readonly path: string; readonly epoch: number },
 ): CheckpointManifest {
   const value = readSummed(bytes, path);
-  const head = z.looseObject({ format: z.int(), velo: z.string() }).safeParse(value);
+  const head = headSchema.safeParse(value);
   if (head.success && head.data.format > FORMAT) {
     const { format, velo } = head.data;
     throw newerForm({ path, form: format, known: FORMAT, writer: velo });

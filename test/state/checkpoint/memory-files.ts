@@ -71,7 +71,7 @@ export class MemoryFiles implements CheckpointFiles {
       return {
         write: (bytes) =>
           now(() => {
-            file.bytes = Buffer.concat([file.bytes, bytes]);
+            file.bytes = new Uint8Array(Buffer.concat([file.bytes, bytes]));
           }),
         sync: () =>
           now(() => {
