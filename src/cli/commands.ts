@@ -26,6 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ['check', async () => (await import('./check.js')).addCheckCommand],
   ['test', async () => (await import('./test.js')).addTestCommand],
   ['datagen', async () => (await import('./datagen.js')).addDatagenCommand],
+  ['checkpoints', async () => (await import('./checkpoints.js')).addCheckpointsCommand],
   ['config', async () => (await import('./config.js')).addConfigCommand],
   ['init', async () => (await import('./init.js')).addInitCommand],
   ['doctor', async () => (await import('./doctor.js')).addDoctorCommand],

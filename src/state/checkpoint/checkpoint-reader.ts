@@ -171,7 +171,7 @@ export class CheckpointReader {
     return { epoch, folder, problems };
   }
 
-  protected folderOf(epoch: number): string {
+  folderOf(epoch: number): string {
     return join(this.dir, epochFolder(epoch));
   }
 
@@ -179,10 +179,13 @@ export class CheckpointReader {
     const epochs = await this.epochs();
     if (epochs.includes(epoch)) return;
     throw new StateError('CHECKPOINT_NOT_FOUND', {
-      message: `checkpoint folder "${this.dir}" has no epoch ${epoch}`,
+      message:
+        epochs.length === 0
+          ? `checkpoint folder "${this.dir}" has no checkpoints`
+          : `checkpoint folder "${this.dir}" has no epoch ${epoch}`,
       hint:
         epochs.length === 0
-          ? 'it has none at all; a job takes them with --checkpoint-dir'
+          ? 'a job takes them with --checkpoint-dir'
           : `it has ${epochs.slice(0, 10).join(', ')}`,
     });
   }
