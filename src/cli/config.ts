@@ -88,6 +88,7 @@ const DURATIONS: readonly SettingKey[] = [
   'backpressure.latency_threshold',
   'throttle.min_delay',
   'throttle.max_delay',
+  'checkpoint.interval',
   'allowed_lateness',
   'source_idle_timeout',
 ];

@@ -8,6 +8,9 @@ import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { redactData } from '../base/redact.js';
 import type { TableForm } from '../connectors/connector.js';
+import { sinkOf } from '../connectors/registry.js';
+import { openCheckpoints } from '../job/checkpointing.js';
+import type { OpenCheckpoints, RestoreChoice } from '../job/checkpointing.js';
 import { isEndless } from '../job/job-targets.js';
 import { createJob } from '../job.js';
 import { scansOf } from '../plan/pipeline/pipeline-plan.js';
@@ -57,6 +60,7 @@ interface RunFlags extends TalkFlags, SettingFlags {
   readonly live?: boolean;
   readonly limit?: number;
   readonly duration?: number;
+  readonly restore?: RestoreChoice;
   readonly statsJson?: string;
   readonly json?: boolean;
   readonly watch?: boolean;
@@ -100,6 +104,21 @@ export function addRunCommand(program: Command): void {
       'where failed and late records go: a file or kafka://…',
       settingFlag('--dead-letter', 'dead_letter'),
     )
+    .option(
+      '--checkpoint-dir <dir>',
+      'keep the state of the job there, and go on from what is there',
+      settingFlag('--checkpoint-dir', 'checkpoint.dir'),
+    )
+    .option(
+      '--checkpoint-interval <time>',
+      'how often, like 30s (default: 10s)',
+      settingFlag('--checkpoint-interval', 'checkpoint.interval'),
+    )
+    .option(
+      '--restore <which>',
+      'go on from the latest checkpoint (the default), that of an epoch, or none',
+      restoreFlag,
+    )
     .option('--stats-json <file>', 'write the run statistics as JSON')
     .option('--watch', 'run again whenever the SQL, velo.yaml or a data file changes')
     .option('--json', 'the same as --format jsonl');
@@ -121,7 +140,8 @@ Examples:
   $ velo run query.sql --watch
   $ velo run query.sql --partitions 8 --workers 2
   $ velo run "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL"
-  $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10`;
+  $ velo run query.sql --source trades=kafka://localhost:9092/trades --limit 10
+  $ velo run query.sql --checkpoint-dir state --checkpoint-interval 30s`;
 
 async function runFile(
   file: string | undefined,
@@ -163,9 +183,56 @@ interface Run {
 }
 
 async function runJob(job: CompiledJob, run: Run): Promise<number> {
+  const checkpoints = await checkpointsOf(job, run);
+  try {
+    return await runWith(checkpoints, job, run);
+  } finally {
+    await checkpoints?.close();
+  }
+}
+
+/** The folder of the job's state; null: it keeps none. */
+async function checkpointsOf(
+  { plan }: CompiledJob,
+  { flags, configuration, terminal }: Run,
+): Promise<OpenCheckpoints | null> {
+  const { values, partitioned } = configuration;
+  const dir = values['checkpoint.dir'];
+  const { restore = 'latest' } = flags;
+  if (dir === null) {
+    if (flags.restore === undefined) return null;
+    const hint = 'add --checkpoint-dir DIR';
+    throw new ConfigError('FLAG_INVALID', { message: '--restore has nothing to go on from', hint });
+  }
+  return openCheckpoints(
+    {
+      queries: plan.queries,
+      arch: partitioned === null ? 'v1' : 'v2',
+      partitions: partitioned?.partitions ?? 1,
+      clock: systemClock,
+      notice: (line) => terminal.note(line),
+      warn: (line) => terminal.warn(line),
+    },
+    { dir, intervalMs: values['checkpoint.interval'], restore, keep: values['checkpoint.keep'] },
+  );
+}
+
+async function runWith(
+  checkpoints: OpenCheckpoints | null,
+  job: CompiledJob,
+  run: Run,
+): Promise<number> {
   const { flags, configuration, terminal } = run;
   const { values, mode, partitioned, batchRows } = configuration;
-  terminal.note(resolvedLine(job, configuration), terminal.color.dim);
+  const parts = [resolvedLine(job, configuration)];
+  if (checkpoints !== null) {
+    parts.push(...checkpointParts(checkpoints, job, values['checkpoint.interval']));
+  }
+  terminal.note(parts.join(' · '), terminal.color.dim);
+  if (checkpoints?.isOver === true) {
+    terminal.note('all queries had ended: nothing goes on (--restore none begins anew)');
+    return 0;
+  }
   const format = outputFormat(flags, configuration);
   if (flags.maxRows !== undefined && format !== 'table') {
     terminal.warn(`--max-rows says nothing to ${format}: it is for --format table`);
@@ -192,6 +259,7 @@ async function runJob(job: CompiledJob, run: Run): Promise<number> {
     onError: values.on_error,
     deadLetter: values.dead_letter,
     durationMs: flags.duration ?? null,
+    checkpoints,
     maxMemoryBytes: values.max_memory,
     batchRows,
     mode,
@@ -348,6 +416,24 @@ function liveTables(
   const isShown = process.stdout.isTTY && terminal.live && format === 'table';
   if (!isShown || !updates || live === false || changelog === true) return null;
   return new LiveTables(terminal);
+}
+
+function restoreFlag(text: string): RestoreChoice {
+  return text === 'latest' || text === 'none' ? text : wholeFlag('--restore', 0)(text);
+}
+
+/** What was restored, and how often rows may come where the job writes. */
+function checkpointParts(
+  { restored }: OpenCheckpoints,
+  { plan }: CompiledJob,
+  intervalMs: number,
+): string[] {
+  const kept = restored ?? `checkpoints every ${durationText(intervalMs * 1000)}`;
+  const guarantees = plan.queries.map(({ sink: { table } }) => {
+    const often = sinkOf(table).goesOn === true ? 'exactly once' : 'at least once';
+    return `${table?.name ?? 'stdout'} ${often}`;
+  });
+  return [kept, ...new Set(guarantees)];
 }
 
 function maxRowsFlag(text: string): number | 'all' {

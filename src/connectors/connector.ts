@@ -143,6 +143,8 @@ export interface HandedSource {
 export interface SinkSide {
   /** Rows appear when the sink is closed: they are lost with the process until then. */
   readonly publishesAtEnd: boolean;
+  /** Its sinks have a position(): a job that goes on from a checkpoint writes each row once. */
+  readonly goesOn?: boolean;
   /** Where rows go on V2: to main, or into a digest of each worker. */
   readonly place: 'main' | 'digest';
   /** A row that is gone must be written as gone. */

@@ -3,6 +3,7 @@
  * not open. Owns the order and the clean-up; which connector opens what is connectors/registry.
  */
 import type { Clock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
 import { BATCH_ROWS_MAX } from '../columnar/batch.js';
 import {
   openDigest,
@@ -117,6 +118,14 @@ export function querySinks(
     const checkpoints = options.checkpoints == null ? null : { resume };
     const request = { table, schema, keyColumns, changelog, updates, endless, checkpoints, notice };
     const open = options.sink === 'blackhole' ? openDigest : openSink;
-    return open(request, environment);
+    const sink = await open(request, environment);
+    if (checkpoints === null || sink.publishesAtEnd !== true || sink.position !== undefined) {
+      return sink;
+    }
+    await (sink.abandon ?? sink.close).call(sink);
+    throw new ConfigError('FLAG_INVALID', {
+      message: `table "${table?.name ?? 'stdout'}" shows its rows when the job is complete: it cannot go on from a checkpoint`,
+      hint: 'write lines (.jsonl, .csv), or leave --checkpoint-dir away',
+    });
   };
 }

@@ -149,6 +149,7 @@ async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
     durationMs: null,
     maxMemoryBytes: null,
     sleep: null,
+    checkpoints: null,
     open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
   });
   return { processor, sink, split, clock };
@@ -415,6 +416,7 @@ async function pacedRun(stallMs: number): Promise<JobResult> {
     sleep: (ms) => {
       clock.ns += ms * 1e6 + 60_000;
     },
+    checkpoints: null,
     open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
   });
   const result = await processor.start();

@@ -131,6 +131,9 @@ const SETTINGS = {
       wholeBetween(0, 65_535),
     ])
     .meta({ description: 'a port from 0 (any free one) to 65535, or off', words: ['off'] }),
+  'checkpoint.dir': z.string().min(1).nullable().describe('a folder'),
+  'checkpoint.interval': positiveDurationMs.describe(DURATION_ABOVE_TEXT),
+  'checkpoint.keep': wholeBetween(1, 1000),
   on_error: oneOf(['fail', 'skip', 'dead-letter']),
   dead_letter: z.string().min(1).nullable().describe('a file or kafka://host:port/topic'),
   format: oneOf(['auto', 'table', 'jsonl', 'csv', 'markdown']),

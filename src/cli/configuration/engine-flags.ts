@@ -32,6 +32,8 @@ export interface PlacementFlags {
 
 /** Every flag that is a setting, and where settings come from, as commander hands them over. */
 export interface SettingFlags extends EngineFlags, PlacementFlags {
+  readonly checkpointDir?: SettingValues['checkpoint.dir'];
+  readonly checkpointInterval?: number;
   readonly onError?: SettingValues['on_error'];
   readonly deadLetter?: SettingValues['dead_letter'];
   readonly format?: SettingValues['format'];
@@ -51,6 +53,8 @@ export const FLAG_SETTINGS = {
   affinity: { flag: '--affinity', key: 'enable_core_affinity' },
   targetLatency: { flag: '--target-latency', key: 'target_latency' },
   metricsPort: { flag: '--metrics-port', key: 'metrics_port' },
+  checkpointDir: { flag: '--checkpoint-dir', key: 'checkpoint.dir' },
+  checkpointInterval: { flag: '--checkpoint-interval', key: 'checkpoint.interval' },
   onError: { flag: '--on-error', key: 'on_error' },
   deadLetter: { flag: '--dead-letter', key: 'dead_letter' },
   format: { flag: '--format', key: 'format' },

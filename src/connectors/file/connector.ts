@@ -87,6 +87,7 @@ export const fileConnector: Connector = Object.freeze<Connector>({
   },
   sink: {
     publishesAtEnd: true,
+    goesOn: true,
     place: 'main',
     wantsTombstones: false,
     metadata: [],

@@ -7,6 +7,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { systemCode } from '../../base/system-reason.js';
 
 export interface WrittenFile {
   /** All of `bytes`, behind what was written before. */
@@ -47,15 +48,7 @@ export interface CheckpointFiles {
 }
 
 export const systemFiles: CheckpointFiles = {
-  async makeFolders(path) {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    const top = resolve(first);
-    for (let made = resolve(path); ; made = dirname(made)) {
-      await syncFolder(dirname(made));
-      if (made === top) return;
-    }
-  },
+  makeFolders: (path) => makeFolders(resolve(path)),
   makeFolder: (path) => mkdir(path, { mode: 0o700 }),
   list: (path) => readdir(path),
   async create(path) {
@@ -134,5 +127,30 @@ class SystemReadFile implements ReadFile {
 
   close(): Promise<void> {
     return this.file.close();
+  }
+}
+
+/**
+ * One by one: where the system refuses a name in a folder that is there (/proc), Node's own
+ * recursion never ends.
+ */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || (await isFolder(dirname(path)))) throw error;
+    await makeFolders(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+  await syncFolder(dirname(path));
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
   }
 }

@@ -10,6 +10,7 @@
  */
 import { createHash, webcrypto } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { ownPlace } from '../../base/process-place.js';
@@ -358,7 +359,10 @@ class EpochWriter {
     const written: OperatorManifest[] = [];
     for (const [id, bytes] of parts) {
       const files: StateFileEntry[] = [];
-      for (const cut of entryCuts(bytes)) files.push(await this.file(id, cut));
+      for (const cut of entryCuts(bytes)) {
+        if (cut === null) await setImmediate();
+        else files.push(await this.file(id, cut));
+      }
       written.push({
         id,
         signature: signatures.get(operatorKey(query, id)) ?? '',

@@ -16,6 +16,8 @@ const CUT_BYTES_MAX = 8 * 1024 * 1024;
 /** Of an entry, what its cut is decided by: its key, as far as possible, and not its values. */
 const DECIDING_BYTES = 32;
 const HEAD_BYTES = 8;
+/** Looked at in one go: one to three milliseconds. */
+const WALK_BYTES = 1024 * 1024;
 
 export interface EntryCut {
   /** Whole entries: a view of the operator's bytes where they lie together. */
@@ -25,11 +27,20 @@ export interface EntryCut {
   readonly keyGroups: readonly [number, number] | null;
 }
 
-/** The cuts of `parts`, one behind the other, in order; each is made when it is asked for. */
-export function* entryCuts(parts: readonly Uint8Array[]): Generator<EntryCut, void, undefined> {
+/**
+ * The cuts of `parts`, one behind the other, in order; each is made when it is asked for. null:
+ * there is more, and whoever asks may let others work first.
+ */
+export function* entryCuts(
+  parts: readonly Uint8Array[],
+): Generator<EntryCut | null, void, undefined> {
   let pieces: Uint8Array[] = [];
   let bytes = 0;
   let range = new KeyGroupRange();
+  const take = (piece: Uint8Array): void => {
+    if (piece.length > 0) pieces.push(piece);
+    bytes += piece.length;
+  };
   const taken = (): EntryCut => {
     const cut = { content: joined(pieces, bytes), entries: range.entries, keyGroups: range.ends() };
     pieces = [];
@@ -39,26 +50,36 @@ export function* entryCuts(parts: readonly Uint8Array[]): Generator<EntryCut, vo
   };
   for (const part of parts) {
     const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
-    for (let from = 0; from < part.length;) {
-      const to = cutBehind(view, from, bytes, range);
-      if (to.at > from) pieces.push(part.subarray(from, to.at));
-      bytes += to.at - from;
-      from = to.at;
-      if (to.isCut) yield taken();
+    let start = 0;
+    for (let at = 0; at < part.length;) {
+      const walked = walk({ part, view, from: at, before: bytes + at - start, range });
+      at = walked.at;
+      if (walked.isCut) {
+        take(part.subarray(start, at));
+        start = at;
+        yield taken();
+      } else if (at < part.length) yield null;
     }
+    take(part.subarray(start));
   }
   if (bytes > 0) yield taken();
 }
 
-/** Walks entries from `from` on to a cut or the end, with `before` bytes of the file in front. */
-function cutBehind(
-  view: DataView,
-  from: number,
-  before: number,
-  range: KeyGroupRange,
-): { readonly at: number; readonly isCut: boolean } {
-  const end = view.byteLength;
-  for (let at = from; at < end;) {
+interface Walk {
+  readonly part: Uint8Array;
+  /** Of the part. */
+  readonly view: DataView;
+  readonly from: number;
+  /** Bytes of the file in front of `from`. */
+  readonly before: number;
+  readonly range: KeyGroupRange;
+}
+
+/** Over entries to a cut, to the end of the part, or until others should work. */
+function walk({ part, view, from, before, range }: Walk): { at: number; isCut: boolean } {
+  const end = part.length;
+  let at = from;
+  while (at < end && at - from < WALK_BYTES) {
     assert(at + HEAD_BYTES <= end, 'a snapshot is whole entries');
     const size = HEAD_BYTES + view.getUint32(at + 4, true);
     assert(at + size <= end, 'a snapshot is whole entries');
@@ -66,19 +87,19 @@ function cutBehind(
     // A huge entry stands alone, so that what is small does not go with it.
     if (bytes > 0 && bytes + size > CUT_BYTES_MAX) return { at, isCut: true };
     range.add(view.getUint32(at, true));
-    const isCut = bytes + size >= CUT_BYTES_MIN && endsFile(view, at, size);
+    const isCut = bytes + size >= CUT_BYTES_MIN && endsFile(part, at, size);
     at += size;
     if (isCut) return { at, isCut };
   }
-  return { at: end, isCut: false };
+  return { at, isCut: false };
 }
 
 /** One of so many that files have their mean, whatever the size of entries. */
-function endsFile(view: DataView, at: number, size: number): boolean {
+function endsFile(part: Uint8Array, at: number, size: number): boolean {
   let mixed = 0;
   const stop = at + Math.min(size, HEAD_BYTES + DECIDING_BYTES);
   for (let byte = at; byte < stop; byte += 1) {
-    mixed = Math.imul(mixed ^ view.getUint8(byte), 0x01000193);
+    mixed = Math.imul(mixed ^ (part[byte] ?? 0), 0x01000193);
   }
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0x297a2d39);
