@@ -30,14 +30,14 @@ const EXAMPLES = `
 Examples:
   $ velo checkpoints list state/orders
   $ velo checkpoints inspect state/orders --epoch 42
-  $ velo checkpoints verify state/orders && cp -r state/orders backup`;
+  $ velo checkpoints verify state/orders`;
 
 export function addCheckpointsCommand(program: Command): void {
   const command = program
     .command('checkpoints')
     .description('list, inspect or verify the checkpoints in a folder, also while their job runs')
     .enablePositionalOptions()
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', `\nExamples:${EXAMPLES.list}${EXAMPLES.verify}`);
   action(command, 'list', 'one line for each: epoch, age, size, entries', list);
   action(command, 'inspect', 'one of them: sources, operators, sinks', inspect).option(
     '--epoch <n>',
@@ -51,19 +51,24 @@ export function addCheckpointsCommand(program: Command): void {
   );
 }
 
+function exampleOf(name: string): string {
+  const lines = EXAMPLES.split('\n').filter((line) => line.includes(` checkpoints ${name} `));
+  return `\nExample:\n${lines.join('\n')}`;
+}
+
 type Action = (
   reader: CheckpointReader,
   flags: CheckpointsFlags,
   terminal: Terminal,
 ) => Promise<{ readonly text: string; readonly exit: number }>;
 
-function action(parent: Command, name: string, about: string, run: Action): Command {
+function action(parent: Command, name: keyof typeof EXAMPLES, about: string, run: Action): Command {
   const command = parent
     .command(name)
     .argument('<dir>', 'folder that was given as --checkpoint-dir')
     .description(about)
     .option('--json', 'one JSON document on stdout')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', exampleOf(name))
     .exitOverride();
   return addTalkFlags(command).action(async (dir: string, flags: CheckpointsFlags) => {
     const terminal = new Terminal(verbosityOf(flags));
