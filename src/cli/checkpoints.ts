@@ -26,11 +26,16 @@ interface CheckpointsFlags extends TalkFlags {
   readonly epoch?: number;
 }
 
-const EXAMPLES = `
-Examples:
-  $ velo checkpoints list state/orders
-  $ velo checkpoints inspect state/orders --epoch 42
-  $ velo checkpoints verify state/orders`;
+const EXAMPLES = {
+  list: `
+  $ velo checkpoints list state/orders`,
+  inspect: `
+  $ velo checkpoints inspect state/orders
+  $ velo checkpoints inspect state/orders --epoch 42`,
+  verify: `
+  $ velo checkpoints verify state/orders
+  $ velo checkpoints verify state/orders --json`,
+} as const;
 
 export function addCheckpointsCommand(program: Command): void {
   const command = program

@@ -3,6 +3,7 @@
  * progress line, ^C, the summary and --stats-json; the work is job.ts and the processors.
  */
 import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
@@ -193,7 +194,7 @@ async function runJob(job: CompiledJob, run: Run): Promise<number> {
 
 /** The folder of the job's state; null: it keeps none. */
 async function checkpointsOf(
-  { plan }: CompiledJob,
+  { plan, source }: CompiledJob,
   { flags, configuration, terminal }: Run,
 ): Promise<OpenCheckpoints | null> {
   const { values, partitioned } = configuration;
@@ -206,6 +207,7 @@ async function checkpointsOf(
   }
   return openCheckpoints(
     {
+      name: basename(source.name),
       queries: plan.queries,
       arch: partitioned === null ? 'v1' : 'v2',
       partitions: partitioned?.partitions ?? 1,

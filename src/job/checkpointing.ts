@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.js';
 import { StateError } from '../base/errors.js';
 import { sourceKey } from '../connectors/registry.js';
-import { signatureDifference, stateSignatures } from '../plan/state-signature.js';
+import { signatureDifference, stateSignatures } from '../plan/state-meaning.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import type { CheckpointManifest } from '../state/checkpoint/checkpoint-manifest.js';
 import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
@@ -26,6 +26,8 @@ export interface CheckpointChoice {
 }
 
 export interface CheckpointedJob {
+  /** For whoever looks at the folder: its file. */
+  readonly name: string;
   readonly queries: readonly QueryPlan[];
   readonly arch: 'v1' | 'v2';
   readonly partitions: number;
@@ -58,8 +60,7 @@ export async function openCheckpoints(
     const write = async (state: JobState, trigger: 'interval' | 'stop' | 'end'): Promise<void> => {
       epoch += 1;
       const { arch, partitions } = job;
-      const { queries } = job;
-      const label = { name: queries[0]?.id ?? '', signatures: Object.fromEntries(signatures) };
+      const label = { name: job.name, signatures: Object.fromEntries(signatures) };
       const kept = withEnded(state, restore);
       const counters = new Map<string, Record<string, number>>();
       await store.write({
