@@ -147,6 +147,7 @@ throttle:
   max_delay: 5ms
   backoff_multiplier: 3
 metrics_port: 9464
+checkpoint: {dir: state, interval: 1m, keep: 5}
 on_error: skip
 dead_letter: dead.jsonl
 format: csv
@@ -171,6 +172,7 @@ windows_per_record_max: 20000
       metricsPort: 9464,
     });
     expect(values).toMatchObject({ on_error: 'skip', format: 'csv', allowed_lateness: 60_000 });
+    expect(values).toMatchObject({ 'checkpoint.dir': 'state', 'checkpoint.interval': 60_000 });
     const unsaid = SETTING_KEYS.filter((key) => !origins[key].startsWith('velo.yaml:'));
     expect(unsaid).toEqual([]);
   });

@@ -2,10 +2,10 @@
  * What this installation of velo can do: Node, librdkafka, and which codecs of files and topics it
  * reads and writes. Facts only; `velo --version` lists them, `velo doctor` judges them.
  */
-import { readFileSync } from 'node:fs';
 import { buildCommit } from '../../base/build-commit.js';
 import type { BuildCommit } from '../../base/build-commit.js';
 import { ConnectorError } from '../../base/errors.js';
+import { packageManifest } from '../../base/package-manifest.js';
 import { packerOf } from '../../connectors/file/compressed/compression.js';
 import type { Compression } from '../../connectors/file/compressed/compression.js';
 import { rdkafkaAbsence } from '../../connectors/kafka/librdkafka/rdkafka-absence.js';
@@ -13,12 +13,6 @@ import type { RdkafkaAbsence } from '../../connectors/kafka/librdkafka/rdkafka-a
 import { loadRdkafka } from '../../connectors/kafka/librdkafka/rdkafka.js';
 import type { Rdkafka } from '../../connectors/kafka/librdkafka/rdkafka.js';
 import { batchCompressor, COMPRESSIONS } from '../../connectors/kafka/produce/batch-compression.js';
-
-interface Manifest {
-  readonly version: string;
-  /** Ranges, as package.json writes them: `>=20.19.4`. */
-  readonly engines: { readonly node: string };
-}
 
 export interface Codecs {
   readonly read: readonly string[];
@@ -46,18 +40,11 @@ const FILE_CODECS = Object.keys({
   bzip2: true,
 } satisfies Record<Compression, true>) as Compression[];
 
-export function manifest(): Manifest {
-  // Checked boundary: our own package.json.
-  return JSON.parse(
-    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-  ) as Manifest;
-}
-
 /** Loads node-rdkafka, which takes a tenth of a second where it is there. */
 export function features(): Features {
   const codecs = COMPRESSIONS.filter((name) => name !== 'none');
   return {
-    version: manifest().version,
+    version: packageManifest().version,
     build: buildCommit(),
     node: process.version,
     platform: `${process.platform}-${process.arch}`,

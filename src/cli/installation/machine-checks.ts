@@ -10,13 +10,13 @@ import { getHeapStatistics } from 'node:v8';
 import { defaultMaxMemoryBytes } from '../../processors/memory-budget.js';
 import { bytesText } from '../terminal/terminal.js';
 import { cgroupCpus } from './cgroup-limits.js';
-import { manifest } from './features.js';
+import { packageManifest } from '../../base/package-manifest.js';
 import type { Features } from './features.js';
 import type { Finding } from './finding.js';
 
 export function machineFindings(found: Features): Finding[] {
   return [
-    nodeFinding(found.node, manifest().engines.node),
+    nodeFinding(found.node, packageManifest().engines.node),
     processorsFinding(availableParallelism(), cgroupCpus()),
     memoryFinding(),
     librdkafkaFinding(found),

@@ -3,7 +3,7 @@
  * that checks, tests and measures it. Owns the texts; test/cli/init.test.ts runs all of them, the
  * commands of the workflow too.
  */
-import { manifest } from '../installation/features.js';
+import { packageManifest } from '../../base/package-manifest.js';
 
 export interface ProjectFile {
   /** Below the folder of the project, with slashes. */
@@ -18,7 +18,7 @@ export function projectFiles(): readonly ProjectFile[] {
     { path: 'trades.jsonl', text: TRADES },
     { path: 'cases/late.case', text: CASE },
     { path: 'many-trades.sql', text: MANY_TRADES },
-    { path: '.github/workflows/velo.yml', text: workflow(manifest().version) },
+    { path: '.github/workflows/velo.yml', text: workflow(packageManifest().version) },
     { path: '.gitignore', text: IGNORED },
     { path: 'README.md', text: README },
   ];

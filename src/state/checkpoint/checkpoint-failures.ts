@@ -6,7 +6,7 @@
  */
 import { StateError } from '../../base/errors.js';
 import { systemCode, systemReason } from '../../base/system-reason.js';
-import { veloVersion } from '../../base/velo-version.js';
+import { packageManifest } from '../../base/package-manifest.js';
 
 /** `path` as the user finds it; `what` is wrong: "is shorter …", "has another sum …". */
 export function damaged(path: string, what: string, cause?: unknown): StateError {
@@ -92,7 +92,7 @@ export function newerForm({ path, form, known, writer }: NewerForm): StateError 
   const by = writer === undefined ? 'by a newer velo' : `by velo ${writer}`;
   return new StateError('CHECKPOINT_VERSION', {
     message: `checkpoint file "${path}" was written ${by} in form ${form}`,
-    detail: `this is velo ${veloVersion()}, which reads form ${known}`,
+    detail: `this is velo ${packageManifest().version}, which reads form ${known}`,
     hint: 'run the newer velo, or restore an older checkpoint: --restore EPOCH',
   });
 }

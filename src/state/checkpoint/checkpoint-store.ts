@@ -16,7 +16,7 @@ import type { Clock } from '../../base/clock.js';
 import { ownPlace } from '../../base/process-place.js';
 import type { ProcessPlace } from '../../base/process-place.js';
 import { systemReason } from '../../base/system-reason.js';
-import { veloVersion } from '../../base/velo-version.js';
+import { packageManifest } from '../../base/package-manifest.js';
 import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { folderFailure, writeFailure } from './checkpoint-failures.js';
@@ -332,7 +332,7 @@ class EpochWriter {
     const { trigger, arch, partitions, job } = content;
     const manifest: CheckpointManifest = {
       format: 1,
-      velo: veloVersion(),
+      velo: packageManifest().version,
       epoch,
       takenAtMs,
       trigger,
