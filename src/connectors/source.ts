@@ -82,11 +82,7 @@ export interface DueTimes {
 export interface SplitReader {
   /** Source partition number: _PARTITION; of several topics see columnar/record-place.ts. */
   readonly split: number;
-<<<<<<< HEAD
-  /** Name of the topic, where there are several. */
-=======
-  /** Of a source whose splits have names of their own: its file. Default: the table's. */
->>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
+  /** Of a source whose splits have names of their own: its file or topic. Default: the table's. */
   readonly sourceName?: string;
   /**
    * The next batch, valid until the next call. Failed rows are already reported to

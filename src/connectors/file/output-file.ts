@@ -70,13 +70,10 @@ export interface OutputFileOptions {
   readonly packing: Packing | null;
   /** The encoder of a container, which is complete, and seen, with its last row only; null: lines. */
   readonly container: BatchEncoder | null;
-<<<<<<< HEAD
   /** Rows go behind those that are there; null: they take their place. */
   readonly append: AppendForm | null;
-=======
   /** As SinkRequest.checkpoints. */
   readonly checkpoints: { readonly resume: string | null } | null;
->>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
 }
 
 export class OutputFile {
@@ -104,14 +101,11 @@ export class OutputFile {
         return new OutputFile(options, null, await open(target.path, 'w'));
       }
       if (target.stats?.isDirectory() === true) throw new Error('it is a folder');
-<<<<<<< HEAD
-      const isBegun = options.append !== null && (await hasRowsBefore(options.append));
-=======
       const resumed = await openResumed(options);
       if (resumed !== null) return new OutputFile(options, null, resumed.file, resumed.bytes);
->>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
+      const isBegun = options.append !== null && (await hasRowsBefore(options.append));
       const staged = await createStaged(target.path, target.stats);
-      return new OutputFile(options, staged, staged.file, isBegun);
+      return new OutputFile(options, staged, staged.file, null, isBegun);
     } catch (error) {
       if (error instanceof VeloError) throw error;
       throw writeFailure(name, error);
@@ -122,17 +116,15 @@ export class OutputFile {
     options: OutputFileOptions,
     staged: StagedFile | null,
     file: FileHandle,
-<<<<<<< HEAD
-    isBegun = false,
-=======
-    fileBytes = 0,
->>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
+    /** Of a file that the job goes on with; null: it has no rows of this job. */
+    resumedBytes: number | null = null,
+    isBegun = resumedBytes !== null,
   ) {
     this.options = options;
     this.isBegun = isBegun;
     this.staged = staged;
     this.file = file;
-    this.fileBytes = fileBytes;
+    this.fileBytes = resumedBytes ?? 0;
     options.container?.begin(this.buffer);
   }
 
@@ -140,17 +132,10 @@ export class OutputFile {
     return this.options.container;
   }
 
-<<<<<<< HEAD
   /** One more query writes to it; true for the first of a file that is to begin. */
   join(): boolean {
     this.writers += 1;
     return this.writers === 1 && !this.isBegun;
-=======
-  /** One more query writes to it; true for the first of a file that has no rows yet. */
-  join(): boolean {
-    this.writers += 1;
-    return this.writers === 1 && this.fileBytes === 0;
->>>>>>> d1a1d9c (processors: states of V1 and V2 in one form, barriers in band up to the sinks, a pace for keeping them)
   }
 
   get publishesAtEnd(): boolean {
@@ -161,7 +146,11 @@ export class OutputFile {
 
   /** After flush(): how far the file has come, for a job that goes on here; null: it cannot. */
   position(): string | null {
-    return this.options.container === null ? JSON.stringify({ bytes: this.fileBytes }) : null;
+    const { container, append, target } = this.options;
+    if (container !== null) return null;
+    const isBehind = append !== null && this.staged !== null && target.kind === 'file';
+    const bytes = isBehind ? (target.stats?.size ?? 0) : this.fileBytes;
+    return JSON.stringify({ bytes });
   }
 
   /** Handed to the file so far, and to the buffer. */
