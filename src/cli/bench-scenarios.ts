@@ -6,12 +6,13 @@
 import { environmentVariable } from '../base/environment-variable.js';
 import type { BenchEngine } from '../bench/bench-engine.js';
 import { ownQuery, ownVariables } from '../bench/scenario/own-query.js';
-import { fixtureVariables, selectScenarios } from '../bench/scenario/scenario.js';
+import { fixtureVariables, ownScenarioOf, selectScenarios } from '../bench/scenario/scenario.js';
 import type { Scenario } from '../bench/scenario/scenario.js';
 import { fixtureOf } from '../bench/trial-lanes.js';
 import { fileLayers } from './configuration/configuration-layers.js';
 import { enginesOf } from './flags/bench-flags.js';
 import type { LaneFlags } from './flags/bench-flags.js';
+import { isSqlArgument } from './options.js';
 import { compileScript } from './script-file.js';
 import type { Terminal } from './terminal/terminal.js';
 
@@ -28,7 +29,11 @@ export async function benchScenarios(
   terminal: Terminal,
 ): Promise<BenchScenarios> {
   const scenarios: Scenario[] = [];
-  for (const scenario of selectScenarios(selection)) {
+  const isText = isSqlArgument(selection);
+  const chosen = isText
+    ? [ownScenarioOf({ id: 'sql', file: selection, text: selection })]
+    : selectScenarios(selection);
+  for (const scenario of chosen) {
     scenarios.push(
       scenario.builtin === null ? await ownScenario(scenario, flags, terminal) : scenario,
     );

@@ -83,7 +83,7 @@ Examples:
 export function addBenchCommand(program: Command): void {
   const command = program
     .command('bench')
-    .argument('[file]', 'SQL file of your own, instead of the scenarios')
+    .argument('[file]', 'SQL file of your own, or SQL text, instead of the scenarios')
     .description('run the scenarios or a query of your own, verify, print rates and latencies')
     // --scenario behind "compare" is compare's.
     .enablePositionalOptions();

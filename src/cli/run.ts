@@ -2,27 +2,20 @@
  * `velo run`: compiles a file and runs it on this terminal. Owns its flags, the resolved line, the
  * progress line, ^C, the summary and --stats-json; the work is job.ts and the processors.
  */
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
-import { redactData } from '../base/redact.js';
 import type { TableForm } from '../connectors/connector.js';
-import { sinkOf } from '../connectors/registry.js';
 import { openCheckpoints } from '../job/checkpointing.js';
 import type { OpenCheckpoints, RestoreChoice } from '../job/checkpointing.js';
 import { isEndless } from '../job/job-targets.js';
 import { createJob } from '../job.js';
-import { scansOf } from '../plan/pipeline/pipeline-plan.js';
 import type { CompiledJob } from '../job.js';
-import { describeEmission, describeWatermark } from '../plan/explain/plan-notes.js';
-import { planFragments } from '../plan/fragments/fragments.js';
 import { resultUpdates } from '../plan/pipeline/result-updates.js';
 import { lateStrategiesOf } from '../plan/pipeline/pipeline-plan.js';
-import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
-import type { MetricsServer, QueryMetricsForExport } from '../metrics/prometheus.js';
-import type { JobProcessor, JobResult } from '../processors/job-processor.js';
+import type { MetricsServer } from '../metrics/prometheus.js';
+import type { JobProcessor } from '../processors/job-processor.js';
 import { jobConfiguration } from './configuration/configuration.js';
 import type { Configuration } from './configuration/configuration.js';
 import { addEngineFlags, addPlacementFlags, settingFlag } from './configuration/engine-flags.js';
@@ -38,15 +31,15 @@ import type { WatchedScript } from './watch/watched-script.js';
 import { LiveTables } from './terminal/live-tables.js';
 import { progressText } from './terminal/progress-text.js';
 import { LivePartitionTable } from './terminal/partition-table.js';
+import { Terminal, stdoutWidth } from './terminal/terminal.js';
 import {
-  bytesText,
-  countText,
-  durationText,
-  rateText,
-  Terminal,
-  stdoutWidth,
-} from './terminal/terminal.js';
-import { workerLines, workerTimes } from './terminal/worker-times.js';
+  checkpointParts,
+  lateWarnings,
+  resolvedLine,
+  summaryLine,
+  writeStats,
+} from './terminal/run-report.js';
+import { workerLines } from './terminal/worker-times.js';
 
 const PROGRESS_MS = 200;
 /** How often it is asked why nothing comes out. */
@@ -298,15 +291,6 @@ async function runWith(
   }
 }
 
-/** What process-with-warning warns of: rows that windows took although they had ended. */
-function lateWarnings({ plan }: CompiledJob, result: JobResult): readonly string[] {
-  const strategies = plan.queries.flatMap(({ root }) => lateStrategiesOf(root));
-  if (result.rowsLate === 0 || !strategies.includes('process-with-warning')) return [];
-  const rows =
-    result.rowsLate === 1 ? '1 record was' : `${countText(result.rowsLate)} records were`;
-  return [`${rows} late and applied all the same: late.strategy is process-with-warning`];
-}
-
 /** A place for dead letters that nothing will be sent to. */
 function unusedDeadLetters(
   { plan }: CompiledJob,
@@ -424,109 +408,6 @@ function restoreFlag(text: string): RestoreChoice {
   return text === 'latest' || text === 'none' ? text : wholeFlag('--restore', 0)(text);
 }
 
-/** What was restored, and how often rows may come where the job writes. */
-function checkpointParts(
-  { restored }: OpenCheckpoints,
-  { plan }: CompiledJob,
-  intervalMs: number,
-): string[] {
-  const kept = restored ?? `checkpoints every ${durationText(intervalMs * 1000)}`;
-  const guarantees = plan.queries.map(({ sink: { table } }) => {
-    const often = sinkOf(table).goesOn === true ? 'exactly once' : 'at least once';
-    return `${table?.name ?? 'stdout'} ${often}`;
-  });
-  return [kept, ...new Set(guarantees)];
-}
-
 function maxRowsFlag(text: string): number | 'all' {
   return text === 'all' ? text : wholeFlag('--max-rows', 1)(text);
-}
-
-function resolvedLine(job: CompiledJob, configuration: Configuration): string {
-  const { partitioned, architecture, mode } = configuration;
-  const parts = [
-    architecture,
-    plural(partitioned?.partitions ?? 1, 'partition'),
-    plural(partitioned?.workers ?? 1, 'worker'),
-  ];
-  if (mode.kind !== 'batch') parts.push(mode.kind);
-  for (const query of job.plan.queries) {
-    const tables = scansOf(query.root).map(({ table }) => `${table.name} (${table.connector})`);
-    parts.push(`source ${[...new Set(tables)].join(', ')}`);
-    const watermark = describeWatermark(query.root);
-    if (watermark !== null) parts.push(`watermark ${watermark}`);
-    const emission = describeEmission(query.root);
-    parts.push(emission);
-    if (partitioned !== null) parts.push(...partitionedParts(query, partitioned, emission));
-  }
-  return parts.join(' · ');
-}
-
-/** What V2 adds to the line of a query. */
-function partitionedParts(
-  query: QueryPlan,
-  { strategy }: NonNullable<Configuration['partitioned']>,
-  emission: string,
-): string[] {
-  const { name } = planFragments(query, { strategy }).strategy;
-  const perPartition = emission === 'EMIT CHANGES (snapshot)';
-  return [`partitioning ${name}`, ...(perPartition ? ['snapshots per partition'] : [])];
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-const ENDINGS = {
-  'end-of-input': 'end of input',
-  limit: 'LIMIT reached',
-  duration: 'duration over',
-  stopped: 'stopped',
-} as const;
-
-function summaryLine(result: JobResult): string {
-  const { p50, p99 } = result.latencyUs.percentiles();
-  const rate = result.seconds > 0 ? result.rowsRead / result.seconds : Number.NaN;
-  const parts = [
-    ENDINGS[result.end],
-    `${countText(result.rowsRead)} in`,
-    `${countText(result.rowsOut)} out`,
-    `${countText(result.rowsFailed)} failed`,
-    `${countText(result.rowsLate)} late`,
-    `${rateText(rate)} rec/s`,
-    `service time p50 ${durationText(p50)} p99 ${durationText(p99)}`,
-    `peak memory ${bytesText(result.rssPeakBytes)}`,
-  ];
-  return parts.join(' · ');
-}
-
-async function writeStats(
-  file: string,
-  result: JobResult,
-  queries: readonly QueryMetricsForExport[],
-): Promise<void> {
-  const stats = {
-    schema: 1,
-    rowsIn: result.rowsRead,
-    rowsOut: result.rowsOut,
-    rowsFailed: result.rowsFailed,
-    rowsLate: result.rowsLate,
-    seconds: result.seconds,
-    recordsPerSecond: result.seconds > 0 ? result.rowsRead / result.seconds : 0,
-    cpuSeconds: result.cpuSeconds,
-    rssPeakBytes: result.rssPeakBytes,
-    latencyUs: { kind: 'service', ...result.latencyUs.percentiles() },
-    end: result.end,
-    queries: result.queries,
-    partitions: result.queries.flatMap((query) => query.partitions),
-    workers: workerTimes(queries),
-  };
-  try {
-    await writeFile(file, `${JSON.stringify(redactData(stats), null, 2)}\n`);
-  } catch (error) {
-    throw new ConfigError('FLAG_INVALID', {
-      message: `--stats-json cannot write "${file}": ${(error as Error).message}`,
-      cause: error,
-    });
-  }
 }

@@ -34,11 +34,12 @@ async function bench(
   sql: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  asText = false,
 ): Promise<Measured> {
   writeFileSync(join(folder, 'query.sql'), sql);
   const json = join(folder, 'results.json');
   rmSync(json, { force: true });
-  const ran = await velo(['bench', 'query.sql', ...ONCE, ...args, '--json', json], {
+  const ran = await velo(['bench', asText ? sql : 'query.sql', ...ONCE, ...args, '--json', json], {
     ...LIMIT,
     env,
   });
@@ -79,6 +80,13 @@ describe('velo bench FILE.sql', () => {
       { scenario: 'query', arch: 'v2', source: 'file', rowsIn: 3000, verified: true },
     ]);
     expect(readdirSync(folder)).not.toContain('totals.jsonl');
+  });
+
+  it('measures SQL text in place of a file', async () => {
+    const sql = "SELECT symbol, COUNT(*) AS n FROM 'trades.jsonl' GROUP BY symbol EMIT FINAL";
+    const { exit, stderr, results } = await bench(sql, [], {}, true);
+    expect(exit, stderr).toBe(0);
+    expect(results).toMatchObject([{ scenario: 'sql', rowsIn: 3000, rowsOut: 7, verified: true }]);
   });
 
   it('takes settings from the file, the environment and velo.yaml', async () => {

@@ -98,11 +98,15 @@ function loadBuiltin({ id, file, title, records }: Builtin): Scenario {
   };
 }
 
+/** Of a query of the user's own; `file` is what compiles it again. */
+export function ownScenarioOf(query: Pick<Scenario, 'id' | 'file' | 'text'>): Scenario {
+  return { ...query, builtin: null, title: query.id, records: 1_000_000, ...PLAIN };
+}
+
 function loadFile(path: string): Scenario {
   try {
     const text = readFileSync(path, 'utf8');
-    const id = basename(path, '.sql');
-    return { id, builtin: null, title: id, file: path, text, records: 1_000_000, ...PLAIN };
+    return ownScenarioOf({ id: basename(path, '.sql'), file: path, text });
   } catch (error) {
     throw new ConfigError('FLAG_INVALID', {
       message: `no scenario "${path}"`,

@@ -26,6 +26,10 @@ export function describeEmission(root: PipelineNode): string {
     case 'window-aggregate':
       if (root.emission === 'final') return 'EMIT FINAL';
       return `EMIT CHANGES (${root.emission})`;
+    case 'final':
+      return 'EMIT FINAL';
+    case 'join':
+      return root.mode === 'append' ? 'a row per match' : 'a row per change of the join';
     case 'scan':
       return 'a row per record';
     default: {
