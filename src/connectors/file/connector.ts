@@ -93,11 +93,11 @@ export const fileConnector: Connector = Object.freeze<Connector>({
     metadata: [],
     open: openFileSink,
     target: (table, schema) => {
-      const { path, format, csv, append } = fileOptions(table, 'written');
+      const { path, format, csv, append, rolling } = fileOptions(table, 'written');
       const columns = schema.map(({ name }) => name);
       const typed = schema.map(({ name, type }) => [name, typeText(type)]);
       const more = format === 'csv' ? [csv, columns] : isContainerFormat(format) ? typed : [];
-      const form = JSON.stringify([format, append, ...more]);
+      const form = JSON.stringify([format, append, rolling, ...more]);
       return { key: targetKey(path), form, label: `file "${path}"` };
     },
     openLines: (table) => Promise.resolve(openFileLineWriter(fileOptions(table, 'written').path)),

@@ -40,6 +40,7 @@ import {
   isFileFormat,
 } from './file-format.js';
 import type { ContainerFormat, FileFormat } from './file-format.js';
+import type { RollingPolicy } from './rolling/rolling-sink.js';
 import { isOneFile, pathOfUri } from './set/file-set.js';
 
 const RECORD_BYTES_MAX = 16 * 1024 * 1024;
@@ -56,6 +57,8 @@ const types = {
   'key.fields': columnNames(),
   'source.idle-timeout': duration(),
   'sink.append': flag(),
+  'sink.rolling-policy.file-size': custom(byteSize, "use a size with its unit: '64mb', '1gb'"),
+  'sink.rolling-policy.rollover-interval': duration(),
   ...FIXED_OPTIONS,
 };
 
@@ -98,12 +101,25 @@ export const FILE_OPTIONS: OptionSchema<typeof types> = {
     ),
 };
 
+/** Sizes as Flink writes them: units of 1,024. */
+const SIZE_UNITS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3 };
+
+function byteSize(given: string): number | undefined {
+  const match = /^(\d{1,9}) ?([bkmg])b?$/i.exec(given);
+  if (match === null) return undefined;
+  const power = SIZE_UNITS[(match[2] as string).toLowerCase()] as number;
+  const bytes = Number(match[1]) * 1024 ** power;
+  return bytes > 0 ? bytes : undefined;
+}
+
 export interface FileOptions {
   readonly path: string;
   readonly format: FileFormat;
   readonly follow: boolean;
   /** Rows go behind those that are there. */
   readonly append: boolean;
+  /** When a part is complete and the next one begins; null: there is one file. */
+  readonly rolling: RollingPolicy | null;
   /** Whether columns that nobody declares may be times. */
   readonly times: boolean;
   /** null: the file says it. */
@@ -156,6 +172,9 @@ export function readFileOptions(table: TableDefinition): FileReader {
     if ((reader.get('encoding') ?? 'utf-8') !== 'utf-8') {
       reader.invalid('encoding', 'files are written in UTF-8: leave it away');
     }
+    if (reader.get('sink.append') === true && rollingOf(reader) !== null) {
+      reader.invalid('sink.append', 'each part is a file of its own: leave it away');
+    }
     const hint = unpackedHint(reader.get('path') ?? '');
     if (hint !== null) reader.invalid('path', hint);
     if (reader.get('follow') === true) {
@@ -207,6 +226,12 @@ function checkWrittenContainer(
   }
 }
 
+function rollingOf(reader: FileReader): RollingPolicy | null {
+  const fileBytes = reader.get('sink.rolling-policy.file-size') ?? null;
+  const intervalMs = reader.get('sink.rolling-policy.rollover-interval') ?? null;
+  return fileBytes === null && intervalMs === null ? null : { fileBytes, intervalMs };
+}
+
 /** Throws ConfigError SETTING_INVALID for options that are missing, unknown or have bad values. */
 export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'read'): FileOptions {
   const reader = readFileOptions(table);
@@ -217,6 +242,7 @@ export function fileOptions(table: TableDefinition, use: 'read' | 'written' = 'r
     format: reader.get('format') ?? formatOfPath(path),
     follow: reader.get('follow') ?? false,
     append: reader.get('sink.append') ?? false,
+    rolling: rollingOf(reader),
     times: reader.get('times') ?? false,
     encoding: reader.get('encoding') ?? null,
     recordBytesMax: reader.get('record.max-bytes') ?? RECORD_BYTES_MAX,

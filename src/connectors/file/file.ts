@@ -179,14 +179,18 @@ export async function openFileSink(
   const { table } = request;
   assert(table !== null, 'rows without a table go to stdout');
   const options = fileOptions(table, 'written');
-  const { format, path } = options;
+  const { format, path, rolling } = options;
   if (isContainerFormat(format)) {
     const { changelog } = request;
     const container: ContainerWriting =
       format === 'avro'
         ? { format, codec: options.avroCodec, changelog }
         : { format, codec: options.parquetCodec, changelog };
-    return openFileOutput(request, { path, append: false, encoding: null, container }, environment);
+    return openFileOutput(
+      request,
+      { path, append: false, rolling, encoding: null, container },
+      environment,
+    );
   }
   assert(isOutputFormat(format), 'options of a table that is written are checked');
   const { delimiter, header, nullLiteral } = writtenDialect(options.csv);
@@ -196,7 +200,7 @@ export async function openFileSink(
   };
   return openFileOutput(
     request,
-    { path, append: options.append, encoding, container: null },
+    { path, append: options.append, rolling, encoding, container: null },
     environment,
   );
 }

@@ -7,6 +7,7 @@ import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ConnectorError } from '../../base/errors.js';
 import { openContainerEncoder } from '../../formats/container/container-encoder.js';
 import type { ContainerWriting } from '../../formats/container/container-encoder.js';
 import { createRowEncoder } from '../../formats/encoder-choice.js';
@@ -20,13 +21,20 @@ import type { AppendForm } from './append-target.js';
 import { FileSink } from './file-sink.js';
 import { fileTarget, targetKey } from './file-target.js';
 import { OutputFile } from './output-file.js';
+import { PartNames } from './rolling/part-names.js';
+import { RollingSink } from './rolling/rolling-sink.js';
+import type { RollingPolicy } from './rolling/rolling-sink.js';
 import { writeFailure } from './write-failure.js';
 
 /** How often a pipe without a reader is looked at. */
 const READER_INTERVAL_MS = 20;
 
 /** What is written where; rows are encoded one by one, or by a container. */
-export type FileWriting = { readonly path: string; readonly append: boolean } & (
+export type FileWriting = {
+  readonly path: string;
+  readonly append: boolean;
+  readonly rolling: RollingPolicy | null;
+} & (
   | { readonly encoding: RowEncoding; readonly container: null }
   | { readonly encoding: null; readonly container: ContainerWriting }
 );
@@ -36,8 +44,9 @@ export async function openFileOutput(
   output: FileWriting,
   environment: SinkEnvironment,
 ): Promise<Sink> {
-  const { path, encoding, container } = output;
+  const { path, encoding, container, rolling } = output;
   const target = fileTarget(path);
+  if (rolling !== null) return openRolling(request, { ...output, rolling }, environment);
   if (target.kind === 'descriptor' || target.kind === 'fifo') {
     const encoder =
       encoding === null
@@ -62,6 +71,45 @@ export async function openFileOutput(
     });
   const file = environment.shared?.get(targetKey(path), open) ?? open();
   return new FileSink(await file, request.schema, encoding);
+}
+
+/** Parts beside the path; queries of one job that name it count them together. */
+async function openRolling(
+  request: SinkRequest,
+  output: FileWriting & { readonly rolling: RollingPolicy },
+  environment: SinkEnvironment,
+): Promise<Sink> {
+  const { path, rolling } = output;
+  const target = fileTarget(path);
+  try {
+    if (target.kind !== 'file') throw new Error('parts are files, and it is none');
+    const newNames = (): Promise<PartNames> => Promise.resolve(new PartNames(target.path));
+    const { shared } = environment;
+    const names = await (shared?.get(`parts of ${targetKey(path)}`, newNames) ?? newNames());
+    return await RollingSink.begin(rolling, () => openPart(request, output, names.take()));
+  } catch (error) {
+    throw error instanceof ConnectorError ? error : writeFailure(path, error);
+  }
+}
+
+async function openPart(
+  { schema, notice }: SinkRequest,
+  { encoding, container }: FileWriting,
+  path: string,
+): Promise<FileSink> {
+  const target = fileTarget(path);
+  if (target.kind !== 'file') throw writeFailure(path, new Error('it is no file'));
+  const file = await OutputFile.open({
+    name: path,
+    target,
+    publishesAtEnd: true,
+    notice,
+    packing: packingOf(path),
+    append: null,
+    container: container === null ? null : await openContainerEncoder(schema, container),
+    checkpoints: null,
+  });
+  return new FileSink(file, schema, encoding);
 }
 
 function appendForm(
