@@ -97,6 +97,10 @@ class FakeSplit {
     });
   }
 
+  lag() {
+    return null;
+  }
+
   position() {
     return String(this.offset);
   }
