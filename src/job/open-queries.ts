@@ -89,7 +89,10 @@ async function openSources(
       errors: accounts,
       clock,
       notice: options.notice,
-      group: groupPolicy(plan, sinkOf(plan.sink.table).publishesAtEnd),
+      // What a job with checkpoints reads of a topic is its own to say.
+      ...(options.checkpoints == null
+        ? { group: groupPolicy(plan, sinkOf(plan.sink.table).publishesAtEnd) }
+        : {}),
       ...(options.rate == null ? {} : { rate: options.rate }),
     });
     sources.set(scan.id, source);

@@ -303,10 +303,9 @@ export class SimpleJobProcessor implements JobProcessor {
     let progressed = false;
     run.takeNewSplits();
     // A block that was put off does not begin the round anew: whoever is next stays next.
-    if (run.next >= run.inputs.length) run.next = 0;
-    while (run.next < run.inputs.length && !run.suspended) {
-      const at = run.next;
-      run.next += 1;
+    for (let looks = run.inputs.length; looks > 0 && !run.suspended; looks -= 1) {
+      const at = run.next < run.inputs.length ? run.next : 0;
+      run.next = at + 1;
       const beforeNs = this.options.clock.monotonicNs();
       const rows = run.step(at);
       if (rows < 0) continue;

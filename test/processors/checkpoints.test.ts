@@ -91,7 +91,7 @@ function linesOf(path: string): string[] {
 
 const CELLS = SHAPES.flatMap((shape, at) => {
   const all = SOURCES.flatMap((source) => WAYS.map((way) => ({ ...source, way, shape })));
-  const some = [all[at % all.length]!, all[(7 * at + 5) % all.length]!];
+  const some = [all[(7 * at + 5) % all.length]!];
   const cells = process.env['VELO_CHECKPOINT_WAYS'] === 'all' ? all : some;
   return cells.map(({ source, splits, way: [from, to] }) => ({
     name: `${shape.name}: ${source}, ${splits} splits, ${nameOf(from)} to ${nameOf(to)}`,

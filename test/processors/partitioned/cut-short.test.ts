@@ -69,6 +69,7 @@ async function committedBy(end: (control: JobControl) => void): Promise<number[]
       clock: systemClock,
       notice: () => undefined,
       openSink: () => Promise.reject(new Error('rows stay with the workers')),
+      checkpoints: null,
     },
     null,
   );

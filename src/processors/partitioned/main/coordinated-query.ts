@@ -22,6 +22,7 @@ import type { FragmentPlan, SourceFragment } from '../../../plan/fragments/fragm
 import { planFragments } from '../../../plan/fragments/fragments.js';
 import { groupPolicy, isRowwise } from '../../../plan/fragments/group-policy.js';
 import type { QueryPlan } from '../../../plan/pipeline/pipeline-plan.js';
+import type { CheckpointTarget } from '../../checkpoint-pace.js';
 import type { QueryMetrics, SplitMetrics } from '../../job-processor.js';
 import { blockRowsOf } from '../turns/batch-rows.js';
 import { COMMAND_CUT } from '../control.js';
@@ -54,6 +55,8 @@ export interface CoordinatedQueryOptions {
   readonly clock: Clock;
   readonly notice: (line: string) => void;
   readonly openSink: (query: QueryPlan) => Promise<Sink>;
+  /** Where the job's state goes; null: nowhere. */
+  readonly checkpoints: CheckpointTarget | null;
 }
 
 export class CoordinatedQuery implements QueryShape {
@@ -82,8 +85,8 @@ export class CoordinatedQuery implements QueryShape {
     const sources: PreparedSource[] = [];
     try {
       for (const source of fragments.sources) {
-        // Who goes on where a snapshot stood reads what the snapshot was of.
-        const joins = restore === null;
+        // Who goes on where a snapshot stood, or will, reads what the snapshot was of.
+        const joins = restore === null && options.checkpoints === null;
         sources.push(await openForMain(plan, source, { ...options, joins }));
       }
       return new CoordinatedQuery({ plan, options, fragments, sources, restore });

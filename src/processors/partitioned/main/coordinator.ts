@@ -415,6 +415,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   private async complete(): Promise<void> {
     // Every sink has all its rows before the first one publishes them.
+    this.checkpoints?.cancel('the job has ended');
     for (const query of this.queries) await query.finishRows();
     if (this.stopReason === null) await this.keepEnd();
     await this.pace?.settled();
@@ -440,6 +441,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */
   private async abort(): Promise<void> {
+    this.checkpoints?.cancel('the job has failed');
     await this.crew.leave();
     const released = Promise.allSettled([
       this.crew.release(),
