@@ -167,6 +167,7 @@ describe('an inner join', () => {
     expect(run.operator.stateSize().bytes).toBe(
       new Run({ retracts: [true, true] })
         .push(0, [insert(1n, 'a', 1), remove(1n, 'a', 1)])
+        .push(1, [insert(1n, 1n, 'b'), remove(1n, 1n, 'b')])
         .operator.stateSize().bytes,
     );
   });

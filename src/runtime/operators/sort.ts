@@ -14,6 +14,7 @@ import type { Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
 import { RowKeyGroups } from './rows/row-key-groups.js';
 import { sorting } from './rows/sorting.js';
+import { RowNumbers } from './rows/row-numbers.js';
 import { StandingRows } from './rows/standing-rows.js';
 
 /** Rows beyond twice the limit before the worst are dropped. */
@@ -52,7 +53,7 @@ export class SortOperator implements Operator {
 
   /** Of the last `count` rows at most. */
   private noteEnds(windowEnd: number, count: number): void {
-    const { rows } = this.held;
+    const rows = this.held.rows.all();
     for (let at = Math.max(0, rows.length - count); at < rows.length; at += 1) {
       this.firstEnd = Math.min(this.firstEnd, this.endOf(rows[at]!, windowEnd));
     }
@@ -71,8 +72,8 @@ export class SortOperator implements Operator {
 
   private *cutToLimit(): Work {
     const { held } = this;
-    const sorted = yield* this.inOrder(held.rows);
-    held.rows = [];
+    const sorted = yield* this.inOrder(held.rows.all());
+    held.rows = new RowNumbers();
     for (let at = 0; at < sorted.length; at += 1) {
       if (at < (this.node.limit ?? 0)) held.rows.push(sorted[at]!);
       else held.store.release(sorted[at]!);
@@ -100,8 +101,8 @@ export class SortOperator implements Operator {
   private *emitAll(): Work {
     const { held } = this;
     yield* held.settle(this.context.flow);
-    const { rows } = held;
-    held.rows = [];
+    const rows = held.rows.all();
+    held.rows = new RowNumbers();
     yield* this.emit(rows);
     this.context.output.watermark(Number.POSITIVE_INFINITY);
   }
@@ -115,10 +116,10 @@ export class SortOperator implements Operator {
     const { held } = this;
     const { flow } = this.context;
     yield* held.settle(flow);
-    const windows = new Map<number, number[]>();
-    const rest: number[] = [];
+    const windows = new Map<number, RowNumbers>();
+    const rest = new RowNumbers();
     this.firstEnd = Number.POSITIVE_INFINITY;
-    for (const row of held.rows) {
+    for (const row of held.rows.all()) {
       const end = this.endOf(row, windowEnd);
       flow.spend(1);
       if (flow.suspended) yield;
@@ -127,23 +128,23 @@ export class SortOperator implements Operator {
         rest.push(row);
         continue;
       }
-      const members = windows.get(end);
-      if (members === undefined) windows.set(end, [row]);
-      else members.push(row);
+      const members = windows.get(end) ?? new RowNumbers();
+      members.push(row);
+      windows.set(end, members);
     }
     held.rows = rest;
     const ends = [...windows.keys()].sort((a, b) => a - b);
-    for (const end of ends) yield* this.emit(windows.get(end)!);
+    for (const end of ends) yield* this.emit(windows.get(end)!.all());
   }
 
-  private inOrder(rows: readonly number[]): Generator<void, Int32Array, void> {
+  private inOrder(rows: Int32Array): Generator<void, Int32Array, void> {
     const { store } = this.held;
     const { keys } = this.node;
     return sorting(rows, (a, b) => store.compare(a, b, keys), this.context.flow);
   }
 
   /** Emits rows in order, cut to the limit, and forgets them. */
-  private *emit(rows: readonly number[]): Work {
+  private *emit(rows: Int32Array): Work {
     const { batch } = this;
     const { store } = this.held;
     const { flow, output } = this.context;
@@ -167,7 +168,7 @@ export class SortOperator implements Operator {
     const { id, schema, partitionBy } = this.node;
     const types = schema.map((column) => column.type);
     const keyGroups = new RowKeyGroups(this.held.store, { id, types }, [partitionBy]);
-    for (const row of this.held.rows) {
+    for (const row of this.held.rows.all()) {
       writer.beginEntry(partitionBy.length === 0 ? GLOBAL_ENTRY : keyGroups.of(row));
       this.held.store.writeRow(writer, row);
       writer.endEntry();

@@ -11,6 +11,7 @@ import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import { AT_ONCE } from '../flow.js';
 import type { Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
+import { RowNumbers } from './rows/row-numbers.js';
 import { StandingRows } from './rows/standing-rows.js';
 
 export class StandingLimitOperator implements Operator {
@@ -71,9 +72,10 @@ export class StandingLimitOperator implements Operator {
     const { flow } = this.context;
     this.done = true;
     yield* held.settle(flow);
-    const end = Math.min(held.rows.length, limit);
+    const rows = held.rows.all();
+    const end = Math.min(rows.length, limit);
     for (let from = 0; from < end; from += BATCH_ROWS_MAX) {
-      const part = Int32Array.from(held.rows.slice(from, Math.min(from + BATCH_ROWS_MAX, end)));
+      const part = rows.subarray(from, Math.min(from + BATCH_ROWS_MAX, end));
       batch.columns.length = 0;
       held.store.gather(part, part.length, batch.columns);
       batch.rowCount = part.length;
@@ -82,8 +84,8 @@ export class StandingLimitOperator implements Operator {
       this.context.output.emit(batch);
       if (flow.suspended) yield;
     }
-    for (const row of held.rows) held.store.release(row);
-    held.rows = [];
+    for (const row of rows) held.store.release(row);
+    held.rows = new RowNumbers();
   }
 
   /** An entry says whether it is a row; one that is none says that the rows are through. */
@@ -94,7 +96,7 @@ export class StandingLimitOperator implements Operator {
       writer.writeBoolean(false);
       writer.endEntry();
     }
-    for (const row of this.held.rows) {
+    for (const row of this.held.rows.all()) {
       writer.beginEntry(GLOBAL_ENTRY);
       writer.writeBoolean(true);
       this.held.store.writeRow(writer, row);

@@ -14,6 +14,7 @@ import { columnValue, NARROW_MAX } from '../../../columnar/column.js';
 import { ColumnBuilder } from '../../../columnar/column-builder.js';
 import type { SqlType, SqlValue } from '../../../columnar/types.js';
 import { compareDoubles, compareText, compareValues } from '../../../functions/compare.js';
+import { CellPages } from './cell-pages.js';
 
 export abstract class RowLane {
   protected capacity = 0;
@@ -205,7 +206,7 @@ class ExactLane extends RowLane {
   private readonly type: SqlType;
   private cells: Float64Array = new Float64Array(0);
   /** Values once one was beyond the safe integers. */
-  private wide: bigint[] | null = null;
+  private wide: CellPages<bigint> | null = null;
   private wideKind: 'i64' | 'i128' = 'i64';
 
   constructor(type: SqlType) {
@@ -214,12 +215,13 @@ class ExactLane extends RowLane {
   }
 
   clear(at: number): void {
-    if (this.wide !== null) this.wide[at] = 0n;
+    this.wide?.set(at, 0n);
   }
   compare(a: number, b: number): number {
     const { wide } = this;
     if (wide === null) return this.cells[a]! - this.cells[b]!;
-    return wide[a]! < wide[b]! ? -1 : wide[a]! > wide[b]! ? 1 : 0;
+    const [left, right] = [wide.get(a), wide.get(b)];
+    return left < right ? -1 : left > right ? 1 : 0;
   }
   byteSize(): number {
     return this.wide === null ? this.cells.byteLength : this.wide.length * 24;
@@ -228,11 +230,7 @@ class ExactLane extends RowLane {
     return this.wide === null ? 'f64' : this.wideKind;
   }
   protected growCells(capacity: number): void {
-    if (this.wide === null) {
-      this.cells = grownDoubles(this.cells, capacity);
-      return;
-    }
-    while (this.wide.length < capacity) this.wide.push(0n);
+    if (this.wide === null) this.cells = grownDoubles(this.cells, capacity);
   }
   protected copyCells(
     column: Column,
@@ -256,24 +254,28 @@ class ExactLane extends RowLane {
         this.cells[at] = narrow;
         return;
       }
-      this.wide = Array.from(this.cells, (cell) => BigInt(cell));
+      const wide = new CellPages(0n);
+      for (let cell = 0; cell < this.cells.length; cell += 1) {
+        wide.set(cell, BigInt(this.cells[cell]!));
+      }
+      this.wide = wide;
       this.cells = new Float64Array(0);
     }
     if (BigInt.asIntN(64, exact) !== exact) this.wideKind = 'i128';
-    this.wide[at] = exact;
+    this.wide.set(at, exact);
   }
   protected cell(at: number): SqlValue {
-    return this.wide === null ? BigInt(this.cells[at]!) : this.wide[at]!;
+    return this.wide === null ? BigInt(this.cells[at]!) : this.wide.get(at);
   }
   protected gatherCells(places: Int32Array, count: number): void {
     const { builder, wide } = this;
     if (wide === null) {
       gatherDoubles(this.cells, places, count, builder.f64);
     } else if (this.wideKind === 'i64') {
-      for (let k = 0; k < count; k += 1) builder.i64[k] = wide[places[k]!] ?? 0n;
+      for (let k = 0; k < count; k += 1) builder.i64[k] = wide.get(places[k]!);
     } else {
       for (let k = 0; k < count; k += 1) {
-        const value = wide[places[k]!] ?? 0n;
+        const value = wide.get(places[k]!);
         builder.high[k] = value >> 64n;
         builder.low[k] = BigInt.asUintN(64, value);
       }
@@ -282,15 +284,15 @@ class ExactLane extends RowLane {
 }
 
 class TextLane extends RowLane {
-  private readonly cells: string[] = [];
+  private readonly cells = new CellPages('');
   /** Codes of texts in the builder's dictionary, so that a known text is not encoded again. */
   private readonly codes = new Map<string, number>();
 
   clear(at: number): void {
-    this.cells[at] = '';
+    this.cells.set(at, '');
   }
   compare(a: number, b: number): number {
-    return compareText(this.cells[a]!, this.cells[b]!);
+    return compareText(this.cells.get(a), this.cells.get(b));
   }
   byteSize(): number {
     return this.cells.length * 32;
@@ -298,8 +300,8 @@ class TextLane extends RowLane {
   protected kind(): ColumnKind {
     return this.builder.textKind;
   }
-  protected growCells(capacity: number): void {
-    for (let at = this.cells.length; at < capacity; at += 1) this.cells.push('');
+  protected growCells(): void {
+    // Pages come as they are needed.
   }
   protected copyCells(
     column: Column,
@@ -311,20 +313,20 @@ class TextLane extends RowLane {
     if (column.kind === 'dict') {
       const { codes, dictionary } = column;
       for (let k = 0; k < count; k += 1) {
-        cells[targets[k]!] = dictionary.text(codes[rows === null ? k : rows[k]!]!);
+        cells.set(targets[k]!, dictionary.text(codes[rows === null ? k : rows[k]!]!));
       }
       return;
     }
     for (let k = 0; k < count; k += 1) {
       const text = columnValue(column, TEXT, rows === null ? k : rows[k]!);
-      cells[targets[k]!] = (text ?? '') as string;
+      cells.set(targets[k]!, (text ?? '') as string);
     }
   }
   protected putCell(at: number, value: SqlValue): void {
-    this.cells[at] = (value ?? '') as string;
+    this.cells.set(at, (value ?? '') as string);
   }
   protected cell(at: number): SqlValue {
-    return this.cells[at]!;
+    return this.cells.get(at);
   }
   protected gatherCells(places: Int32Array, count: number, nulls: Uint8Array | null): void {
     const { builder, cells, codes } = this;
@@ -341,7 +343,7 @@ class TextLane extends RowLane {
         builder.putNoText(k);
         continue;
       }
-      const text = cells[at]!;
+      const text = cells.get(at);
       const code = codes.get(text);
       if (code !== undefined) {
         builder.codes[k] = code;
@@ -357,7 +359,7 @@ const TEXT: SqlType = { kind: 'varchar' };
 
 class ValueLane extends RowLane {
   private readonly type: SqlType;
-  private readonly cells: SqlValue[] = [];
+  private readonly cells = new CellPages<SqlValue>(null);
 
   constructor(type: SqlType) {
     super();
@@ -365,10 +367,10 @@ class ValueLane extends RowLane {
   }
 
   clear(at: number): void {
-    this.cells[at] = null;
+    this.cells.set(at, null);
   }
   compare(a: number, b: number): number {
-    return compareValues(this.cells[a]!, this.cells[b]!, this.type);
+    return compareValues(this.cells.get(a), this.cells.get(b), this.type);
   }
   byteSize(): number {
     return this.cells.length * 64;
@@ -376,8 +378,8 @@ class ValueLane extends RowLane {
   protected kind(): ColumnKind {
     return 'list';
   }
-  protected growCells(capacity: number): void {
-    for (let at = this.cells.length; at < capacity; at += 1) this.cells.push(null);
+  protected growCells(): void {
+    // Pages come as they are needed.
   }
   protected copyCells(
     column: Column,
@@ -387,17 +389,17 @@ class ValueLane extends RowLane {
   ): void {
     if (column.kind !== 'list') return;
     for (let k = 0; k < count; k += 1) {
-      this.cells[targets[k]!] = column.values[rows === null ? k : rows[k]!]!;
+      this.cells.set(targets[k]!, column.values[rows === null ? k : rows[k]!]!);
     }
   }
   protected putCell(at: number, value: SqlValue): void {
-    this.cells[at] = value;
+    this.cells.set(at, value);
   }
   protected cell(at: number): SqlValue {
-    return this.cells[at]!;
+    return this.cells.get(at);
   }
   protected gatherCells(places: Int32Array, count: number): void {
-    for (let k = 0; k < count; k += 1) this.builder.values[k] = this.cells[places[k]!]!;
+    for (let k = 0; k < count; k += 1) this.builder.values[k] = this.cells.get(places[k]!);
   }
 }
 

@@ -8,9 +8,10 @@ import type { Batch } from '../../../columnar/batch.js';
 import { OP_DELETE, OP_INSERT, OP_UPDATE_BEFORE } from '../../../columnar/batch.js';
 import type { SqlType } from '../../../columnar/types.js';
 import type { OperatorFlow, Work } from '../../flow.js';
+import { RowNumbers } from './row-numbers.js';
 import { RowStore } from './row-store.js';
 
-/** A list that would grow beyond ends the process: V8 has no array of 2^27 elements. */
+/** What one operator keeps to list it. */
 const ROWS_MAX = 100_000_000;
 /** Rows taken back are settled when there are more than so many, and half as many as rows. */
 const TAKEN_BACK_MIN = 4096;
@@ -22,7 +23,7 @@ export function isTakenBack(op: number): boolean {
 export class StandingRows {
   readonly store: RowStore;
   /** Numbers of the rows, by arrival; until settle() with some that were taken back. */
-  rows: number[] = [];
+  rows = new RowNumbers();
   private readonly columns: number;
   private readonly rowsMax: number;
   /** Rows that a later −U or −D took back, with how often. */
@@ -71,8 +72,8 @@ export class StandingRows {
   /** Drops the rows that were taken back. */
   *settle(flow: OperatorFlow): Work {
     if (this.takenBackCount === 0) return;
-    const kept: number[] = [];
-    for (const row of this.rows) {
+    const kept = new RowNumbers();
+    for (const row of this.rows.all()) {
       const text = this.rowText(row);
       const left = this.takenBack.get(text) ?? 0;
       if (left === 0) kept.push(row);
@@ -99,7 +100,7 @@ export class StandingRows {
   }
 
   byteSize(): number {
-    return this.store.byteSize() + this.rows.length * 8;
+    return this.store.byteSize() + this.rows.byteSize();
   }
 }
 
