@@ -154,7 +154,9 @@ export class CheckpointLock {
       const file = await this.files.open(path);
       try {
         const bytes = new Uint8Array(Math.min(file.size, LOCK_BYTES_MAX));
-        return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, await file.read(bytes, 0)));
+        return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+          bytes.subarray(0, await file.read(bytes, 0)),
+        );
       } finally {
         await file.close();
       }
