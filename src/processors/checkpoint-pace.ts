@@ -31,10 +31,10 @@ export class CheckpointPace {
     this.dueNs = this.afterInterval();
   }
 
-  /** Whether a state is to be taken now, of a job that has read so many rows. */
-  isDue(rowsRead: number): boolean {
-    if (this.writing !== null || rowsRead === this.rowsBefore) return false;
-    return this.clock.monotonicNs() >= this.dueNs;
+  /** Whether a state is to be taken now; `rowsRead` says how many rows the job has read. */
+  isDue(rowsRead: () => number): boolean {
+    if (this.writing !== null || this.clock.monotonicNs() < this.dueNs) return false;
+    return rowsRead() !== this.rowsBefore;
   }
 
   /** ms until isDue() may say yes; Infinity while a state is being written, or nothing was read. */

@@ -190,7 +190,7 @@ export class SimpleJobProcessor implements JobProcessor {
       const nowNs = this.options.clock.monotonicNs();
       sliceEndNs = nowNs + SLICE_MS * 1e6;
       this.measureMemory(nowNs);
-      if (this.pace?.isDue(this.rowsRead()) === true) await this.checkpoint('interval');
+      if (this.pace?.isDue(() => this.rowsRead()) === true) await this.checkpoint('interval');
     }
   }
 

@@ -43,7 +43,7 @@ export class JobCheckpoints {
     const { pace, rowsRead, queries } = this.parts;
     const { taking } = this;
     if (taking === null) {
-      if (pace.isDue(rowsRead())) void this.take('interval');
+      if (pace.isDue(rowsRead)) void this.take('interval');
       return;
     }
     const { state, barrier } = taking;
