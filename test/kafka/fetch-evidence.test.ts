@@ -180,6 +180,21 @@ describe('a broker that has nothing although the log goes on', () => {
     await opened.source.close();
   }, 30_000);
 
+  it('is asked again, whenever its pause ends: also between two looks at the clock', async () => {
+    const from = await started();
+    const whole = Buffer.concat(idBatches(9, 3));
+    let empty = 0;
+    from.setFrom = () => {
+      empty += 1;
+      return empty < 6 ? Buffer.alloc(0) : whole;
+    };
+    // Pauses are from 25 ms on, and each look is 20 ms after the one before: most end between two.
+    let nowMs = 0;
+    const clock = { nowMs: () => nowMs, monotonicNs: () => (nowMs += 20) * 1e6 };
+    const opened = await openSource(table(from, QUICK), { clock });
+    expect((await readRows(opened)).map(([id]) => Number(id))).toEqual(range(9));
+  }, 30_000);
+
   it('is believed of a compacted log, whose tail may be gone', async () => {
     const from = await started({ cleanupPolicy: 'compact' });
     from.setFrom = (_, offset) => (offset < 3 ? idBatches(3, 3)[0]! : Buffer.alloc(0));

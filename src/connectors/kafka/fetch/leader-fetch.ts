@@ -125,9 +125,10 @@ export class LeaderFetch {
     // The first turn is taken when everything is in place.
     await Promise.resolve();
     while (!this.stopped) {
-      const turn = this.plan();
+      const nowMs = this.monotonicMs();
+      const turn = this.plan(nowMs);
       if (turn === null) {
-        await this.idle();
+        await this.idle(nowMs);
         continue;
       }
       let pauseMs = 0;
@@ -141,9 +142,8 @@ export class LeaderFetch {
     this.connection?.close();
   }
 
-  private plan(): Turn | null {
+  private plan(nowMs: number): Turn | null {
     const { budget, settings } = this.shared;
-    const nowMs = this.monotonicMs();
     const full = budget.bytes >= budget.bytesMax;
     const open = this.queues.filter((queue) => !queue.complete);
     const queues = open.filter(
@@ -369,9 +369,11 @@ export class LeaderFetch {
     this.connection = null;
   }
 
-  /** Until something changes, or a partition may be asked for again. */
-  private idle(): Promise<void> {
-    const nowMs = this.monotonicMs();
+  /**
+   * Until something changes, or a partition may be asked for again. By the clock of the plan that
+   * found nothing: a pause that ends between two looks at it would be waited for without end.
+   */
+  private idle(nowMs: number): Promise<void> {
     const later = this.queues
       .filter((queue) => !queue.complete && queue.notBeforeMs > nowMs)
       .map((queue) => queue.notBeforeMs - nowMs);
