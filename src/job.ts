@@ -13,6 +13,8 @@ import { flagAddressFaults, resolveQuotedSources } from './job/quoted-sources.js
 import { checkLetterTarget, checkTargets } from './job/job-targets.js';
 import { verifyTables } from './job/verify-tables.js';
 import { openDeadLetters, openQueries, querySinks } from './job/open-queries.js';
+import { RestartingJob } from './job/restarting-job.js';
+import type { JobLife, RestartingJobParts } from './job/restarting-job.js';
 import type { CompileOptions, RunOptions } from './job/job-options.js';
 import { didYouMean } from './plan/faults.js';
 import { limitOf, withEndingLimits } from './plan/pipeline/pipeline-limit.js';
@@ -201,6 +203,26 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
   checkDeadLetters(job, options);
   const { nowMs = null } = options;
   const clock = options.clock === undefined ? clockAt(nowMs) : forwardClock(options.clock);
+  return createLife(job, options, clock);
+}
+
+/** As createJob, of a job that goes on after a crash at its last checkpoint. */
+export function createRestartingJob(
+  job: CompiledJob,
+  options: RunOptions,
+  { checkpoints, policy }: Pick<RestartingJobParts, 'checkpoints' | 'policy'>,
+): RestartingJob {
+  checkDeadLetters(job, options);
+  const { durationMs, notice } = options;
+  const clock = options.clock === undefined ? systemClock : forwardClock(options.clock);
+  const create = ({ isFirst, ...life }: JobLife): JobProcessor => {
+    const sinks = { ...options.sinks, stdoutBegun: !isFirst };
+    return createLife(job, { ...options, ...life, sinks }, clock);
+  };
+  return new RestartingJob({ create, checkpoints, policy, durationMs, clock, notice });
+}
+
+function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobProcessor {
   if (options.partitioned != null) {
     return createPartitionedJob(job, options.partitioned, options, clock);
   }

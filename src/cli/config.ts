@@ -89,6 +89,7 @@ const DURATIONS: readonly SettingKey[] = [
   'throttle.min_delay',
   'throttle.max_delay',
   'checkpoint.interval',
+  'restart.delay',
   'allowed_lateness',
   'source_idle_timeout',
 ];

@@ -10,8 +10,8 @@ import type { TableForm } from '../connectors/connector.js';
 import { openCheckpoints } from '../job/checkpointing.js';
 import type { OpenCheckpoints, RestoreChoice } from '../job/checkpointing.js';
 import { isEndless } from '../job/job-targets.js';
-import { createJob } from '../job.js';
-import type { CompiledJob } from '../job.js';
+import { createJob, createRestartingJob } from '../job.js';
+import type { CompiledJob, RunOptions } from '../job.js';
 import { resultUpdates } from '../plan/pipeline/result-updates.js';
 import { lateStrategiesOf } from '../plan/pipeline/pipeline-plan.js';
 import type { MetricsServer } from '../metrics/prometheus.js';
@@ -235,7 +235,7 @@ async function runWith(
   const interrupt = new Interrupt(terminal);
   let stalled = false;
   const live = liveTables(job, run, format);
-  const processor = createJob(job, {
+  const options: RunOptions = {
     sinks: {
       ...(live === null ? {} : { live }),
       stdout: process.stdout,
@@ -261,7 +261,12 @@ async function runWith(
     partitioned,
     notice: (line) => terminal.note(line),
     detail: (line) => terminal.detail(line),
-  });
+  };
+  const policy = { attempts: values['restart.attempts'], delayMs: values['restart.delay'] };
+  const processor =
+    checkpoints === null
+      ? createJob(job, options)
+      : createRestartingJob(job, options, { checkpoints, policy });
   const server = await startMetrics(processor, values.metrics_port, terminal);
   interrupt.watch(processor);
   const rowsOnTerminal =

@@ -177,6 +177,8 @@ export interface SinkEnvironment {
   readonly live?: LiveScreen;
   /** The reader of stdout went away. */
   readonly onStdoutClosed: () => void;
+  /** Rows are on stdout already, of a life of the job before this one: no head again. Default: false. */
+  readonly stdoutBegun?: boolean;
   /** Called before each write to stdout. */
   readonly beforeStdout?: () => void;
   /** The job was stopped, and what stdout's reader has not taken is given up. */

@@ -23,6 +23,8 @@ export interface StreamTarget extends GateListeners {
   readonly name?: string;
   /** Nobody else writes to it: it ends with the sink. Default: false. */
   readonly own?: boolean;
+  /** What stands in front of the rows is there. Default: false. */
+  readonly begun?: boolean;
 }
 
 export class StreamSink implements Sink {
@@ -37,7 +39,7 @@ export class StreamSink implements Sink {
   /** Rows that were handed to the stream, and those that it has taken for good. */
   private rowsSent = 0;
   private rowsTaken = 0;
-  private begun = false;
+  private begun: boolean;
 
   /** `encoding`: that of `encoder`, if rows may come encoded by it. */
   constructor(encoder: BatchEncoder, target: StreamTarget, encoding: RowEncoding | null = null) {
@@ -46,6 +48,7 @@ export class StreamSink implements Sink {
     this.target = target;
     this.gate = StreamGate.of(target.stream, target.name ?? 'stdout');
     this.gate.listen(target);
+    this.begun = target.begun === true;
     this.isScreen = 'isTTY' in target.stream && target.stream.isTTY === true;
   }
 

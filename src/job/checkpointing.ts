@@ -12,6 +12,7 @@ import type { CheckpointManifest } from '../state/checkpoint/checkpoint-manifest
 import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
+import type { CheckpointTarget, CheckpointTrigger } from '../processors/checkpoint-pace.js';
 import type { JobCheckpointing } from './job-options.js';
 
 /** Which checkpoint a job goes on from: the newest whole one, that of an epoch, or none. */
@@ -36,15 +37,6 @@ export interface CheckpointedJob {
   readonly warn: (line: string) => void;
 }
 
-export interface OpenCheckpoints extends JobCheckpointing {
-  /** What was restored, for the first line of a run; null: the job begins. */
-  readonly restored: string | null;
-  /** All queries had ended: there is nothing to go on with. */
-  readonly isOver: boolean;
-  /** Gives the folder up. */
-  close(): Promise<void>;
-}
-
 /** Rejects with StateError where the folder, or its state, is not to be used. */
 export async function openCheckpoints(
   job: CheckpointedJob,
@@ -53,38 +45,85 @@ export async function openCheckpoints(
   const { clock, notice } = job;
   const store = await CheckpointStore.open(choice.dir, { notice, clock, keep: choice.keep });
   try {
-    const signatures = signaturesOf(job.queries);
-    const found = await foundIn(store, choice.restore, notice);
-    const restore = found === null ? null : fitting(found, job.queries, signatures);
-    let epoch = store.newestEpoch;
-    const write = async (state: JobState, trigger: 'interval' | 'stop' | 'end'): Promise<void> => {
-      epoch += 1;
-      const { arch, partitions } = job;
-      const label = { name: job.name, signatures: Object.fromEntries(signatures) };
-      const kept = withEnded(state, restore);
-      const counters = new Map<string, Record<string, number>>();
-      await store.write({
-        epoch,
-        trigger,
-        arch,
-        partitions,
-        job: label,
-        state: kept,
-        signatures,
-        counters,
-      });
-    };
-    const failed = (error: unknown): void => job.warn(failureLine(error, epoch));
-    return {
-      restored: found === null ? null : restoredLine(found, clock.nowMs()),
-      isOver: restore !== null && restore.every(({ ended }) => ended),
-      restore,
-      target: { intervalMs: choice.intervalMs, write, failed },
-      close: () => store.close(),
-    };
+    const checkpoints = new OpenCheckpoints(job, choice, store);
+    checkpoints.goOnWith(await foundIn(store, choice.restore, notice));
+    return checkpoints;
   } catch (error) {
     await store.close();
     throw error;
+  }
+}
+
+/** Of a job from its start to its end, whatever it goes on after between the two. */
+export class OpenCheckpoints implements JobCheckpointing {
+  readonly target: CheckpointTarget;
+  restore: JobState | null = null;
+  /** What was restored, for the first line of a run; null: the job begins. */
+  restored: string | null = null;
+  /** Checkpoints written by this run. */
+  written = 0;
+  private readonly job: CheckpointedJob;
+  private readonly store: CheckpointStore;
+  private readonly signatures: ReadonlyMap<string, string>;
+  private epoch: number;
+  /** A write at a time, whoever asks for it. */
+  private writing: Promise<unknown> = Promise.resolve();
+
+  constructor(job: CheckpointedJob, { intervalMs }: CheckpointChoice, store: CheckpointStore) {
+    this.job = job;
+    this.store = store;
+    this.signatures = signaturesOf(job.queries);
+    this.epoch = store.newestEpoch;
+    this.target = {
+      intervalMs,
+      write: (state, trigger) => this.write(state, trigger),
+      failed: (error) => job.warn(failureLine(error, this.epoch)),
+    };
+  }
+
+  /** All queries had ended: there is nothing to go on with. */
+  get isOver(): boolean {
+    return this.restore !== null && this.restore.every(({ ended }) => ended);
+  }
+
+  goOnWith(found: FoundCheckpoint | null): void {
+    const { queries, clock } = this.job;
+    this.restore = found === null ? null : fitting(found, queries, this.signatures);
+    this.restored = found === null ? null : restoredLine(found, clock.nowMs());
+    this.epoch = this.store.newestEpoch;
+  }
+
+  /** After a crash: the last checkpoint that this run wrote, else what it began with. */
+  async again(): Promise<void> {
+    await this.writing;
+    if (this.written === 0) return;
+    this.goOnWith(await foundIn(this.store, 'latest', this.job.notice));
+  }
+
+  /** Gives the folder up. */
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  private write(state: JobState, trigger: CheckpointTrigger): Promise<void> {
+    const written = this.writing.then(async () => {
+      const { name, arch, partitions } = this.job;
+      const { signatures } = this;
+      this.epoch += 1;
+      await this.store.write({
+        epoch: this.epoch,
+        trigger,
+        arch,
+        partitions,
+        job: { name, signatures: Object.fromEntries(signatures) },
+        state: withEnded(state, this.restore),
+        signatures,
+        counters: new Map(),
+      });
+      this.written += 1;
+    });
+    this.writing = written.catch(() => undefined);
+    return written;
   }
 }
 

@@ -48,6 +48,14 @@ export interface JobCheckpointing {
   readonly restore: JobState | null;
 }
 
+/** How a job with checkpoints goes on after a crash. */
+export interface RestartPolicy {
+  /** Crashes in a row, without a checkpoint between them, that it goes on after; 0: none. */
+  readonly attempts: number;
+  /** Before the first of them; then twice as long each time. */
+  readonly delayMs: number;
+}
+
 export interface RunOptions {
   readonly sinks: SinkEnvironment;
   readonly onError: OnError;

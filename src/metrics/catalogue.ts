@@ -149,6 +149,10 @@ export const QUERY_METRICS = {
 
 export const JOB_METRICS = {
   velo_job_state: jobState('none', '1 for the state that the job is in, 0 for the others.'),
+  velo_job_restarts_total: processCounter(
+    'none',
+    'Crashes that the job went on after, at its last checkpoint.',
+  ),
   process_cpu_seconds_total: processCounter('seconds', 'User and system CPU time of the process.'),
   process_resident_memory_bytes: processGauge('bytes', 'Resident memory of the process.'),
   process_start_time_seconds: processGauge('seconds', 'Start of the process as Unix time.'),

@@ -23,7 +23,15 @@ import type { PartitionSnapshot, PartitionsSnapshot, WorkerSnapshot } from './pa
 import { hotPartitions } from './rates.js';
 import { ScrapePace } from './scrape-pace.js';
 
-const JOB_STATES = ['created', 'running', 'paused', 'stopping', 'finished', 'failed'] as const;
+const JOB_STATES = [
+  'created',
+  'running',
+  'paused',
+  'stopping',
+  'restarting',
+  'finished',
+  'failed',
+] as const;
 
 export interface QueryMetricsForExport {
   /** Unique in the job. */
@@ -43,6 +51,8 @@ export interface QueryMetricsForExport {
 export interface JobMetricsForExport {
   readonly state: (typeof JOB_STATES)[number];
   readonly queries: readonly QueryMetricsForExport[];
+  /** Crashes that the job went on after. Default: 0. */
+  readonly restarts?: number;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -164,6 +174,7 @@ export class PrometheusExport {
   private addJob(job: JobMetricsForExport): void {
     const { user, system } = process.cpuUsage();
     const values: Readonly<Record<Exclude<JobMetric, 'velo_job_state'>, number>> = {
+      velo_job_restarts_total: job.restarts ?? 0,
       process_cpu_seconds_total: (user + system) / 1e6,
       process_resident_memory_bytes: process.memoryUsage.rss(),
       process_start_time_seconds: this.startTimeSeconds,

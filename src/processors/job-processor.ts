@@ -6,7 +6,8 @@ import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 
-export type LifecycleState = 'created' | 'running' | 'paused' | 'stopping' | 'finished' | 'failed';
+export type LifecycleState =
+  'created' | 'running' | 'paused' | 'stopping' | 'restarting' | 'finished' | 'failed';
 
 /** How a job ended. */
 export type EndReason = 'end-of-input' | 'limit' | 'duration' | 'stopped';
@@ -88,6 +89,8 @@ export interface JobResult extends JobMetrics {
   readonly intervals: { readonly intervalMs: number; readonly rows: readonly number[] };
   readonly cpuSeconds: number;
   readonly rssPeakBytes: number;
+  /** Crashes that the job has gone on after; other figures are those since then. Default: 0. */
+  readonly restarts?: number;
 }
 
 export interface JobProcessor {
@@ -105,4 +108,6 @@ export interface JobProcessor {
   readonly state: LifecycleState;
   /** Sources and sinks are open: until then a stop waits for whatever they wait for. */
   readonly opened: boolean;
+  /** After a failure: nothing that it had opened is open any more. */
+  readonly isReleased: boolean;
 }

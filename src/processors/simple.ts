@@ -54,6 +54,7 @@ export interface SimpleJobOptions {
 export class SimpleJobProcessor implements JobProcessor {
   state: LifecycleState = 'created';
   opened = false;
+  isReleased = false;
   private readonly options: SimpleJobOptions;
   private runs: readonly QueryRun[] = [];
   private observer: SimpleObserver | null = null;
@@ -105,6 +106,7 @@ export class SimpleJobProcessor implements JobProcessor {
       this.state = 'failed';
       const told = memoryError(error, () => this.sizes());
       for (const run of this.runs) await run.abandon();
+      this.isReleased = true;
       throw told;
     } finally {
       clearTimeout(timer);

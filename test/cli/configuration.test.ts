@@ -148,6 +148,7 @@ throttle:
   backoff_multiplier: 3
 metrics_port: 9464
 checkpoint: {dir: state, interval: 1m, keep: 5}
+restart: {attempts: 5, delay: 2s}
 on_error: skip
 dead_letter: dead.jsonl
 format: csv

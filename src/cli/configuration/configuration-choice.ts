@@ -41,6 +41,8 @@ const DEFAULTS: SettingValues = {
   'checkpoint.dir': null,
   'checkpoint.interval': 10_000,
   'checkpoint.keep': 3,
+  'restart.attempts': 3,
+  'restart.delay': 1000,
   on_error: 'fail',
   dead_letter: null,
   format: 'auto',

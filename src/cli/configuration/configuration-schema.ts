@@ -134,6 +134,8 @@ const SETTINGS = {
   'checkpoint.dir': z.string().min(1).nullable().describe('a folder'),
   'checkpoint.interval': positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   'checkpoint.keep': wholeBetween(1, 1000),
+  'restart.attempts': wholeBetween(0, 1000),
+  'restart.delay': positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   on_error: oneOf(['fail', 'skip', 'dead-letter']),
   dead_letter: z.string().min(1).nullable().describe('a file or kafka://host:port/topic'),
   format: oneOf(['auto', 'table', 'jsonl', 'csv', 'markdown']),

@@ -85,6 +85,8 @@ export function summaryLine(result: JobResult): string {
     `service time p50 ${durationText(p50)} p99 ${durationText(p99)}`,
     `peak memory ${bytesText(result.rssPeakBytes)}`,
   ];
+  const { restarts = 0 } = result;
+  if (restarts > 0) parts.push(`since the last of ${plural(restarts, 'restart')}`);
   return parts.join(' · ');
 }
 
@@ -106,6 +108,7 @@ export async function writeStats(
     rssPeakBytes: result.rssPeakBytes,
     latencyUs: { kind: 'service', ...result.latencyUs.percentiles() },
     end: result.end,
+    restarts: result.restarts ?? 0,
     queries: result.queries,
     partitions: result.queries.flatMap((query) => query.partitions),
     workers: workerTimes(queries),
@@ -131,7 +134,7 @@ export function lateWarnings({ plan }: CompiledJob, result: JobResult): readonly
 
 /** What was restored, and how often rows may come where the job writes. */
 export function checkpointParts(
-  { restored }: OpenCheckpoints,
+  { restored }: Pick<OpenCheckpoints, 'restored'>,
   { plan }: CompiledJob,
   intervalMs: number,
 ): string[] {

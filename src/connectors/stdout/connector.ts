@@ -48,7 +48,8 @@ export const stdoutConnector: Connector = Object.freeze<Connector>({
         return Promise.resolve(new TableSink(schema, { ...options, form }, target));
       }
       const encoder = createRowEncoder(format, schema, options);
-      return Promise.resolve(new StreamSink(encoder, target, { format, options }));
+      const begun = environment.stdoutBegun === true;
+      return Promise.resolve(new StreamSink(encoder, { ...target, begun }, { format, options }));
     },
   },
 });

@@ -84,6 +84,7 @@ interface Failure {
 export class PartitionedJobCoordinator implements JobProcessor {
   state: LifecycleState = 'created';
   opened = false;
+  isReleased = false;
   private readonly options: PartitionedJobOptions;
   private readonly control: JobControl;
   private memory: JobMemory | null = null;
@@ -449,7 +450,12 @@ export class PartitionedJobCoordinator implements JobProcessor {
       this.letters?.close(),
     ]);
     // A sink that takes no more may never close either: the error matters more.
-    await Promise.race([released, delay(RELEASE_GRACE_MS, undefined, { ref: false })]);
+    await Promise.race([
+      released.then(() => {
+        this.isReleased = true;
+      }),
+      delay(RELEASE_GRACE_MS, undefined, { ref: false }),
+    ]);
   }
 
   private result(cpu: NodeJS.CpuUsage): JobResult {
