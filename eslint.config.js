@@ -54,7 +54,7 @@ const ROOMS = {
     ['blocks'],
     ['settings'],
   ],
-  formats: [['text'], ['avro', 'protobuf'], ['json', 'message'], ['columns']],
+  formats: [['text'], ['avro', 'protobuf'], ['json', 'message'], ['columns', 'codecs']],
   'runtime/operators': [['over'], ['window', 'rows-window', 'join'], ['rows']],
   state: [['groups', 'rings'], ['values'], ['sums']],
   codegen: [['calc', 'json'], ['emit'], ['memo']],

@@ -6,7 +6,7 @@
  */
 import { VeloError } from '../../src/base/errors.js';
 import { unpack } from '../../src/connectors/kafka/batch/record-codecs.js';
-import { CodecFault, GrowingBytes } from '../../src/connectors/kafka/batch/record-bytes.js';
+import { CodecFault, GrowingBytes } from '../../src/formats/codecs/growing-bytes.js';
 import { parseRecordSet } from '../support/record-batches.js';
 import type { PlainRead } from '../support/record-batches.js';
 import { readRecordSet, singleBatches, storedBatches } from '../connectors/kafka/read-records.js';

@@ -57,12 +57,12 @@ describe('no buffer is detached', () => {
   });
 
   it('by columnar fetch, with blocks of lz4 that are larger than those before', async () => {
-    const dist = new URL('../../dist/connectors/kafka/', import.meta.url).href;
+    const dist = new URL('../../dist/', import.meta.url).href;
     const program = `
       for (const file of ['topic-source', 'owned-topic', 'block-decoder', 'topic-sink']) {
-        await import(\`${dist}\${file}.js\`);
+        await import(\`${dist}connectors/kafka/\${file}.js\`);
       }
-      const { unpackLz4Block } = await import('${dist}batch/lz4-block.js');
+      const { unpackLz4Block } = await import('${dist}formats/codecs/lz4-block.js');
       const none = { bytes: new Uint8Array(), from: 0, to: 0 };
       for (let size = 1; size <= 1 << 22; size *= 4) {
         // One literal, repeated size times; the last sequence is empty.

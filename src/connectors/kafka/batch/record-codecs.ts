@@ -1,16 +1,16 @@
 /**
  * Unpacks the records of a compressed batch. Owns which codec a number means and how much a batch
- * may unpack to; snappy, lz4 and zstd are our own decoders (record-snappy.ts, record-lz4.ts,
- * record-zstd.ts), which write into the caller's memory and know its bound. Node 20 has no zstd,
+ * may unpack to; snappy, lz4 and zstd are our own decoders (snappy-codec.ts, record-lz4.ts,
+ * zstd-codec.ts), which write into the caller's memory and know its bound. Node 20 has no zstd,
  * and the lz4 of @platformatic/wasm-utils has no bound.
  */
 import { gunzipSync } from 'node:zlib';
 import { ConnectorError } from '../../../base/errors.js';
-import { CodecFault } from './record-bytes.js';
-import type { GrowingBytes } from './record-bytes.js';
+import { CodecFault } from '../../../formats/codecs/growing-bytes.js';
+import type { GrowingBytes } from '../../../formats/codecs/growing-bytes.js';
 import { unpackLz4 } from './record-lz4.js';
-import { unpackSnappy } from './record-snappy.js';
-import { unpackZstd } from './record-zstd.js';
+import { unpackSnappy } from '../../../formats/codecs/snappy-codec.js';
+import { unpackZstd } from '../../../formats/codecs/zstd-codec.js';
 
 /** A batch that unpacks to more is refused: it would exhaust memory. */
 export const DECOMPRESSED_BYTES_MAX = 128 << 20;

@@ -6,9 +6,9 @@
  *   frame     u32 magic · flags · block size · [u64 size] · [u32 dictionary] · header checksum ·
  *             (u32 size, top bit: stored · block · [u32 checksum])* · u32 0 · [u32 checksum]
  */
-import { LZ4_DISTANCE_MAX, unpackLz4Block } from './lz4-block.js';
-import { CodecFault } from './record-bytes.js';
-import type { GrowingBytes } from './record-bytes.js';
+import { LZ4_DISTANCE_MAX, unpackLz4Block } from '../../../formats/codecs/lz4-block.js';
+import { CodecFault } from '../../../formats/codecs/growing-bytes.js';
+import type { GrowingBytes } from '../../../formats/codecs/growing-bytes.js';
 
 const MAGIC = 0x184d2204;
 /** Sixteen magics, of frames to be skipped: u32 magic · u32 size · bytes. */

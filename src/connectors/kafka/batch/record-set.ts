@@ -17,7 +17,7 @@ import { BLOCK_BYTES_MAX, RECORD_BYTES_MAX } from '../blocks/message-block.js';
 import { TOO_LARGE } from '../blocks/message-block.js';
 import type { MessageBlock, MessageParts } from '../blocks/message-block.js';
 import * as batch from './record-batch.js';
-import { CodecFault, GrowingBytes } from './record-bytes.js';
+import { CodecFault, GrowingBytes } from '../../../formats/codecs/growing-bytes.js';
 import { batchChecksum } from './record-checksum.js';
 import { DECOMPRESSED_BYTES_MAX, unpack } from './record-codecs.js';
 import { codecError } from './record-codecs.js';

@@ -1,12 +1,12 @@
 /**
  * The two kinds of decoding tables of zstd (RFC 8878): finite state entropy for sequences, Huffman
- * for literals. Owns reading their descriptions and building them; record-zstd.ts decodes with
+ * for literals. Owns reading their descriptions and building them; zstd-codec.ts decodes with
  * them. Descriptions that do not add up are faults. @hot
  *
  *   FSE cell      symbol · bits << 8 · next state's base << 16
  *   Huffman cell  symbol · bits << 8
  */
-import { CodecFault } from './record-bytes.js';
+import { CodecFault } from './growing-bytes.js';
 
 export const HUFFMAN_BITS_MAX = 11;
 const SYMBOLS_MAX = 256;

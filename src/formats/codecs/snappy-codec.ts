@@ -7,9 +7,8 @@
  *   tag     low 2 bits 0: literal of (tag >> 2) + 1 bytes, or the size in 1 to 4 bytes for 60 to 63
  *           1: copy of 4 to 11, offset of 11 bits; 2: of 1 to 64, 16 bits; 3: of 1 to 64, 32 bits
  */
-import { i32At } from './record-batch.js';
-import { CodecFault, copyBack, copyIn } from './record-bytes.js';
-import type { GrowingBytes } from './record-bytes.js';
+import { CodecFault, copyBack, copyIn } from './growing-bytes.js';
+import type { GrowingBytes } from './growing-bytes.js';
 
 const FRAME = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0];
 const FRAME_HEADER_BYTES = 16;
@@ -30,7 +29,7 @@ export function unpackSnappy(
   if (at > to) throw corrupt();
   while (at < to) {
     if (to - at < 4) throw corrupt();
-    const size = i32At(source, at);
+    const size = view.getInt32(at);
     at += 4;
     if (size < 0 || size > to - at) throw corrupt();
     unpackRaw(source, view, at, at + size, target);

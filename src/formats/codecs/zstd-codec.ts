@@ -1,6 +1,6 @@
 /**
  * Unpacks zstd (RFC 8878), which Node 20 does not have. Owns frames, blocks, literals and sequences;
- * the tables are record-zstd-tables.ts. Checksums are not looked at, because the batch has its own.
+ * the tables are zstd-tables.ts. Checksums are not looked at: batches of Kafka have their own.
  * What lies outside the compressed bytes or before the frame is a fault. @hot
  *
  *   frame     u32 magic · descriptor · [window] · [dictionary] · [content size] · block* · [u32 sum]
@@ -9,10 +9,10 @@
  *
  * Bit streams are read backwards. A bit's position counts from the beginning of the view, and any
  * number is one unaligned load and a shift: no refilling. Hence four readable bytes behind the data,
- * and positions below 2^31: compressed batches beyond 128 MiB are refused.
+ * and positions below 2^31: compressed bytes beyond 128 MiB are refused.
  */
-import { CodecFault, copyBack, copyIn } from './record-bytes.js';
-import type { GrowingBytes } from './record-bytes.js';
+import { CodecFault, copyBack, copyIn } from './growing-bytes.js';
+import type { GrowingBytes } from './growing-bytes.js';
 import {
   bitsAt,
   buildFseTable,
@@ -23,8 +23,8 @@ import {
   newHuffmanTable,
   readFseTable,
   readHuffmanTable,
-} from './record-zstd-tables.js';
-import type { FseTable } from './record-zstd-tables.js';
+} from './zstd-tables.js';
+import type { FseTable } from './zstd-tables.js';
 
 const MAGIC = 0xfd2fb528;
 /** Sixteen magics, of frames to be skipped: u32 magic · u32 size · bytes. */

@@ -38,8 +38,8 @@ import {
   sub,
   wasmFunction,
   when,
-} from '../../../base/wasm-code.js';
-import type { WasmCode, WasmFunction } from '../../../base/wasm-code.js';
+} from '../../base/wasm-code.js';
+import type { WasmCode, WasmFunction } from '../../base/wasm-code.js';
 
 /** How far back a match reaches. */
 export const LZ4_DISTANCE_MAX = 65_535;

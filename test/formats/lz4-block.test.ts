@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LZ4_DISTANCE_MAX, unpackLz4Block } from '../../../src/connectors/kafka/batch/lz4-block.js';
+import { LZ4_DISTANCE_MAX, unpackLz4Block } from '../../src/formats/codecs/lz4-block.js';
 
 const SEED = 20261124;
 

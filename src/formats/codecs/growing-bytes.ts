@@ -1,7 +1,7 @@
 /**
- * Memory that batches are decompressed into. Owns growing it up to a limit, the copies that codecs
- * are made of, and a few buffers per thread for reuse: fresh memory costs a page fault per 4 KiB,
- * and thousands of idle partitions must not keep one buffer each. @hot
+ * Memory that batches of records and pages of files are decompressed into. Owns growing it up to a
+ * limit, the copies that codecs are made of, and a few buffers per thread for reuse: fresh memory
+ * costs a page fault per 4 KiB, and thousands of idle partitions must not keep one buffer each. @hot
  */
 
 /** Bytes behind `length` that a copy may overwrite: copies go in steps of four. */
