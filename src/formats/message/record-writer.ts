@@ -44,15 +44,19 @@ export class RecordWriter {
 
   /** WRITTEN, or the number of the column whose value does not convert. */
   write(record: unknown, row: number): number {
-    const { gets, writers } = this;
-    const { targets } = this.parts;
+    const { gets } = this;
     for (let column = 0; column < gets.length; column += 1) {
       const get = gets[column]!;
-      const value = get === null ? null : get(record);
-      if (value === null || value === undefined) targets[column]!.setNull(row);
-      else if (!writers[column]!(value, row)) return column;
+      if (!this.put(get === null ? null : get(record), row, column)) return column;
     }
     return WRITTEN;
+  }
+
+  /** Writes the value of one column; false when it does not convert. */
+  put(value: unknown, row: number, column: number): boolean {
+    if (value !== null && value !== undefined) return this.writers[column]!(value, row);
+    this.parts.targets[column]!.setNull(row);
+    return true;
   }
 
   /** What to tell about the value of `column` that write() of this record stopped at. */

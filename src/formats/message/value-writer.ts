@@ -228,12 +228,11 @@ function plainTextWriter(
   };
 }
 
-/** Whether the bytes are UTF-8: short ASCII is decided without a call. */
-export function isText(bytes: Uint8Array): boolean {
-  const { length } = bytes;
-  if (length > 64) return isUtf8(bytes);
-  for (let at = 0; at < length; at += 1) {
-    if (bytes[at]! >= 128) return isUtf8(bytes);
+/** Whether bytes[start, end) are UTF-8: short ASCII is decided without a call. */
+export function isText(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+  if (end - start > 64) return isUtf8(bytes.subarray(start, end));
+  for (let at = start; at < end; at += 1) {
+    if (bytes[at]! >= 128) return isUtf8(bytes.subarray(start, end));
   }
   return true;
 }

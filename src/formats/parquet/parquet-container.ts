@@ -1,94 +1,38 @@
 /**
- * Parquet files: a footer with the schema and the places of row groups, each of which is a block.
- * Owns reading the footer and the column chunks that the query needs, and what is said of damage;
- * pages and their codecs are hyparquet's, converting values is formats/message's.
+ * Parquet files for one reader: a row group is a block, and a place its number. Owns which columns of
+ * a row group are read how, records that do not convert, and what is said of damage; the footer is
+ * parquet-footer.ts, flat columns are pages/, all others parquet-values.ts.
  *
- *   file   := "PAR1" · row group* · footer · length of the footer, 4 bytes · "PAR1"
- *   place  := number of a row group
- *
- * A row group is in memory as a whole, in the columns that are needed: its writer chose its size.
+ * In memory are the needed columns of one row group, packed, and a page of each of them unpacked; of
+ * columns that are not flat all values. Its writer chose the size of a row group. @hot
  */
-import { parquetMetadata, parquetSchema } from 'hyparquet';
-import type { ColumnChunk, FileMetaData, RowGroup, SchemaTree } from 'hyparquet';
-import { readColumn } from 'hyparquet/src/column.js';
-import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
-import { compressors } from 'hyparquet-compressors';
+import type { RowGroup, SchemaTree } from 'hyparquet';
 import { assert } from '../../base/assert.js';
-import { ConfigError } from '../../base/errors.js';
+import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { BATCH_ROWS_MAX } from '../../columnar/batch.js';
 import type { Column } from '../../columnar/column.js';
 import type { RecordFailure } from '../../runtime/operator.js';
 import { createTarget } from '../columns/create-target.js';
 import type { TargetColumn } from '../columns/target.js';
-import type {
-  ContainerColumn,
-  ContainerReader,
-  OpenBlock,
-  PlacedBytes,
-} from '../container/container.js';
-import { damaged, unsupported } from '../container/damage.js';
+import type { ContainerReader, OpenBlock, PlacedBytes } from '../container/container.js';
+import { damaged } from '../container/damage.js';
 import type { DecoderColumn, LineBlock } from '../decoder.js';
-import { RecordWriter, WRITTEN } from '../message/record-writer.js';
+import { RecordWriter } from '../message/record-writer.js';
 import { ShapeFault } from '../message/value-shape.js';
 import type { FieldShape } from '../message/value-shape.js';
-import { recordText } from './parquet-text.js';
-import { assembler } from './parquet-nesting.js';
+import { flatForm, isReadable } from './flat-form.js';
+import type { FlatForm } from './flat-form.js';
+import { cellSink } from './pages/cell-sinks.js';
+import type { CellSink, RefusedRows } from './pages/cell-sinks.js';
+import { DenseValues } from './pages/dense-values.js';
+import { FlatChunk } from './pages/flat-chunk.js';
+import { FlatValues } from './pages/flat-values.js';
+import { PageFault } from './pages/page-fault.js';
+import { chunkBytes, chunkOf, readFooter, schemaOf } from './parquet-footer.js';
 import type { RowValue } from './parquet-nesting.js';
-import { leafElement, parquetType } from './parquet-schema.js';
-
-const MAGIC = Buffer.from('PAR1', 'latin1');
-/** Length of the footer, and the magic bytes. */
-const TAIL_BYTES = 8;
-const FOOTER_BYTES_MAX = 512 * 1024 * 1024;
-
-type Values = ArrayLike<unknown>;
-
-/** INT96 as nanoseconds; nothing else is converted. */
-const PARSERS = { ...DEFAULT_PARSERS, timestampFromNanoseconds: (nanos: bigint) => nanos };
-
-/** Throws ConnectorError FILE_READ or FILE_DAMAGED. */
-function readFooter(bytes: PlacedBytes): FileMetaData {
-  const { path, size } = bytes;
-  const start = bytes.read(0, Math.min(MAGIC.length, size));
-  if (!start.equals(MAGIC)) {
-    throw unsupported(
-      path,
-      'it is no Parquet file: it does not begin with "PAR1"',
-      "say what it is: 'format' = 'json', 'csv', 'raw' or 'avro'",
-    );
-  }
-  const tailPlace = size - TAIL_BYTES;
-  const tail = bytes.read(Math.max(0, tailPlace), Math.min(TAIL_BYTES, size));
-  if (tailPlace < MAGIC.length || !tail.subarray(4).equals(MAGIC)) {
-    throw damaged(path, `byte ${size}`, 'its footer does not end in "PAR1"');
-  }
-  const length = tail.readUInt32LE(0);
-  if (length > tailPlace - MAGIC.length || length > FOOTER_BYTES_MAX) {
-    throw damaged(path, `byte ${tailPlace}`, `its footer has ${length} bytes, more than the file`);
-  }
-  const footer = bytes.read(tailPlace - length, length + TAIL_BYTES);
-  try {
-    // Statistics of texts, which nobody asks for here, may be cut in the middle of a character.
-    return parquetMetadata(footer, { geoparquet: false });
-  } catch (error) {
-    throw damaged(path, `byte ${tailPlace - length}`, 'its footer cannot be read', error);
-  }
-}
-
-function schemaOf(bytes: PlacedBytes, footer: FileMetaData): readonly SchemaTree[] {
-  try {
-    return parquetSchema(footer).children;
-  } catch (error) {
-    throw damaged(bytes.path, 'its footer', 'its schema cannot be read', error);
-  }
-}
-
-export function parquetFileColumns(bytes: PlacedBytes): readonly ContainerColumn[] {
-  return schemaOf(bytes, readFooter(bytes)).flatMap((node) => {
-    const { type } = parquetType(node);
-    return type === null ? [] : [{ name: node.element.name, type }];
-  });
-}
+import { parquetType } from './parquet-schema.js';
+import { recordText } from './parquet-text.js';
+import { readValues } from './parquet-values.js';
 
 /** Throws as reading the columns does, and ConfigError for columns that the schema does not fill. */
 export function openParquetContainer(
@@ -102,55 +46,67 @@ export function openParquetContainer(
 interface NeededColumn {
   readonly name: string;
   readonly node: SchemaTree;
+  readonly flat: FlatForm | null;
+  /** Its pages in the open row group; null: `value` has them all. */
+  chunk: FlatChunk | null;
+  /** A value by the number of its row in the row group. */
   value: RowValue;
 }
 
-const NOTHING: RowValue = () => null;
+/** A column of the query, and the one of the file that fills it; null: none does. */
+interface CellColumn {
+  readonly target: TargetColumn;
+  readonly needed: NeededColumn | null;
+  readonly sink: CellSink | null;
+}
 
-class ParquetContainer implements ContainerReader {
+const NOTHING: RowValue = () => null;
+const NOT_REFUSED = -1;
+
+class ParquetContainer implements ContainerReader, RefusedRows {
   readonly columns: Column[];
   private readonly bytes: PlacedBytes;
   private readonly groups: readonly RowGroup[];
   private readonly root: SchemaTree;
   private readonly needed: readonly NeededColumn[];
-  private readonly targets: readonly TargetColumn[];
+  private readonly cells: readonly CellColumn[];
   private readonly writer: RecordWriter;
+  private readonly dense = new DenseValues();
+  /** For records that are told of. */
+  private readonly letterDense = new DenseValues();
   private group = 0;
+  /** Number in the row group of the record that the chunks are at. */
+  private next = 0;
   /** Number in the row group of the batch's first record, and of the one that failed. */
   private first = 0;
   private failedRecord = 0;
   private failedColumn = 0;
+  /** Of each row of the batch: the first column that refused its value. */
+  private readonly refusedBy = new Int32Array(BATCH_ROWS_MAX).fill(NOT_REFUSED);
+  private refusing = 0;
+  private hasRefused = false;
 
   constructor(bytes: PlacedBytes, columns: readonly DecoderColumn[]) {
     this.bytes = bytes;
     const footer = readFooter(bytes);
     this.groups = footer.row_groups;
-    const nodes = schemaOf(bytes, footer);
-    this.root = parquetSchema(footer);
-    this.targets = columns.map((column) => createTarget(column.type, BATCH_ROWS_MAX));
-    this.columns = this.targets.map((target) => target.column);
-    this.needed = nodes
+    this.root = schemaOf(bytes, footer);
+    const targets = columns.map((column) => createTarget(column.type, BATCH_ROWS_MAX));
+    this.columns = targets.map((target) => target.column);
+    this.needed = this.root.children
       .filter((node) => columns.some(({ name }) => name === node.element.name))
-      .map((node) => ({ name: node.element.name, node, value: NOTHING }));
-    const shapes = this.needed.map((needed): FieldShape => {
-      // A record is the number of its row in the row group.
-      const get = (record: unknown): unknown => needed.value(record as number);
-      return { name: needed.name, shape: parquetType(needed.node).shape, get };
-    });
-    try {
-      this.writer = new RecordWriter(shapes, { columns, targets: this.targets });
-    } catch (error) {
-      if (!(error instanceof ShapeFault)) throw error;
-      throw new ConfigError('SETTING_INVALID', {
-        message: `the schema of file "${bytes.path}" does not fit the columns: ${error.message}`,
-        hint: 'compare the types of the columns with those of the file',
-        cause: error,
+      .map((node) => {
+        const flat = flatForm(node);
+        return { name: node.element.name, node, flat, chunk: null, value: NOTHING };
       });
-    }
+    this.writer = this.createWriter(columns, targets);
+    this.cells = columns.map(({ name }, index) => this.cellColumn(name, targets[index]!, index));
   }
 
   begin(): void {
-    for (const target of this.targets) target.begin();
+    for (const { target } of this.cells) target.begin();
+    if (this.hasRefused) this.refusedBy.fill(NOT_REFUSED);
+    this.hasRefused = false;
   }
 
   decode(): number {
@@ -159,13 +115,15 @@ class ParquetContainer implements ContainerReader {
   }
 
   open(place: number): OpenBlock | null {
+    this.close();
     const group = this.groups[place];
     if (group === undefined) return null;
     this.group = place;
+    this.next = 0;
     const records = Number(group.num_rows);
     for (const needed of this.needed) {
       try {
-        needed.value = this.readNeeded(group, needed.node, records);
+        this.openColumn(group, needed, records);
       } catch (error) {
         throw this.damage(needed.name, error);
       }
@@ -174,26 +132,25 @@ class ParquetContainer implements ContainerReader {
   }
 
   decodeLines(_bytes: Uint8Array, from: number, to: number, lines: LineBlock): number {
-    const { writer, columns, targets } = this;
-    this.first = from - lines.rowCount;
-    let record = from;
-    for (; record < to && lines.rowCount < lines.rowsMax; record += 1) {
-      const row = lines.rowCount;
-      lines.rowCount += 1;
-      const column = writer.write(record, row);
-      if (column === WRITTEN) continue;
-      this.failedRecord = record;
-      this.failedColumn = column;
-      for (const {
-        column: { nulls },
-      } of targets)
-        if (nulls !== null) nulls[row] = 0;
-      lines.refused(row);
+    const { cells, columns } = this;
+    const row = lines.rowCount;
+    const count = Math.min(to - from, lines.rowsMax - row);
+    this.first = from - row;
+    for (let index = 0; index < cells.length; index += 1) {
+      this.refusing = index;
+      this.fill(cells[index]!, index, { from, row, count });
     }
-    targets.forEach(({ column }, index) => {
-      columns[index] = column;
-    });
-    return record;
+    this.next = from + count;
+    lines.rowCount += count;
+    if (this.hasRefused) this.reportRefused(row, lines);
+    for (let index = 0; index < cells.length; index += 1)
+      columns[index] = cells[index]!.target.column;
+    return from + count;
+  }
+
+  refuse(row: number): void {
+    if (this.refusedBy[row] === NOT_REFUSED) this.refusedBy[row] = this.refusing;
+    this.hasRefused = true;
   }
 
   failure(): RecordFailure {
@@ -210,95 +167,131 @@ class ParquetContainer implements ContainerReader {
   }
 
   close(): void {
-    for (const needed of this.needed) needed.value = NOTHING;
+    for (const needed of this.needed) {
+      needed.chunk?.close();
+      needed.chunk = null;
+      needed.value = NOTHING;
+    }
   }
 
-  /** The values of a column in a row group. */
-  private readNeeded(group: RowGroup, node: SchemaTree, records: number): RowValue {
-    const chunks = group.columns.filter(
-      (chunk) => chunk.meta_data?.path_in_schema[0] === node.element.name,
-    );
-    const leaves = leavesOf(node).map((path) => {
-      const chunk = chunks.find(({ meta_data }) =>
-        sameParts(meta_data?.path_in_schema, namesOf(path)),
-      );
-      if (chunk === undefined) throw new Error('the row group lacks it');
-      return this.readLeaf(chunk, [this.root, ...path], records);
+  private createWriter(
+    columns: readonly DecoderColumn[],
+    targets: readonly TargetColumn[],
+  ): RecordWriter {
+    const shapes = this.needed.map((needed): FieldShape => {
+      // A record is the number of its row in the row group.
+      const get = (record: unknown): unknown => needed.value(record as number);
+      return { name: needed.name, shape: parquetType(needed.node).shape, get };
     });
-    const [only] = leaves;
-    assert(only !== undefined, 'every column has a leaf');
-    if (node.children.length === 0 && node.element.repetition_type !== 'REPEATED') {
-      return (row) => only[row] ?? null;
+    try {
+      return new RecordWriter(shapes, { columns, targets });
+    } catch (error) {
+      if (!(error instanceof ShapeFault)) throw error;
+      throw new ConfigError('SETTING_INVALID', {
+        message: `the schema of file "${this.bytes.path}" does not fit the columns: ${error.message}`,
+        hint: 'compare the types of the columns with those of the file',
+        cause: error,
+      });
     }
-    const assemble = assembler(node);
+  }
+
+  private cellColumn(name: string, target: TargetColumn, index: number): CellColumn {
+    const needed = this.needed.find((each) => each.name === name) ?? null;
+    if (needed === null || needed.flat === null) return { target, needed, sink: null };
+    const { stored } = needed.flat;
+    const { shape } = parquetType(needed.node);
+    const put = (value: unknown, row: number): boolean => this.writer.put(value, row, index);
+    return { target, needed, sink: cellSink({ stored, shape, target, put }) };
+  }
+
+  private openColumn(group: RowGroup, needed: NeededColumn, records: number): void {
+    const { bytes, root } = this;
+    const { flat, node, name } = needed;
+    const meta = flat === null ? null : chunkOf(group, [name]);
+    if (flat === null || meta === null || !isReadable(meta)) {
+      needed.value = this.watched(name, readValues({ bytes, group, root, node }));
+      return;
+    }
+    if (Number(meta.num_values) !== records) {
+      throw new Error(`it has ${meta.num_values} values for ${records} rows`);
+    }
+    const { form, isOptional } = flat;
+    const { codec } = meta;
+    const parts = { codec, form, isOptional, records, bytes: chunkBytes(bytes, meta) };
+    needed.chunk = new FlatChunk(parts);
+    const values = new FlatValues(flat.stored, parts, this.letterDense);
+    needed.value = this.watched(name, (row) => values.at(row));
+  }
+
+  private watched(column: string, value: RowValue): RowValue {
     return (row) => {
       try {
-        return assemble(leaves.map((leaf) => leaf[row]));
+        return value(row);
       } catch (error) {
-        throw this.damage(node.element.name, error);
+        throw this.damage(column, error);
       }
     };
   }
 
-  private readLeaf(chunk: ColumnChunk, path: readonly SchemaTree[], records: number): Values {
-    const { bytes } = this;
-    const { meta_data: meta } = chunk;
-    const leaf = path.at(-1);
-    if (meta === undefined || leaf === undefined || chunk.file_path !== undefined) {
-      throw new Error('its values are in another file');
+  /** Rows of a batch, from the record `from` on. */
+  private fill(
+    { target, needed, sink }: CellColumn,
+    index: number,
+    { from, row, count }: { readonly from: number; readonly row: number; readonly count: number },
+  ): void {
+    const chunk = needed?.chunk ?? null;
+    if (needed === null) {
+      for (let n = 0; n < count; n += 1) target.setNull(row + n);
+    } else if (chunk !== null && sink !== null) {
+      try {
+        this.fillFlat({ chunk, target, sink }, from, row, count);
+      } catch (error) {
+        throw error instanceof PageFault ? this.damage(needed.name, error) : error;
+      }
+    } else {
+      for (let n = 0; n < count; n += 1) {
+        if (!this.writer.put(needed.value(from + n), row + n, index)) this.refuse(row + n);
+      }
     }
-    const dictionary = Number(meta.dictionary_page_offset ?? 0n);
-    const start = dictionary > 0 ? dictionary : Number(meta.data_page_offset);
-    const length = Number(meta.total_compressed_size);
-    if (start < MAGIC.length || length < 0 || start + length > bytes.size) {
-      throw new Error(`its values end at byte ${start + length}, and the file has ${bytes.size}`);
+  }
+
+  private fillFlat(
+    {
+      chunk,
+      target,
+      sink,
+    }: { readonly chunk: FlatChunk; readonly target: TargetColumn; readonly sink: CellSink },
+    from: number,
+    row: number,
+    count: number,
+  ): void {
+    const { dense } = this;
+    if (from > this.next) chunk.skip(dense, from - this.next);
+    for (let done = 0; done < count;) {
+      done += chunk.read(dense, row + done, count - done);
+      const { nullRows, nullCount } = dense;
+      for (let n = 0; n < nullCount; n += 1) target.setNull(nullRows[n]!);
+      sink(dense, this);
     }
-    const view = bytes.read(start, length);
-    const decoder: Parameters<typeof readColumn>[2] = {
-      pathInSchema: meta.path_in_schema,
-      type: meta.type,
-      codec: meta.codec,
-      element: leafElement(leaf.element),
-      schemaPath: [...path],
-      parsers: PARSERS,
-      compressors,
-      utf8: false,
-    };
-    const reader = { view: new DataView(view.buffer, view.byteOffset, view.length), offset: 0 };
-    const rows = { groupStart: 0, selectStart: 0, selectEnd: records, groupRows: records };
-    const { data } = readColumn(reader, rows, decoder);
-    const values = joined(data);
-    if (values.length === records) return values;
-    throw new Error(`it has ${values.length} values for ${records} rows`);
+  }
+
+  private reportRefused(from: number, lines: LineBlock): void {
+    for (let row = from; row < lines.rowCount; row += 1) {
+      const column = this.refusedBy[row]!;
+      if (column === NOT_REFUSED) continue;
+      this.failedRecord = this.first + row;
+      this.failedColumn = column;
+      for (const { target } of this.cells) {
+        const { nulls } = target.column;
+        if (nulls !== null) nulls[row] = 0;
+      }
+      lines.refused(row);
+    }
   }
 
   private damage(column: string, error: unknown): Error {
+    if (error instanceof ConnectorError) return error;
     const why = error instanceof Error ? error.message : String(error);
     return damaged(this.bytes.path, `row group ${this.group}, column "${column}"`, why, error);
   }
-}
-
-/** The paths from a column to its leaves. */
-function leavesOf(node: SchemaTree): readonly (readonly SchemaTree[])[] {
-  if (node.children.length === 0) return [[node]];
-  return node.children.flatMap((child) => leavesOf(child).map((path) => [node, ...path]));
-}
-
-function namesOf(path: readonly SchemaTree[]): readonly string[] {
-  return path.map(({ element }) => element.name);
-}
-
-function sameParts(a: readonly string[] | undefined, b: readonly string[]): boolean {
-  return a?.length === b.length && b.every((part, index) => a[index] === part);
-}
-
-/** Pages behind one another; mostly there is one array already. */
-function joined(pages: readonly Values[]): Values {
-  const [only] = pages;
-  if (only !== undefined && pages.length === 1) return only;
-  const values: unknown[] = [];
-  for (const page of pages) {
-    for (let at = 0; at < page.length; at += 1) values.push(page[at]);
-  }
-  return values;
 }

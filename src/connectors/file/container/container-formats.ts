@@ -25,7 +25,8 @@ export async function containerFiles(format: ContainerFormat): Promise<Container
     }
     case 'parquet': {
       const parquet = await import('../../../formats/parquet/parquet-container.js');
-      return { columns: parquet.parquetFileColumns, open: parquet.openParquetContainer };
+      const { parquetFileColumns } = await import('../../../formats/parquet/parquet-footer.js');
+      return { columns: parquetFileColumns, open: parquet.openParquetContainer };
     }
     default:
       return assertNever(format);
