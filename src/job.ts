@@ -232,7 +232,7 @@ function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobPro
     maxMemoryBytes: options.maxMemoryBytes ?? null,
     sleep: options.mode?.kind === 'individual' ? sleepShortly : null,
     checkpoints: options.checkpoints?.target ?? null,
-    open: () => openQueries(goingOn(job.plan.queries, options), options, clock),
+    open: () => openQueries(goingOn(job, options), options, clock),
   });
 }
 
@@ -243,7 +243,7 @@ export function createPartitionedJob(
   options: RunOptions & { readonly restore?: JobState },
   clock: Clock = systemClock,
 ): PartitionedJobCoordinator {
-  const queries = goingOn(job.plan.queries, options);
+  const queries = goingOn(job, options);
   return new PartitionedJobCoordinator({
     clock,
     settings,
@@ -259,21 +259,16 @@ export function createPartitionedJob(
     openSink: querySinks(queries, options),
     openDeadLetters: async () =>
       options.deadLetter === null ? null : openDeadLetters(options.deadLetter),
-    restore: options.restore ?? stateOf(queries, options.checkpoints?.restore ?? null),
+    restore: options.restore ?? options.checkpoints?.restore ?? null,
     checkpoints: options.checkpoints?.target ?? null,
   });
 }
 
 /** Queries that had not ended at the checkpoint that the job goes on from. */
-function goingOn(queries: readonly QueryPlan[], options: RunOptions): readonly QueryPlan[] {
-  const ended = options.checkpoints?.restore?.filter((query) => query.ended) ?? [];
+function goingOn({ plan }: CompiledJob, { checkpoints }: RunOptions): readonly QueryPlan[] {
+  const queries = checkpoints?.queries ?? plan.queries;
+  const ended = checkpoints?.restore?.filter((query) => query.ended) ?? [];
   return queries.filter(({ id }) => !ended.some(({ query }) => query === id));
-}
-
-/** Of these queries, in their order. */
-function stateOf(queries: readonly QueryPlan[], state: JobState | null): JobState | null {
-  if (state === null) return null;
-  return queries.flatMap(({ id }) => state.find(({ query }) => query === id) ?? []);
 }
 
 /** A blackhole's digest is taken where the rows are made; every other sink lives on main. */

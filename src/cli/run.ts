@@ -55,6 +55,7 @@ interface RunFlags extends TalkFlags, SettingFlags {
   readonly limit?: number;
   readonly duration?: number;
   readonly restore?: RestoreChoice;
+  readonly allowStateLoss?: readonly string[];
   readonly statsJson?: string;
   readonly json?: boolean;
   readonly watch?: boolean;
@@ -112,6 +113,11 @@ export function addRunCommand(program: Command): void {
       '--restore <which>',
       'go on from the latest checkpoint (the default), that of an epoch, or none',
       restoreFlag,
+    )
+    .option(
+      '--allow-state-loss <operator>',
+      'begin this operator empty where its state does not fit, like query-1/aggregate-1 (repeatable)',
+      listFlag,
     )
     .option('--stats-json <file>', 'write the run statistics as JSON')
     .option('--watch', 'run again whenever the SQL, velo.yaml or a data file changes')
@@ -192,12 +198,17 @@ async function checkpointsOf(
 ): Promise<OpenCheckpoints | null> {
   const { values, partitioned } = configuration;
   const dir = values['checkpoint.dir'];
-  const { restore = 'latest' } = flags;
+  const { restore = 'latest', allowStateLoss = [] } = flags;
   if (dir === null) {
-    if (flags.restore === undefined) return null;
+    const [flag] = [
+      ...(flags.restore === undefined ? [] : ['--restore']),
+      ...(allowStateLoss.length === 0 ? [] : ['--allow-state-loss']),
+    ];
+    if (flag === undefined) return null;
     const hint = 'add --checkpoint-dir DIR';
-    throw new ConfigError('FLAG_INVALID', { message: '--restore has nothing to go on from', hint });
+    throw new ConfigError('FLAG_INVALID', { message: `${flag} has nothing to go on from`, hint });
   }
+  const { 'checkpoint.interval': intervalMs, 'checkpoint.keep': keep } = values;
   return openCheckpoints(
     {
       name: basename(source.name),
@@ -208,7 +219,7 @@ async function checkpointsOf(
       notice: (line) => terminal.note(line),
       warn: (line) => terminal.warn(line),
     },
-    { dir, intervalMs: values['checkpoint.interval'], restore, keep: values['checkpoint.keep'] },
+    { dir, intervalMs, restore, keep, allowStateLoss },
   );
 }
 
@@ -407,6 +418,10 @@ function liveTables(
   const isShown = process.stdout.isTTY && terminal.live && format === 'table';
   if (!isShown || !updates || live === false || changelog === true) return null;
   return new LiveTables(terminal);
+}
+
+function listFlag(text: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), text];
 }
 
 function restoreFlag(text: string): RestoreChoice {

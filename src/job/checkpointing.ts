@@ -1,19 +1,19 @@
 /**
- * A job's checkpoints: the folder that keeps them, which one it goes on from, and whether that one
- * fits the queries as they are now. Owns this choice and what the user hears of it; the folder is
- * state/checkpoint's, when a state is taken the processors'.
+ * A job's checkpoints: the folder that keeps them, and which one it goes on from. Owns this choice
+ * and what the user hears of it; how that one fits the queries as they are now is job/restore's, the
+ * folder state/checkpoint's, and when a state is taken the processors'.
  */
 import type { Clock } from '../base/clock.js';
-import { StateError } from '../base/errors.js';
-import { sourceKey } from '../connectors/registry.js';
-import { signatureDifference, stateSignatures } from '../plan/state-meaning.js';
+import { stateSignature } from '../plan/state-meaning.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
-import type { CheckpointManifest } from '../state/checkpoint/checkpoint-manifest.js';
 import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 import type { CheckpointTarget, CheckpointTrigger } from '../processors/checkpoint-pace.js';
 import type { JobCheckpointing } from './job-options.js';
+import { checkAllowed, restoredJob } from './restore/restored-job.js';
+import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
+import type { QueryMeaning } from './restore/saved-meaning.js';
 
 /** Which checkpoint a job goes on from: the newest whole one, that of an epoch, or none. */
 export type RestoreChoice = 'latest' | 'none' | number;
@@ -24,6 +24,8 @@ export interface CheckpointChoice {
   readonly restore: RestoreChoice;
   /** Checkpoints that stay. */
   readonly keep: number;
+  /** Operators that may begin empty where their state does not fit. */
+  readonly allowStateLoss: readonly string[];
 }
 
 export interface CheckpointedJob {
@@ -43,10 +45,13 @@ export async function openCheckpoints(
   choice: CheckpointChoice,
 ): Promise<OpenCheckpoints> {
   const { clock, notice } = job;
+  checkAllowed(job.queries, choice.allowStateLoss);
   const store = await CheckpointStore.open(choice.dir, { notice, clock, keep: choice.keep });
   try {
     const checkpoints = new OpenCheckpoints(job, choice, store);
     checkpoints.goOnWith(await foundIn(store, choice.restore, notice));
+    // What came behind it is not this job's any more.
+    if (typeof choice.restore === 'number') await checkpoints.discardNewer(choice.restore);
     return checkpoints;
   } catch (error) {
     await store.close();
@@ -58,22 +63,34 @@ export async function openCheckpoints(
 export class OpenCheckpoints implements JobCheckpointing {
   readonly target: CheckpointTarget;
   restore: JobState | null = null;
+  /** Those of the job, whose aggregates know since when they count. */
+  queries: readonly QueryPlan[];
   /** What was restored, for the first line of a run; null: the job begins. */
   restored: string | null = null;
   /** Checkpoints written by this run. */
   written = 0;
   private readonly job: CheckpointedJob;
   private readonly store: CheckpointStore;
-  private readonly signatures: ReadonlyMap<string, string>;
+  private readonly allowed: readonly string[];
+  private meanings: readonly QueryMeaning[];
   private epoch: number;
+  /** Newer ones are of the queries as they are. */
+  private readonly epochBefore: number;
   /** A write at a time, whoever asks for it. */
   private writing: Promise<unknown> = Promise.resolve();
 
-  constructor(job: CheckpointedJob, { intervalMs }: CheckpointChoice, store: CheckpointStore) {
+  constructor(
+    job: CheckpointedJob,
+    { intervalMs, allowStateLoss }: CheckpointChoice,
+    store: CheckpointStore,
+  ) {
     this.job = job;
     this.store = store;
-    this.signatures = signaturesOf(job.queries);
+    this.allowed = allowStateLoss;
+    this.queries = job.queries;
+    this.meanings = job.queries.map(meaningOf);
     this.epoch = store.newestEpoch;
+    this.epochBefore = this.epoch;
     this.target = {
       intervalMs,
       write: (state, trigger) => this.write(state, trigger),
@@ -83,13 +100,27 @@ export class OpenCheckpoints implements JobCheckpointing {
 
   /** All queries had ended: there is nothing to go on with. */
   get isOver(): boolean {
-    return this.restore !== null && this.restore.every(({ ended }) => ended);
+    const { restore } = this;
+    const isOver = (id: string): boolean | undefined =>
+      restore?.find(({ query }) => query === id)?.ended;
+    return this.queries.every(({ id }) => isOver(id) === true);
   }
 
+  /** Throws StateError where it does not fit the queries. */
   goOnWith(found: FoundCheckpoint | null): void {
-    const { queries, clock } = this.job;
-    this.restore = found === null ? null : fitting(found, queries, this.signatures);
+    const { queries, clock, notice } = this.job;
+    const allowed = found !== null && found.epoch > this.epochBefore ? [] : this.allowed;
+    const restored = found === null ? null : restoredJob(queries, found, new Set(allowed));
+    for (const line of restored?.lines ?? []) notice(line);
+    this.queries = restored?.queries ?? queries;
+    this.meanings = this.queries.map(meaningOf);
+    this.restore = restored?.state ?? null;
     this.restored = found === null ? null : restoredLine(found, clock.nowMs());
+    this.epoch = this.store.newestEpoch;
+  }
+
+  async discardNewer(epoch: number): Promise<void> {
+    await this.store.discardNewer(epoch);
     this.epoch = this.store.newestEpoch;
   }
 
@@ -108,16 +139,16 @@ export class OpenCheckpoints implements JobCheckpointing {
   private write(state: JobState, trigger: CheckpointTrigger): Promise<void> {
     const written = this.writing.then(async () => {
       const { name, arch, partitions } = this.job;
-      const { signatures } = this;
+      const { meanings } = this;
       this.epoch += 1;
       await this.store.write({
         epoch: this.epoch,
         trigger,
         arch,
         partitions,
-        job: { name, signatures: Object.fromEntries(signatures) },
+        job: { name, meaning: savedMeaning(meanings) },
         state: withEnded(state, this.restore),
-        signatures,
+        signatures: signaturesOf(meanings),
         counters: new Map(),
       });
       this.written += 1;
@@ -134,71 +165,22 @@ async function foundIn(
 ): Promise<FoundCheckpoint | null> {
   if (restore === 'none') return null;
   if (restore !== 'latest') {
-    const read = await store.read(restore);
-    // What came behind it is not this job's any more.
-    await store.discardNewer(restore);
-    return { epoch: restore, passedOver: [], ...read };
+    return { epoch: restore, passedOver: [], ...(await store.read(restore)) };
   }
   const found = await store.latest();
   for (const line of found?.passedOver ?? []) notice(line);
   return found;
 }
 
-/** By `operatorKey`: what the state of each operator means now. */
-function signaturesOf(queries: readonly QueryPlan[]): Map<string, string> {
+/** By `operatorKey`: tells whether the state of an operator means the same. */
+function signaturesOf(meanings: readonly QueryMeaning[]): Map<string, string> {
   const found = new Map<string, string>();
-  for (const { id, root } of queries) {
-    for (const [operator, text] of stateSignatures(root, ({ table }) => sourceKey(table))) {
-      found.set(operatorKey(id, operator), text);
+  for (const { query, operators } of meanings) {
+    for (const [within, meaning] of operators) {
+      found.set(operatorKey(query, ofQuery(query, within)), stateSignature(meaning));
     }
   }
   return found;
-}
-
-/** The state, which must mean what the queries do. */
-function fitting(
-  { manifest, state, epoch }: FoundCheckpoint,
-  queries: readonly QueryPlan[],
-  signatures: ReadonlyMap<string, string>,
-): JobState {
-  const before = signaturesOfManifest(manifest);
-  for (const query of state) {
-    if (!queries.some(({ id }) => id === query.query)) {
-      throw misfit(epoch, `it holds ${query.query}, which the file has not`);
-    }
-    if (query.ended) continue;
-    const used = new Set([
-      ...query.operators.map(({ operator }) => operator),
-      ...query.splits.map(({ scan }) => scan),
-    ]);
-    for (const operator of used) {
-      const key = operatorKey(query.query, operator);
-      const now = signatures.get(key);
-      if (now === undefined) throw misfit(epoch, `the query has no "${operator}" any more`);
-      const then = before.get(key);
-      if (then === now) continue;
-      const difference = then === undefined ? 'it is new' : signatureDifference(now, then);
-      throw misfit(epoch, `"${operator}" is another one now: ${difference}`);
-    }
-  }
-  return state;
-}
-
-function signaturesOfManifest({ job }: CheckpointManifest): Map<string, string> {
-  const { signatures } = job;
-  if (typeof signatures !== 'object' || signatures === null) return new Map();
-  return new Map(
-    Object.entries(signatures).flatMap(([key, text]) =>
-      typeof text === 'string' ? [[key, text] as const] : [],
-    ),
-  );
-}
-
-function misfit(epoch: number, why: string): StateError {
-  return new StateError('STATE_INVALID', {
-    message: `checkpoint epoch ${epoch} does not fit this job: ${why}`,
-    hint: 'run the query that it was taken of, or begin without state: --restore none',
-  });
 }
 
 /** Queries that had ended before this run began stay so. */

@@ -46,6 +46,8 @@ export interface JobCheckpointing {
   readonly target: CheckpointTarget;
   /** null: it begins. */
   readonly restore: JobState | null;
+  /** The queries as they go on; absent: as they were compiled. */
+  readonly queries?: readonly QueryPlan[];
 }
 
 /** How a job with checkpoints goes on after a crash. */

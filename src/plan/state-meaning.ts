@@ -1,95 +1,441 @@
 /**
- * What the state of an operator means: the operator itself and all that its rows went through below
- * it. Owns what counts for that (names, aliases and positions do not, nor what stands above the
- * operator) and finding the place where two of them differ.
+ * What the state of an operator means: what its rows went through below it, and what the operator
+ * does with them and holds of them. Owns these texts, which speak of the columns of sources, and
+ * nothing of names, aliases and what stands above an operator; so that a query that was changed
+ * elsewhere has them still. Comparing two of them is job/restore's.
  */
+import { createHash } from 'node:crypto';
+import { typeText } from '../columnar/types.js';
+import type { SqlType } from '../columnar/types.js';
+import { expressionText, valueText } from './expression/expression-text.js';
+import { visitColumns } from './expression/expression-walk.js';
+import type { BoundExpression } from './expression/expression.js';
 import { pipelineInputs } from './pipeline/pipeline-plan.js';
-import type { PipelineNode, ScanNode } from './pipeline/pipeline-plan.js';
+import type {
+  AggregateCall,
+  AggregateNode,
+  PipelineNode,
+  ScanNode,
+  SortKey,
+  WindowAggregateNode,
+  WindowCall,
+} from './pipeline/pipeline-plan.js';
+import { frameText, windowText } from './pipeline/state-signature.js';
 
-/** By id, of every operator of a query, scans among them: a text that is equal where state fits. */
-export function stateSignatures(
+export interface OperatorMeaning {
+  readonly kind: PipelineNode['kind'];
+  /** What its rows went through, from the sources up, a step each. */
+  readonly rows: readonly string[];
+  /** What it does with them, and the columns that it holds. */
+  readonly own: readonly string[];
+  /** Of operators whose state may lose and gain aggregates; else null. */
+  readonly groups: GroupMeaning | null;
+  /** The columns whose times make watermarks below it. */
+  readonly times: readonly string[];
+}
+
+/** The groups of GROUP BY, with or without a window, in columns of their own numbers. */
+export interface GroupMeaning {
+  readonly columns: readonly { readonly text: string; readonly type: SqlType }[];
+  readonly keys: readonly number[];
+  readonly calls: readonly AggregateCall[];
+  /** What each call means, and how it is shown. */
+  readonly texts: readonly string[];
+  readonly labels: readonly string[];
+  readonly retracts: boolean;
+  /** Bytes of fields in front of each group in a snapshot: its window. */
+  readonly prefixBytes: number;
+}
+
+/** What a source reads, by which a scan is found again. */
+export type SourceKey = (scan: ScanNode) => string | null;
+
+/** By id, of every operator of a query, scans among them. */
+export function stateMeanings(
   root: PipelineNode,
-  sourceKey: (scan: ScanNode) => string | null,
-): Map<string, string> {
-  const found = new Map<string, string>();
-  const visit = (node: PipelineNode): unknown => {
-    const inputs = pipelineInputs(node).map(visit);
-    const own = node.kind === 'scan' ? scanFacts(node, sourceKey(node)) : operatorFacts(node);
-    const facts = inputs.length === 0 ? own : { ...own, inputs };
-    found.set(node.id, JSON.stringify(facts, exact));
-    return facts;
+  sourceKey: SourceKey,
+): Map<string, OperatorMeaning> {
+  const found = new Map<string, OperatorMeaning>();
+  const visit = (node: PipelineNode): Flow => {
+    const step = stepOf(node, pipelineInputs(node).map(visit), sourceKey);
+    found.set(node.id, step.meaning);
+    return step.flow;
   };
   visit(root);
   return found;
 }
 
-function scanFacts(scan: ScanNode, source: string | null): Record<string, unknown> {
-  const { table, physical, system } = scan;
-  const columns = physical.map((index) => {
-    const column = table.physical[index];
-    return { name: column?.name, type: column?.type };
+/** Equal where state fits as it is. */
+export function stateSignature(meaning: OperatorMeaning): string {
+  const { kind, rows, own, groups } = meaning;
+  return digest(JSON.stringify([kind, rows, own, groups?.texts ?? null]));
+}
+
+interface MeantColumn {
+  /** In terms of the sources' columns. */
+  readonly text: string;
+  readonly type: SqlType;
+  /** The columns of sources in it, with their types. */
+  readonly sources: readonly string[];
+}
+
+/** The rows on an edge. */
+interface Flow {
+  readonly rows: readonly string[];
+  readonly columns: readonly MeantColumn[];
+  readonly times: readonly string[];
+}
+
+interface Step {
+  readonly meaning: OperatorMeaning;
+  readonly flow: Flow;
+}
+
+function stepOf(node: PipelineNode, inputs: readonly Flow[], sourceKey: SourceKey): Step {
+  const input: Flow = inputs[0] ?? { rows: [], columns: [], times: [] };
+  const { columns, times } = input;
+  const listed = (numbers: readonly number[]): string =>
+    numbers.map((at) => columnText(columns[at])).join(', ');
+  switch (node.kind) {
+    case 'scan': {
+      const rows = [`from ${node.table.connector} ${sourceKey(node) ?? node.table.name}`];
+      const read = node.schema.map(({ name, type }) => ({
+        text: name,
+        type,
+        sources: [`${name} ${typeText(type)}`],
+      }));
+      const meaning = { kind: node.kind, rows, own: [], groups: null, times };
+      return { meaning, flow: { rows, columns: read, times } };
+    }
+    case 'calc': {
+      const { filter, projections } = node;
+      const where =
+        filter === null ? [] : [`where ${columnText(meant(filter, columns), 'untyped')}`];
+      const rows = [...input.rows, ...where];
+      const given = projections.map((projection) => meant(projection, columns));
+      return stateless(node, input, { rows, columns: given, times });
+    }
+    case 'watermark':
+      return stateless(node, input, {
+        ...input,
+        times: [...times, `watermark ${listed([node.column])} - ${node.boundMs} ms`],
+      });
+    case 'aggregate':
+    case 'window-aggregate':
+      return grouped(node, input);
+    case 'window-columns': {
+      const window = `windows ${windowText(node.window)} of ${listed([node.timeColumn])}`;
+      const late = node.late === null ? [] : [lateText(node.late)];
+      const added = node.schema.slice(columns.length).map(madeColumn(window));
+      const rows = [...input.rows, ...times, window, ...late];
+      return stateless(node, input, { rows, columns: [...columns, ...added], times });
+    }
+    case 'rows-window':
+      return holding(node, input, [
+        `partition by ${listed(node.partitionBy)}`,
+        `order by ${orderText(node.orderBy, columns)}`,
+        `buffer ${node.bufferRows} rows, ${node.emit}`,
+        node.expiry === null
+          ? 'no expiry'
+          : `expiry ${node.expiry.inactivityMs} ms of ${listed([node.expiry.column])}`,
+        ...node.calls.map((call) => callMeaning(call, columns)),
+      ]);
+    case 'over':
+      return holding(node, input, [
+        ...times,
+        `partition by ${listed(node.partitionBy)}`,
+        `order by ${listed([node.timeColumn])}, ${orderText(node.ties, columns)}`,
+        lateText(node.late),
+        ...node.calls.map((call) => callMeaning(call, columns)),
+      ]);
+    case 'top-n':
+      return holding(node, input, [
+        `partition by ${listed(node.partitionBy)}`,
+        `order by ${orderText(node.orderBy, columns)}`,
+        `first ${node.limit}${node.rankColumn ? ' with their number' : ''}`,
+      ]);
+    case 'sort':
+      return holding(node, input, [
+        `partition by ${listed(node.partitionBy)}`,
+        `order by ${orderText(node.keys, columns)}`,
+        node.limit === null ? 'all' : `first ${node.limit}`,
+        ...(node.windowEnd === null
+          ? []
+          : [...times, `windows that end ${listed([node.windowEnd])}`]),
+      ]);
+    case 'limit':
+      return holding(node, input, [`limit ${node.count}, ${node.counts}`], {
+        rows: node.counts !== 'passing',
+      });
+    case 'final':
+      return holding(node, input, [
+        node.windowEnd === null ? 'final at the end' : `final behind ${listed([node.windowEnd])}`,
+        `lateness ${node.latenessMs} ms`,
+        ...(node.windowEnd === null ? [] : times),
+        `by ${node.keys.map(listed).join(' or ')}`,
+      ]);
+    case 'join':
+      return joined(node, inputs);
+    case 'union':
+      return united(node, inputs);
+    case 'watermark-delay':
+    case 'exchange':
+      return stateless(node, input, input);
+  }
+}
+
+function stateless({ kind }: PipelineNode, input: Flow, flow: Flow): Step {
+  const { rows, times } = input;
+  return { meaning: { kind, rows, own: [], groups: null, times }, flow };
+}
+
+/** An operator that holds whole rows: what it gives has its columns, then its own. */
+function holding(
+  node: PipelineNode,
+  input: Flow,
+  does: readonly string[],
+  holds: { readonly rows: boolean } = { rows: true },
+): Step {
+  const { rows, columns, times } = input;
+  const calls: readonly WindowCall[] = 'calls' in node ? node.calls : [];
+  const more = node.schema.slice(columns.length).map((column, at): MeantColumn => {
+    const call = calls[at];
+    const text = call === undefined ? 'row number' : callMeaning(call, columns);
+    return { text, type: column.type, sources: [] };
   });
   return {
-    kind: 'scan',
-    connector: table.connector,
-    source: source ?? table.name,
-    columns,
-    system,
+    meaning: {
+      kind: node.kind,
+      rows,
+      own: holds.rows ? [...does, heldText(input)] : does,
+      groups: null,
+      times,
+    },
+    flow: {
+      rows: [...rows, `${node.kind}: ${does.join('; ')}`],
+      columns: [...columns, ...more],
+      times,
+    },
   };
 }
 
-/** Names, and inputs, which have facts of their own. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'id',
-  'schema',
-  'mode',
-  'input',
-  'left',
-  'right',
-  'inputs',
-  'signature',
-]);
-
-function operatorFacts(node: PipelineNode): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(node).filter(([key]) => !LEFT_OUT.has(key)));
+function grouped(node: AggregateNode | WindowAggregateNode, input: Flow): Step {
+  const { columns, times } = input;
+  const keys = node.keys.map((key) => columnText(columns[key]));
+  const retracts = node.input.mode === 'retract';
+  const own = [
+    `group by ${keys.length === 0 ? 'nothing' : keys.join(', ')}`,
+    ...(retracts ? ['of rows that may be taken back'] : []),
+    ...(node.kind === 'aggregate' ? plainFacts(node) : windowFacts(node, input)),
+  ];
+  const texts = node.aggregates.map((call) => callMeaning(call, columns));
+  const window = own.join('; ');
+  const given = [
+    ...node.keys.map((key) => columns[key] as MeantColumn),
+    ...node.schema.slice(node.keys.length, -node.aggregates.length || undefined),
+  ].map((column) => ('text' in column ? column : madeColumn(window)(column)));
+  const results = node.aggregates.map(({ type }, at) => ({
+    text: texts[at] ?? '',
+    type,
+    sources: [],
+  }));
+  const rows = [...input.rows, own.join('; ')];
+  return {
+    meaning: {
+      kind: node.kind,
+      rows: input.rows,
+      own,
+      groups: groupMeaning(node, columns, texts),
+      times,
+    },
+    flow: { rows, columns: [...given, ...results], times },
+  };
 }
 
-/** Values that JSON has not, and no positions in a text. */
-function exact(key: string, value: unknown): unknown {
-  if (key === 'span') return undefined;
-  if (typeof value === 'bigint') return { bigint: value.toString() };
-  if (typeof value === 'number' && !Number.isFinite(value)) return { number: String(value) };
-  return value;
+function plainFacts({ emission, distinct }: AggregateNode): string[] {
+  const gives = emission === 'final' ? 'emit final' : 'emit changes';
+  return distinct ? [gives, 'distinct'] : [gives];
 }
 
-/** Where two signatures first differ, as `inputs[0].aggregates[1].function: "SUM", before "MAX"`. */
-export function signatureDifference(now: string, before: string): string {
-  const found = difference(JSON.parse(now), JSON.parse(before), '');
-  return found ?? 'it is written in another form';
+function windowFacts(node: WindowAggregateNode, { columns, times }: Flow): string[] {
+  return [
+    `${windowText(node.window)} of ${columnText(columns[node.timeColumn])}`,
+    `emit ${node.emission}`,
+    lateText(node.late),
+    ...times,
+  ];
 }
 
-function difference(now: unknown, before: unknown, path: string): string | null {
-  if (isObject(now) && isObject(before)) {
-    const keys = new Set([...Object.keys(now), ...Object.keys(before)]);
-    for (const key of keys) {
-      const step = Array.isArray(now) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
-      const found = difference(now[key], before[key], step);
-      if (found !== null) return found;
-    }
-    return null;
-  }
-  if (Object.is(now, before)) return null;
-  return `${path}: ${shown(now)}, before ${shown(before)}`;
+/** Start and end of a window; of a session also the order in which it came. */
+const WINDOW_BYTES = 16;
+const SESSION_BYTES = 24;
+
+function groupMeaning(
+  node: AggregateNode | WindowAggregateNode,
+  columns: readonly MeantColumn[],
+  texts: readonly string[],
+): GroupMeaning {
+  const numbers = new Map<string, number>();
+  const own: { text: string; type: SqlType }[] = [];
+  const number = (at: number): number => {
+    const column = columns[at] as MeantColumn;
+    const text = columnText(column);
+    const known = numbers.get(text);
+    if (known !== undefined) return known;
+    numbers.set(text, own.length);
+    own.push({ text, type: column.type });
+    return own.length - 1;
+  };
+  const keys = node.keys.map(number);
+  const calls = node.aggregates.map((call) => ({
+    ...call,
+    args: call.args.map(number),
+    filter: call.filter === null ? null : number(call.filter),
+    orderBy: call.orderBy.map((key) => ({ ...key, column: number(key.column) })),
+  }));
+  const isSession = node.kind === 'window-aggregate' && node.window.kind === 'session';
+  const windowBytes = isSession ? SESSION_BYTES : WINDOW_BYTES;
+  const prefixBytes = node.kind === 'aggregate' ? 0 : windowBytes;
+  const labels = node.aggregates.map((call) => callMeaning(call, columns, 'label'));
+  const retracts = node.input.mode === 'retract';
+  return { columns: own, keys, calls, texts, labels, retracts, prefixBytes };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+function joined(
+  node: PipelineNode & { readonly kind: 'join' },
+  [left, right]: readonly Flow[],
+): Step {
+  const sides = [left, right].map((flow, at): Flow => {
+    const side = at === 0 ? 'left' : 'right';
+    const { rows, columns, times } = flow as Flow;
+    return {
+      rows: rows.map((line) => `${side}: ${line}`),
+      columns: columns.map(({ text, type, sources }) => ({
+        text: `${side} ${text}`,
+        type,
+        sources: sources.map((source) => `${side} ${source}`),
+      })),
+      times,
+    };
+  });
+  const columns = sides.flatMap((side) => side.columns);
+  const width = sides[0]?.columns.length ?? 0;
+  const keys = node.leftKeys.map(
+    (key, at) =>
+      `${columnText(columns[key])} = ${columnText(columns[width + (node.rightKeys[at] ?? 0)])}`,
+  );
+  const { condition } = node;
+  const does = [
+    `${node.type} join on ${keys.join(' and ')}`,
+    ...(condition === null ? [] : [columnText(meant(condition, columns), 'untyped')]),
+  ];
+  const rows = sides.flatMap((side) => side.rows);
+  const times = sides.flatMap((side) => side.times);
+  const modes = [node.left.mode, node.right.mode].join(' and ');
+  const own = [...does, `of ${modes} rows`, ...sides.map(heldText)];
+  return {
+    meaning: { kind: node.kind, rows, own, groups: null, times },
+    flow: { rows: [...rows, does.join('; ')], columns, times },
+  };
 }
 
-const SHOWN_CHARACTERS_MAX = 60;
+function heldText({ columns }: Flow): string {
+  return `holds ${columns.map((column) => columnText(column)).join(', ')}`;
+}
 
-function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value);
-  return text.length <= SHOWN_CHARACTERS_MAX ? text : `${text.slice(0, SHOWN_CHARACTERS_MAX)}…`;
+function united({ kind, schema }: PipelineNode, inputs: readonly Flow[]): Step {
+  const rows = inputs.flatMap((input, at) => input.rows.map((line) => `branch ${at + 1}: ${line}`));
+  const times = inputs.flatMap((input) => input.times);
+  const columns = schema.map(({ type }, at): MeantColumn => {
+    const branches = inputs.map((input) => input.columns[at] as MeantColumn);
+    const texts = new Set(branches.map(({ text }) => text));
+    const sources = [...new Set(branches.flatMap((branch) => branch.sources))];
+    return { text: short([...texts].join(' or ')), type, sources };
+  });
+  const own = [`${inputs.length} branches`];
+  return {
+    meaning: { kind, rows, own, groups: null, times },
+    flow: { rows, columns, times },
+  };
+}
+
+function madeColumn(by: string) {
+  return ({ name, type }: { readonly name: string; readonly type: SqlType }): MeantColumn => ({
+    text: `${name} of (${short(by)})`,
+    type,
+    sources: [],
+  });
+}
+
+/** `region VARCHAR`, `amount > 3 BOOLEAN (amount BIGINT)`; untyped `amount > 3 (amount BIGINT)`. */
+function columnText(column: MeantColumn | undefined, form: TextForm = 'typed'): string {
+  if (column === undefined) return '?';
+  if (form === 'label') return column.text;
+  const own = form === 'typed' ? `${column.text} ${typeText(column.type)}` : column.text;
+  const isPlain = column.sources.length === 1 && column.sources[0] === own;
+  return isPlain || column.sources.length === 0 ? own : `${own} (${column.sources.join(', ')})`;
+}
+
+/** 'label': for people, who know the types. */
+type TextForm = 'typed' | 'untyped' | 'label';
+
+function meant(expression: BoundExpression, columns: readonly MeantColumn[]): MeantColumn {
+  const sources = new Set<string>();
+  visitColumns(expression, ({ index }) => {
+    for (const source of columns[index]?.sources ?? []) sources.add(source);
+  });
+  const text = expressionText(expression, ({ index, name }) => columns[index]?.text ?? name);
+  return { text: short(text), type: expression.type, sources: [...sources].sort() };
+}
+
+function callMeaning(
+  call: AggregateCall | WindowCall,
+  columns: readonly MeantColumn[],
+  form: TextForm = 'typed',
+): string {
+  const args = call.args.map((arg) => columnText(columns[arg], form));
+  const literals = call.literals.map((value) =>
+    typeof value === 'object' ? JSON.stringify(value, exact) : valueText(value, LITERAL),
+  );
+  const inside = [...args, ...literals].join(', ');
+  const order = call.orderBy.length === 0 ? '' : ` order by ${orderText(call.orderBy, columns)}`;
+  const filter =
+    call.filter === null
+      ? ''
+      : ` filter ${columnText(columns[call.filter], form === 'label' ? form : 'untyped')}`;
+  const frame = 'frame' in call && call.frame !== null ? ` ${frameText(call.frame)}` : '';
+  const distinct = call.distinct ? 'DISTINCT ' : '';
+  const name = inside === '' && call.function === 'COUNT' ? '*' : inside;
+  return short(`${call.function}(${distinct}${name})${order}${filter}${frame}`);
+}
+
+const LITERAL: SqlType = { kind: 'double' };
+
+function orderText(keys: readonly SortKey[], columns: readonly MeantColumn[]): string {
+  const texts = keys.map(({ column, descending, nullsFirst }) => {
+    const nulls = nullsFirst === descending ? '' : nullsFirst ? ' nulls first' : ' nulls last';
+    return `${columnText(columns[column])}${descending ? ' desc' : ''}${nulls}`;
+  });
+  return texts.length === 0 ? 'arrival' : texts.join(', ');
+}
+
+/** Where dead letters go says nothing of what is held. */
+function lateText(late: WindowAggregateNode['late']): string {
+  const strategy = late.strategy === 'dead-letter' ? 'drop' : late.strategy;
+  return `late ${strategy} after ${late.allowedLatenessMs} ms`;
+}
+
+function exact(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+/** Longer texts end in their digest: a column that is named twice at every level doubles its text. */
+const TEXT_MAX = 300;
+
+function short(text: string): string {
+  return text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX / 2)}… #${digest(text)}`;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -91,6 +91,11 @@ export interface AggregateCall {
   /** ORDER BY inside the call or WITHIN GROUP: input columns. */
   readonly orderBy: readonly SortKey[];
   readonly type: SqlType;
+  /**
+   * The restore that it counts from (its number), where groups are older than the call; absent: it
+   * has counted all rows of its groups.
+   */
+  readonly since?: number;
 }
 export interface SortKey {
   readonly column: number;

@@ -31,6 +31,8 @@ export interface Lane {
   readonly args: readonly number[];
   /** Number of the value table that lets each value count once, or null. */
   readonly table: number | null;
+  /** The restore that its calls count from (AggregateCall); null: they count all rows. */
+  readonly since: number | null;
   /** rows: every row counts. skipped: rows - cell. counted: cell. */
   readonly counting: 'rows' | 'skipped' | 'counted';
   /** Cell of skipped or counted; -1 for rows. */
@@ -244,15 +246,18 @@ class LayoutPlanner {
     const args = keepsNulls(call.function) ? [] : columns;
     const distinct = this.isDistinct(call) && column >= 0;
     assert(!distinct || columns.length === 1, `${call.function}(DISTINCT …) takes one column`);
-    const name = `${call.filter ?? '-'} ${args.join()} ${distinct ? `distinct ${column}` : ''}`;
+    const { since = null } = call;
+    const form = distinct ? `distinct ${column}` : '';
+    const name = `${call.filter ?? '-'} ${args.join()} ${form} ${since ?? ''}`;
     const known = this.laneNames.get(name);
     if (known !== undefined) return known;
-    const every = call.filter === null && args.length === 0 && !distinct;
+    const every = call.filter === null && args.length === 0 && !distinct && since === null;
     if (distinct) this.tables.push({ column, type });
     this.lanes.push({
       filter: call.filter,
       args,
       table: distinct ? this.tables.length - 1 : null,
+      since,
       counting: every ? 'rows' : distinct ? 'counted' : 'skipped',
       cell: every ? -1 : this.cells(0),
     });
@@ -277,6 +282,27 @@ class LayoutPlanner {
       default:
         return call.distinct;
     }
+  }
+}
+
+/** Cells that an item has from `at` on. */
+export function cellsOfItem(item: AggregateItem): number {
+  switch (item.kind) {
+    case 'count':
+    case 'object':
+      return 0;
+    case 'sum-double':
+    case 'delta':
+      return 2;
+    case 'sum-exact':
+      return item.wide ? 3 : 2;
+    case 'extreme':
+    case 'pick':
+      return 1;
+    case 'moments':
+      return MOMENT_SUMS * item.size;
+    case 'pairs':
+      return PAIR_SUMS * item.size;
   }
 }
 

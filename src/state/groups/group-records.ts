@@ -64,6 +64,11 @@ export class GroupRecords {
     return this.codecs.get(this.layout.spec.keys[key]!)!;
   }
 
+  /** What reads and writes a cell in a snapshot; null: a plain number. */
+  codecOfCell(cell: number): CellCodec | null {
+    return cell < this.layout.spec.keys.length ? this.codecOfKey(cell) : this.cellCodecs[cell]!;
+  }
+
   /** Rows that a group stands for. */
   rowsOf(parts: GroupParts, slot: number): number {
     return parts.table.cellsOf(slot)[parts.table.baseOf(slot) + this.layout.rowsCell]!;
@@ -95,11 +100,10 @@ export class GroupRecords {
   }
 
   store(writer: StateWriter, parts: GroupParts, slot: number): void {
-    const { keys } = this.layout.spec;
     const cells = parts.table.cellsOf(slot);
     const base = parts.table.baseOf(slot);
     for (let cell = 0; cell < this.layout.stride; cell += 1) {
-      const codec = cell < keys.length ? this.codecOfKey(cell) : this.cellCodecs[cell]!;
+      const codec = this.codecOfCell(cell);
       if (codec === null) writer.writeF64(cells[base + cell]!);
       else codec.store(writer, cells[base + cell]!);
     }

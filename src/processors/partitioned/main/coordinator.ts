@@ -272,8 +272,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private async open(): Promise<void> {
     const { options } = this;
     this.letters = await options.openDeadLetters();
-    for (const [index, plan] of options.queries.entries()) {
-      const restore = options.restore?.[index] ?? null;
+    for (const plan of options.queries) {
+      const restore = options.restore?.find(({ query }) => query === plan.id) ?? null;
       this.queries = [...this.queries, await CoordinatedQuery.open(plan, options, restore)];
     }
     const { queries } = this;

@@ -1,0 +1,29 @@
+-- Every operator with state, over one generator; rows.txt has what comes behind the state.
+CREATE TABLE t (
+  k STRING AS 'k' || CAST((i * 7) % 5 AS STRING),
+  v BIGINT AS (i * 37) % 11,
+  d DECIMAL(30, 2) AS CAST(i AS DECIMAL(30, 2)) / 4,
+  ts TIMESTAMP(3) AS TO_TIMESTAMP_LTZ(i * 1000, 3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH ('connector' = 'generator', 'rows' = '40');
+
+SELECT k, COUNT(*) AS n, SUM(d) AS s, MIN(k) AS lo, COUNT(DISTINCT v) AS u, AVG(v) AS a, MEDIAN(v) AS m,
+  LISTAGG(CAST(v AS STRING), '-') AS l, VAR_POP(v) AS p, SUM(v) FILTER (WHERE v > 4) AS f
+FROM t GROUP BY k EMIT FINAL;
+
+SELECT k, _WINDOW_START AS w, COUNT(*) AS n, MAX(v) AS m FROM t GROUP BY k
+WINDOW HOPPING(ts, INTERVAL '30' SECOND, INTERVAL '10' SECOND) EMIT FINAL;
+
+SELECT k, COUNT(*) AS n FROM t WHERE v < 6 GROUP BY k WINDOW SESSION(ts, INTERVAL '4' SECOND) EMIT FINAL;
+
+SELECT k, v, SUM(v) OVER (ROWS WINDOW BUFFER 3 ROWS PARTITION BY k ORDER BY ts) AS s FROM t;
+
+SELECT k, v, SUM(v) OVER (PARTITION BY k ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS s FROM t;
+
+SELECT k, v, r FROM (
+  SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts) AS r FROM t
+) WHERE r <= 2;
+
+SELECT a.k, a.v, b.d FROM t a JOIN t b ON a.v = b.v AND a.k <> b.k;
+
+SELECT DISTINCT k, v FROM t;
