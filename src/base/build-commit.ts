@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from './program-files.js';
 
 export interface BuildCommit {
   /** The first twelve digits; null: nobody knows. */
@@ -14,7 +15,7 @@ export interface BuildCommit {
   readonly dirty: boolean;
 }
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = fileURLToPath(PACKAGE_ROOT);
 
 export function buildCommit(root = ROOT): BuildCommit {
   if (existsSync(`${root}.git`)) {

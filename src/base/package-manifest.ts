@@ -1,5 +1,6 @@
 /** Which velo this is, and on what it runs: what its package.json says. */
 import { readFileSync } from 'node:fs';
+import { PACKAGE_ROOT } from './program-files.js';
 
 export interface PackageManifest {
   readonly version: string;
@@ -12,7 +13,7 @@ let read: PackageManifest | null = null;
 export function packageManifest(): PackageManifest {
   // Checked boundary: our own package.json.
   read ??= JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8'),
   ) as PackageManifest;
   return read;
 }

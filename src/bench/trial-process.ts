@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VeloError } from '../base/errors.js';
+import { TRIAL_ENTRY } from '../base/program-files.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import { PARTITIONED_DEFAULTS } from '../processors/partitioned/job-settings.js';
 import { scenarioVariables } from './scenario/scenario.js';
@@ -31,7 +32,7 @@ const WARMUP_PARTITIONED_MS = 4_000;
 const PACED_WARMUP_SECONDS = 0.5;
 
 /** The trials of this build. */
-export const OWN_ENTRY = fileURLToPath(new URL('./trial.js', import.meta.url));
+export const OWN_ENTRY = fileURLToPath(TRIAL_ENTRY);
 
 /** A trial of the scenario on V1 as fast as it goes, warmed up, except for what is given. */
 export function trialTask(

@@ -208,9 +208,7 @@ function send(message: TrialMessage): void {
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit());
 process.channel?.unref();
-try {
-  await main();
-} catch (error) {
+main().catch((error: unknown) => {
   send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
-}
+});

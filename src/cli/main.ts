@@ -30,13 +30,21 @@ function withCommand(args: readonly string[]): readonly string[] {
   return runs ? ['run', ...args] : args;
 }
 
+/** Of a process whose command waits for what never comes, as Node has it. */
+const UNSETTLED = 13;
+
 async function main(): Promise<void> {
+  let settled = false;
+  process.once('exit', (code) => {
+    if (!settled && code === 0) process.exitCode = UNSETTLED;
+  });
   const streams = new StandardStreams();
   streams.watch();
   // Node would open a debugger.
   process.on('SIGUSR1', () => undefined);
   process.exitCode = await exitOf(withCommand(process.argv.slice(2)));
   const failure = await streams.stdoutFailure();
+  settled = true;
   if (failure !== null && process.exitCode === 0) {
     new Terminal('normal').error(failure);
     process.exitCode = exitCodeOf(failure);
@@ -63,4 +71,4 @@ async function exitOf(args: readonly string[]): Promise<number> {
   }
 }
 
-await main();
+void main();

@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 export const VELO = fileURLToPath(new URL('../../bin/velo.js', import.meta.url));
 
+/** The command as tsc wrote its modules: what a preload changes of them is changed in it. */
+const MODULES = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
 export interface VeloRun {
   /** null when a signal ended the process. */
   readonly exit: number | null;
@@ -16,6 +19,8 @@ export interface VeloRun {
 }
 
 export interface VeloOptions {
+  /** Whether the modules run, and not the bundle of them. */
+  readonly modules?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;
   readonly limitMs?: number;
@@ -31,7 +36,7 @@ export interface VeloOptions {
 export function velo(args: readonly string[], options: VeloOptions = {}): Promise<VeloRun> {
   return new Promise((resolve, reject) => {
     const startMs = performance.now();
-    const child = spawn(process.execPath, [VELO, ...args], {
+    const child = spawn(process.execPath, [options.modules === true ? MODULES : VELO, ...args], {
       env: { ...process.env, NO_COLOR: '1', ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });

@@ -3,7 +3,7 @@
  * turn, A B B A …, each trial in a process of its own, and judged round by round. Owns the schedule and the sizes;
  * when a lane counts as slower is comparison.ts.
  *
- * The trials are the builds' own (dist/bench/trial.js): what they have in common is TrialTask and
+ * The trials are the builds' own (dist/start/measured.js): what they have in common is TrialTask and
  * TrialOutcome, whose fields are only ever added. Every output is verified by this build.
  */
 import { existsSync } from 'node:fs';
@@ -65,14 +65,17 @@ const V2_FACTOR = 3;
 /** Warm-ups before the measured runs, the first of which are a warm-up as well. */
 const WARMUPS = 1;
 
+/** Where builds start their trials; those before 0.2 have no bundle. */
+const TRIAL_FILES = ['dist/start/measured.js', 'dist/bench/trial.js'] as const;
+
 /** The build in a folder with bin/velo.js, compiled. */
 export function installedBuild(folder: string): Build {
-  const trialEntry = resolve(folder, 'dist/bench/trial.js');
-  if (existsSync(resolve(folder, 'bin/velo.js')) && existsSync(trialEntry)) {
+  const trialEntry = TRIAL_FILES.map((file) => resolve(folder, file)).find(existsSync);
+  if (trialEntry !== undefined && existsSync(resolve(folder, 'bin/velo.js'))) {
     return { name: folder, trialEntry, slowdown: 0 };
   }
   throw new ConfigError('FLAG_INVALID', {
-    message: `"${folder}" is no build of velo: it has no bin/velo.js and dist/bench/trial.js`,
+    message: `"${folder}" is no build of velo: it has no bin/velo.js and ${TRIAL_FILES[0]}`,
     hint: 'give two result files, or two folders in which "npm install" was run',
   });
 }

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../../base/errors.js';
+import { PACKAGE_ROOT } from '../../base/program-files.js';
 import { ownVariables } from './own-query.js';
 import type { OwnQuery } from './own-query.js';
 import type { BenchEngine } from '../bench-engine.js';
@@ -86,7 +87,7 @@ export function selectScenarios(selection: string): readonly Scenario[] {
 const PLAIN = { own: null, engines: null } as const;
 
 function loadBuiltin({ id, file, title, records }: Builtin): Scenario {
-  const path = fileURLToPath(new URL(`../../../scenarios/${file}`, import.meta.url));
+  const path = fileURLToPath(new URL(`scenarios/${file}`, PACKAGE_ROOT));
   return {
     id,
     builtin: id,

@@ -4,6 +4,7 @@
  * threads; an idle one does not keep the process alive.
  */
 import { Worker } from 'node:worker_threads';
+import { THREAD_ENTRY } from '../../../base/program-files.js';
 
 const idle: Worker[] = [];
 
@@ -36,7 +37,7 @@ export function forgetListeners(worker: Worker): void {
 }
 
 function startWorker(): Worker {
-  return new Worker(new URL('../worker/worker-entry.js', import.meta.url), { stdin: false });
+  return new Worker(THREAD_ENTRY, { stdin: false });
 }
 
 function forget(worker: Worker): void {
