@@ -39,8 +39,11 @@ function crashing(
 ): Promise<VeloRun> {
   const dir = mkdtempSync(join(folder, `${name}-`));
   const heap = crash.kind === 'memory' ? ' --max-old-space-size=60' : '';
-  return velo(['run', ...args, '--partitions', '4', '--workers', '2'], {
+  // Small batches, so that a machine that is late with its rows has as many of them.
+  const lanes = ['--partitions', '4', '--workers', '2', '--batch-size', '16'];
+  return velo(['run', ...args, ...lanes], {
     ...options,
+    modules: true,
     env: {
       NODE_OPTIONS: `--import ${CRASHING}${heap}`,
       VELO_CRASH: JSON.stringify({ dir, ...crash }),
