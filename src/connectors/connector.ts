@@ -100,6 +100,8 @@ export interface SourceSide {
   openOwned?(request: SourceRequest): Promise<OwnedSource>;
   /** The place that a table reads, as its SinkTarget's key; absent: nothing that is written. */
   key?(table: TableDefinition): string;
+  /** What positions of its splits are positions in; absent: the key, else the table. */
+  origin?(table: TableDefinition): string;
   /** In each worker, before a job: what main handed over to it, instead of the last job's. */
   takeOver?(parts: readonly unknown[]): void;
   /** What turns the blocks of a 'fed' source into batches, by each worker. */

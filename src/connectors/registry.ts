@@ -145,6 +145,12 @@ export function sourceKey(table: TableDefinition): string | null {
   return sourceOf(table).key?.(table) ?? null;
 }
 
+/** What positions of a table's splits are positions in, however the table is called if it says so. */
+export function sourceOrigin(table: TableDefinition): string {
+  const source = sourceOf(table);
+  return source.origin?.(table) ?? source.key?.(table) ?? table.name;
+}
+
 /** A sink that reads every row and keeps a digest. */
 export function openDigest(request: SinkRequest, environment: SinkEnvironment): Promise<Sink> {
   return (blackholeConnector.sink as SinkSide).open(request, environment);

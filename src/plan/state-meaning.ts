@@ -47,17 +47,17 @@ export interface GroupMeaning {
   readonly prefixBytes: number;
 }
 
-/** What a source reads, by which a scan is found again. */
-export type SourceKey = (scan: ScanNode) => string | null;
+/** What a scan's positions are positions in, by which it is found again. */
+export type SourceOrigin = (scan: ScanNode) => string;
 
 /** By id, of every operator of a query, scans among them. */
 export function stateMeanings(
   root: PipelineNode,
-  sourceKey: SourceKey,
+  originOf: SourceOrigin,
 ): Map<string, OperatorMeaning> {
   const found = new Map<string, OperatorMeaning>();
   const visit = (node: PipelineNode): Flow => {
-    const step = stepOf(node, pipelineInputs(node).map(visit), sourceKey);
+    const step = stepOf(node, pipelineInputs(node).map(visit), originOf);
     found.set(node.id, step.meaning);
     return step.flow;
   };
@@ -91,14 +91,14 @@ interface Step {
   readonly flow: Flow;
 }
 
-function stepOf(node: PipelineNode, inputs: readonly Flow[], sourceKey: SourceKey): Step {
+function stepOf(node: PipelineNode, inputs: readonly Flow[], originOf: SourceOrigin): Step {
   const input: Flow = inputs[0] ?? { rows: [], columns: [], times: [] };
   const { columns, times } = input;
   const listed = (numbers: readonly number[]): string =>
     numbers.map((at) => columnText(columns[at])).join(', ');
   switch (node.kind) {
     case 'scan': {
-      const rows = [`from ${node.table.connector} ${sourceKey(node) ?? node.table.name}`];
+      const rows = [`from ${node.table.connector} ${originOf(node)}`];
       const read = node.schema.map(({ name, type }) => ({
         text: name,
         type,
@@ -207,7 +207,7 @@ function holding(
     meaning: {
       kind: node.kind,
       rows,
-      own: holds.rows ? [...does, heldText(input)] : does,
+      own: holds.rows ? [...does, ...modesOf(node), heldText(input)] : does,
       groups: null,
       times,
     },
@@ -331,12 +331,16 @@ function joined(
   ];
   const rows = sides.flatMap((side) => side.rows);
   const times = sides.flatMap((side) => side.times);
-  const modes = [node.left.mode, node.right.mode].join(' and ');
-  const own = [...does, `of ${modes} rows`, ...sides.map(heldText)];
+  const own = [...does, ...modesOf(node), ...sides.map(heldText)];
   return {
     meaning: { kind: node.kind, rows, own, groups: null, times },
     flow: { rows: [...rows, does.join('; ')], columns, times },
   };
+}
+
+/** Rows that may be taken back are held in another form. */
+function modesOf(node: PipelineNode): string[] {
+  return pipelineInputs(node).map(({ mode }) => `of rows in mode ${mode}`);
 }
 
 function heldText({ columns }: Flow): string {

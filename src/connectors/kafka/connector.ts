@@ -62,6 +62,8 @@ export const kafkaConnector: Connector = Object.freeze<Connector>({
     endHint: `'scan.bounded.mode' = 'latest-offset'`,
     isBounded: (options) => (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded',
     hasOneSplit: () => false,
+    // Brokers have other names from day to day; a topic has its records.
+    origin: ({ name, options }) => options['topic'] ?? options['topic-pattern'] ?? name,
     open: async (request) => (await import('./topic-source.js')).openKafkaSource(request),
     prepare: async (request) => (await import('./prepare-topic.js')).prepareTopic(request),
     openOwned: async (request) => (await import('./owned-topic.js')).openOwnedKafkaSource(request),

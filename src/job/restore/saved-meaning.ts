@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { StateError } from '../../base/errors.js';
-import { sinkTarget, sourceKey } from '../../connectors/registry.js';
+import { sinkTarget, sourceOrigin } from '../../connectors/registry.js';
 import type { AggregateCall, QueryPlan } from '../../plan/pipeline/pipeline-plan.js';
 import type { SqlType } from '../../columnar/types.js';
 import { stateMeanings } from '../../plan/state-meaning.js';
@@ -23,7 +23,7 @@ export interface QueryMeaning {
 }
 
 export function meaningOf({ id, root, sink }: QueryPlan): QueryMeaning {
-  const meanings = stateMeanings(root, ({ table }) => sourceKey(table));
+  const meanings = stateMeanings(root, ({ table }) => sourceOrigin(table));
   return { query: id, sink: sinkName(sink), operators: withoutQuery(id, meanings) };
 }
 

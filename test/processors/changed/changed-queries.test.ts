@@ -7,11 +7,13 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VeloError } from '../../../src/base/errors.js';
+import { meaningOf } from '../../../src/job/restore/saved-meaning.js';
+import { compileJob } from '../../../src/job.js';
 import { AGGREGATE_EDITS } from './aggregate-edits.js';
 import { G } from './edit.js';
 import type { Edit, Expected } from './edit.js';
 import { JOB_EDITS } from './job-edits.js';
-import { at, folder, recordsAt, run, TABLES } from './kept-runs.js';
+import { at, folder, opened, recordsAt, run, TABLES } from './kept-runs.js';
 import { OPERATOR_EDITS } from './operator-edits.js';
 
 /** By its text: the folder with the state of a first run. */
@@ -128,5 +130,69 @@ describe('a query that writes elsewhere now', () => {
     expect(readFileSync(join(folder, 'one.jsonl'), 'utf8')).toBe(before);
     const counts = readFileSync(join(folder, 'two.jsonl'), 'utf8').match(/"n":\d/g);
     expect(counts).toEqual(['"n":3', '"n":3', '"n":1', '"n":4']);
+  });
+});
+
+describe('--changelog', () => {
+  it.each([null, 2])('shows what a state without it goes on with (%s)', async (partitions) => {
+    const dir = mkdtempSync(join(folder, 'changelog-'));
+    const sql = `${TABLES} SELECT k, COUNT(*) AS n FROM t GROUP BY k EMIT CHANGES`;
+    await run(sql, { dir, partitions: null, restore: 'none', keep: at(4) });
+    const shown = await run(sql, { dir, partitions, restore: 'latest', changelog: true });
+    expect(shown.said).toEqual([]);
+    const rows = ['+I c 1', '+U a 3', '+U a 4', '+U b 3', '-U a 2', '-U a 3', '-U b 2'];
+    expect(shown.rows).toEqual(rows);
+  });
+});
+
+describe('a job that goes on after a crash', () => {
+  const CHANGED = `${TABLES}
+    SELECT k, SUM(w) AS x, COUNT(*) AS n, SUM(v) AS s FROM t WHERE v > 0 GROUP BY k EMIT FINAL`;
+
+  it('takes in what it wrote itself without another word, and loses nothing again', async () => {
+    const dir = mkdtempSync(join(folder, 'crash-'));
+    await run(`${TABLES}\n${G}`, { dir, partitions: null, restore: 'none', keep: at(4) });
+    const allowStateLoss = ['query-1/aggregate-1'];
+    const place = { dir, partitions: null, restore: 'latest', allowStateLoss } as const;
+    const second = await run(CHANGED, { ...place, keep: at(6) });
+    const { checkpoints, said } = await opened(CHANGED, { ...place, allowStateLoss: [] });
+    try {
+      expect(second.said).toHaveLength(1);
+      const before = checkpoints.restore;
+      await checkpoints.target.write(before ?? [], 'interval');
+      await checkpoints.again();
+      expect(checkpoints.restore).toEqual(before);
+      expect(before?.[0]?.operators[0]?.bytes.length).toBeGreaterThan(0);
+      expect(said).toEqual([]);
+    } finally {
+      await checkpoints.close();
+    }
+  });
+});
+
+describe('a topic', () => {
+  async function meant(table: string, options: string): Promise<string | undefined> {
+    const { plan } = await compileJob({
+      source: {
+        name: 'test.sql',
+        text: `CREATE TABLE ${table} (v BIGINT) WITH ('connector' = 'kafka', 'format' = 'json',
+          ${options}); SELECT v FROM ${table}`,
+      },
+      variables: () => undefined,
+      settings: {},
+      changelog: false,
+      redirects: new Map(),
+      limit: null,
+    });
+    return meaningOf(plan.queries[0]!).operators.get('scan-1')?.rows.join();
+  }
+
+  it('is what positions are of, whatever the table and the brokers are called', async () => {
+    const orders = await meant('t', `'topic' = 'orders', 'properties.bootstrap.servers' = 'a:1'`);
+    expect(orders).toBe('from kafka orders');
+    const moved = await meant('u', `'topic' = 'orders', 'properties.bootstrap.servers' = 'b:1'`);
+    expect(moved).toBe(orders);
+    const other = await meant('t', `'topic' = 'returns', 'properties.bootstrap.servers' = 'a:1'`);
+    expect(other).toBe('from kafka returns');
   });
 });

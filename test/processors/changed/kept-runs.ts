@@ -11,7 +11,9 @@ import { afterAll } from 'vitest';
 import type { Clock } from '../../../src/base/clock.js';
 import type { JobState } from '../../../src/state/checkpoint/job-state.js';
 import { compileJob, createJob } from '../../../dist/job.js';
+import type { CompiledJob } from '../../../dist/job.js';
 import { openCheckpoints } from '../../../src/job/checkpointing.js';
+import type { OpenCheckpoints } from '../../../src/job/checkpointing.js';
 import { PARTITIONED_DEFAULTS } from '../../../dist/processors/partitioned/job-settings.js';
 import { Capture } from '../partitioned/jobs.js';
 
@@ -61,6 +63,7 @@ export interface Place {
   /** Which of its states is kept in the folder; absent: none. */
   readonly keep?: (states: readonly JobState[]) => JobState | undefined;
   readonly allowStateLoss?: readonly string[];
+  readonly changelog?: boolean;
 }
 
 export interface Outcome {
@@ -68,13 +71,21 @@ export interface Outcome {
   readonly said: string[];
 }
 
-export async function run(sql: string, place: Place): Promise<Outcome> {
+interface Opened {
+  readonly job: CompiledJob;
+  readonly checkpoints: OpenCheckpoints;
+  readonly clock: Clock;
+  readonly said: string[];
+}
+
+/** A job and its folder, as `velo run` opens them. */
+export async function opened(sql: string, place: Place): Promise<Opened> {
   const { dir, partitions, restore, allowStateLoss = [] } = place;
   const job = await compileJob({
     source: { name: 'test.sql', text: sql },
     variables: () => undefined,
     settings: {},
-    changelog: false,
+    changelog: place.changelog ?? false,
     redirects: new Map(),
     limit: null,
   });
@@ -93,6 +104,12 @@ export async function run(sql: string, place: Place): Promise<Outcome> {
     },
     { dir, intervalMs: 0, restore, keep: 100, allowStateLoss },
   );
+  return { job, checkpoints, clock, said };
+}
+
+export async function run(sql: string, place: Place): Promise<Outcome> {
+  const { partitions } = place;
+  const { job, checkpoints, clock, said } = await opened(sql, place);
   const states: JobState[] = [];
   const stdout = new Capture();
   try {
