@@ -16,6 +16,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -31,6 +32,8 @@ import { constants, Script } from 'node:vm';
 const FOLDER = fileURLToPath(new URL('../bundle/', import.meta.url));
 /** A sum of the module and of what is kept of it stands before it: V8 looks at lengths only. */
 const SUM_BYTES = 32;
+/** A command has some 40 modules. */
+const FILES_MAX = 400;
 
 interface BundleModule {
   exports: unknown;
@@ -84,6 +87,7 @@ class BundleLoader {
   keep(): void {
     try {
       for (const { script, source, file } of this.fresh) keepCode(file, source, script);
+      if (this.folder !== null && this.fresh.length > 0) removeOldest(this.folder);
     } catch {
       // A full disk, a folder that is read-only: the next process compiles again.
     }
@@ -132,6 +136,15 @@ function keepCode(file: string, source: Buffer, script: Script): void {
     rmSync(partial, { force: true });
     throw error;
   }
+}
+
+/** What other versions, flags and lines of Node have left goes in the order in which it came. */
+function removeOldest(folder: string): void {
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  if (files.length <= FILES_MAX) return;
+  const aged = files.map((file) => ({ file, ms: statSync(file).mtimeMs }));
+  aged.sort((a, b) => a.ms - b.ms);
+  for (const { file } of aged.slice(0, files.length - FILES_MAX)) rmSync(file, { force: true });
 }
 
 function sumOf(source: Buffer, code: Buffer): Buffer {

@@ -13,6 +13,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -119,6 +120,21 @@ describe('the code of the bundle', () => {
     chmodSync(kept(), 0o777);
     expect(start()).toBe('one part /');
     expect(keptFiles()).toEqual([]);
+  });
+
+  it('makes room for what is new', () => {
+    start();
+    for (let at = 0; at < 500; at += 1) {
+      const file = join(kept(), `old-${at}`);
+      writeFileSync(file, '');
+      utimesSync(file, at, at);
+    }
+    program('two');
+    start();
+    expect(keptFiles()).toHaveLength(400);
+    expect(keptFiles()).toContain('old-499');
+    expect(keptFiles()).not.toContain('old-0');
+    expect(start()).toBe('two part /');
   });
 
   it('is done without where there is no such folder', () => {
