@@ -8,7 +8,7 @@ import type { BuiltinId, FixtureOptions, Scenario } from '../scenario/scenario.j
 export interface Work {
   readonly name: string;
   readonly scenario: BuiltinId;
-  readonly source: 'generated' | 'file';
+  readonly source: 'generated' | 'file' | 'parquet';
   /** Scenario 2 with EMIT FINAL, which DuckDB can be compared with. */
   readonly final: boolean;
   readonly share: number;
@@ -36,7 +36,7 @@ export interface PeerContext {
   readonly work: Work;
   readonly scenario: Scenario;
   readonly fixture: FixtureOptions;
-  /** The fixture as JSON lines, for works on files. */
+  /** The fixture as JSON lines or Parquet, for works on files. */
   readonly path: string | null;
   /** What must come out, from the definitions. */
   readonly expected: Expectation;

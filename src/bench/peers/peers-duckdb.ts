@@ -1,8 +1,9 @@
 /**
- * DuckDB as a peer: the same data (a table in memory, or read_json over the same file), on as many
+ * DuckDB as a peer: the same data (a table in memory, or the same file), on as many
  * threads as asked for, every value of the answer read. Owns the SQL of each work; timing is peers.ts.
  */
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { BuiltinId } from '../scenario/scenario.js';
 import type { PeerContext } from './peer-lanes.js';
 
 export interface PreparedPeer {
@@ -12,6 +13,8 @@ export interface PreparedPeer {
 export interface DuckDbPeer {
   /** null where DuckDB has no counterpart: a row out per row in, snapshots. */
   prepare(context: PeerContext): Promise<PreparedPeer | null>;
+  /** Writes a file of JSON lines as Parquet, packed with snappy, beside it; returns where. */
+  packed(scenario: BuiltinId, path: string): Promise<string>;
 }
 
 const TRADES = (records: number): string => `
@@ -49,7 +52,15 @@ export async function openDuckDb(): Promise<DuckDbPeer> {
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  return { prepare: (context) => prepare(connection, context) };
+  return {
+    prepare: (context) => prepare(connection, context),
+    packed: async (scenario, path) => {
+      const written = `${path}.parquet`;
+      const rows = `SELECT * FROM ${readJson(scenario, path)}`;
+      await connection.run(`COPY (${rows}) TO '${written}' (FORMAT parquet, COMPRESSION snappy)`);
+      return written;
+    },
+  };
 }
 
 async function prepare(
@@ -57,7 +68,9 @@ async function prepare(
   context: PeerContext,
 ): Promise<PreparedPeer | null> {
   const { work, fixture, path } = context;
-  const source = path === null ? 'fixture' : readJson(work.scenario, path);
+  const isParquet = work.source === 'parquet';
+  const file = isParquet ? `read_parquet('${path}')` : readJson(work.scenario, path ?? '');
+  const source = path === null ? 'fixture' : file;
   const query = peerQuery(work, source);
   if (query === null) return null;
   if (path === null) {

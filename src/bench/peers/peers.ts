@@ -5,7 +5,7 @@
  * velo's answers are checked column by column, DuckDB's by row count and exact sums, the loop's by
  * the records it saw. DuckDB is a development dependency.
  *
- *   npm run bench:peers -- [--rounds 3] [--records 20000000] [--json FILE]
+ *   npm run bench:peers -- [--rounds 3] [--records 20000000] [--work NAME] [--json FILE]
  *
  * With --kafka it is peers-kafka.ts that runs (test/peers/run.mjs).
  */
@@ -43,6 +43,7 @@ const WORKS: readonly Work[] = [
   { name: 'JSON file S0', scenario: '0', source: 'file', final: false, share: 0.4 },
   { name: 'JSON file S2 EMIT FINAL', scenario: '2', source: 'file', final: true, share: 0.4 },
   { name: 'JSON file S3a', scenario: '3a', source: 'file', final: false, share: 0.4 },
+  { name: 'Parquet S2 EMIT FINAL', scenario: '2', source: 'parquet', final: true, share: 0.5 },
 ];
 
 /** What targets.md asks of V2. */
@@ -53,6 +54,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string', default: '3' },
       records: { type: 'string', default: '20000000' },
+      work: { type: 'string', default: '' },
       json: { type: 'string' },
     },
   });
@@ -62,7 +64,7 @@ async function main(): Promise<void> {
   try {
     const duckdb = await openDuckDb();
     const lanes: PeerLane[] = [];
-    for (const work of WORKS) {
+    for (const work of WORKS.filter(({ name }) => name.includes(values.work))) {
       const records = Math.round(Number(values.records) * work.share);
       process.stderr.write(`${work.name}, ${records} records\n`);
       lanes.push(await runLane(work, records, Number(values.rounds), { folder, duckdb }));
@@ -97,10 +99,7 @@ async function runLane(
   const { faults } = lane;
   const scenario = selectScenarios(work.scenario)[0] as Scenario;
   const fixture: FixtureOptions = { records, groups: 20, stepMs: 1, changes: 'snapshot' };
-  const redirects =
-    work.source === 'file'
-      ? await writeFixture(scenario, fixture, tools.folder, () => undefined)
-      : [];
+  const redirects = await writtenFixture(work, { scenario, fixture }, tools);
   const expected = work.final ? expectFinalGroups(fixture) : expectBuiltin(work.scenario, fixture);
   const path = redirects[0]?.[1] ?? null;
   const context: PeerContext = { work, scenario, fixture, path, expected };
@@ -117,10 +116,28 @@ async function runLane(
       lane.rates.duckdb.push(await timed(records, () => duckdb.run(1, faults)));
       lane.rates.duckdbOnTwo.push(await timed(records, () => duckdb.run(2, faults)));
     }
-    lane.rates.loop.push(await timed(records, () => loopPeer(context, faults)));
+    if (work.source !== 'parquet') {
+      lane.rates.loop.push(await timed(records, () => loopPeer(context, faults)));
+    }
   }
   await duckdb?.close();
   return lane;
+}
+
+/** Files in place of the scenario's tables; none where rows are generated. */
+async function writtenFixture(
+  work: Work,
+  { scenario, fixture }: Pick<PeerContext, 'scenario' | 'fixture'>,
+  { folder, duckdb }: Tools,
+): Promise<TrialTask['redirects']> {
+  if (work.source === 'generated') return [];
+  const written = await writeFixture(scenario, fixture, folder, () => undefined);
+  if (work.source === 'file') return written;
+  const packed: [string, string][] = [];
+  for (const [table, path] of written) {
+    packed.push([table, await duckdb.packed(work.scenario, path)]);
+  }
+  return packed;
 }
 
 /** Snapshots of 20 groups in eight partitions would be small: V2 gets the stream of 200 groups. */
