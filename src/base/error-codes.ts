@@ -99,6 +99,12 @@ export const ERROR_CODES = {
   CHECKPOINT_VERSION: external('A checkpoint in a form that only a newer velo reads.'),
   CHECKPOINT_NOT_FOUND: user('A checkpoint that the folder does not have.'),
   CHECKPOINT_LOCKED: external('A checkpoint folder that another job uses.'),
+  JOB_NOT_FOUND: user('No job runs with that checkpoint folder.'),
+  JOB_UNREACHABLE: external(
+    'A running job that cannot be asked: it is not yours, or does not answer.',
+  ),
+  JOB_ENDED: external('A job that ended before it had done what it was asked for.'),
+  SAVEPOINT_FOLDER: user('A folder for a savepoint that holds checkpoints already.'),
   WORKER_DIED: internal('A worker ended before its work was done.'),
 
   // bench

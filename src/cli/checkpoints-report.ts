@@ -17,6 +17,7 @@ import type {
   ListedCheckpoint,
   VerifiedCheckpoint,
 } from '../state/checkpoint/checkpoint-reader.js';
+import { ageText, sizeText } from './terminal/state-text.js';
 import { countText } from './terminal/terminal.js';
 
 interface Space {
@@ -28,43 +29,8 @@ interface DatedSpace extends Space {
   readonly nowMs: number;
 }
 
-const SECOND_MS = 1000;
-const AGE_UNITS = [
-  ['d', 86_400],
-  ['h', 3600],
-  ['min', 60],
-  ['s', 1],
-] as const;
-
-/** `12 s`, `3 min 5 s`, `2 d 4 h`: the two largest units. */
-function ageText(ms: number): string {
-  let seconds = Math.floor(ms / SECOND_MS);
-  if (!(seconds >= 1)) return 'now';
-  const parts: string[] = [];
-  for (const [unit, size] of AGE_UNITS) {
-    const count = Math.floor(seconds / size);
-    seconds -= count * size;
-    if (count > 0) parts.push(`${countText(count)} ${unit}`);
-    else if (parts.length > 0) break;
-    if (parts.length === 2) break;
-  }
-  return parts.join(' ');
-}
-
 /** Of names in front of what they name. */
 const HEAD_COLUMNS = 9;
-
-const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
-
-function sizeText(bytes: number): string {
-  let size = bytes;
-  let unit = 0;
-  while (size >= 1024 && unit < SIZE_UNITS.length - 1) {
-    size /= 1024;
-    unit += 1;
-  }
-  return `${size.toFixed(unit === 0 || size >= 100 ? 0 : 1)} ${SIZE_UNITS[unit] ?? ''}`;
-}
 
 function timeText(ms: number): string {
   const date = new Date(ms);

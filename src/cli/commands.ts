@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
   ['test', async () => (await import('./test.js')).addTestCommand],
   ['datagen', async () => (await import('./datagen.js')).addDatagenCommand],
   ['checkpoints', async () => (await import('./checkpoints.js')).addCheckpointsCommand],
+  ['job', async () => (await import('./job-commands.js')).addJobCommand],
   ['config', async () => (await import('./config.js')).addConfigCommand],
   ['init', async () => (await import('./init.js')).addInitCommand],
   ['doctor', async () => (await import('./doctor.js')).addDoctorCommand],

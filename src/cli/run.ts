@@ -9,6 +9,8 @@ import { ConfigError } from '../base/errors.js';
 import type { TableForm } from '../connectors/connector.js';
 import { openCheckpoints } from '../job/checkpointing.js';
 import type { OpenCheckpoints, RestoreChoice } from '../job/checkpointing.js';
+import { ControlServer } from '../job/control/control-server.js';
+import { answerRequest } from '../job/control/job-control.js';
 import { isEndless } from '../job/job-targets.js';
 import { createJob, createRestartingJob } from '../job.js';
 import type { CompiledJob, RunOptions } from '../job.js';
@@ -56,6 +58,7 @@ interface RunFlags extends TalkFlags, SettingFlags {
   readonly duration?: number;
   readonly restore?: RestoreChoice;
   readonly allowStateLoss?: readonly string[];
+  readonly restoreFrom?: string;
   readonly statsJson?: string;
   readonly json?: boolean;
   readonly watch?: boolean;
@@ -118,6 +121,10 @@ export function addRunCommand(program: Command): void {
       '--allow-state-loss <operator>',
       'begin this operator empty where its state does not fit, like query-1/aggregate-1 (repeatable)',
       listFlag,
+    )
+    .option(
+      '--restore-from <dir>',
+      'begin with the newest checkpoint of another folder: a savepoint, or a copy',
     )
     .option('--stats-json <file>', 'write the run statistics as JSON')
     .option('--watch', 'run again whenever the SQL, velo.yaml or a data file changes')
@@ -198,15 +205,22 @@ async function checkpointsOf(
 ): Promise<OpenCheckpoints | null> {
   const { values, partitioned } = configuration;
   const dir = values['checkpoint.dir'];
-  const { restore = 'latest', allowStateLoss = [] } = flags;
+  const { restore = 'latest', restoreFrom = null, allowStateLoss = [] } = flags;
   if (dir === null) {
     const [flag] = [
       ...(flags.restore === undefined ? [] : ['--restore']),
+      ...(restoreFrom === null ? [] : ['--restore-from']),
       ...(allowStateLoss.length === 0 ? [] : ['--allow-state-loss']),
     ];
     if (flag === undefined) return null;
     const hint = 'add --checkpoint-dir DIR';
     throw new ConfigError('FLAG_INVALID', { message: `${flag} has nothing to go on from`, hint });
+  }
+  if (restoreFrom !== null && restore !== 'latest') {
+    throw new ConfigError('FLAG_INVALID', {
+      message: `--restore ${restore} contradicts --restore-from`,
+      hint: 'leave one of them away',
+    });
   }
   const { 'checkpoint.interval': intervalMs, 'checkpoint.keep': keep } = values;
   return openCheckpoints(
@@ -219,7 +233,7 @@ async function checkpointsOf(
       notice: (line) => terminal.note(line),
       warn: (line) => terminal.warn(line),
     },
-    { dir, intervalMs, restore, keep, allowStateLoss },
+    { dir, intervalMs, restore, restoreFrom, keep, allowStateLoss },
   );
 }
 
@@ -279,6 +293,7 @@ async function runWith(
       ? createJob(job, options)
       : createRestartingJob(job, options, { checkpoints, policy });
   const server = await startMetrics(processor, values.metrics_port, terminal);
+  const control = checkpoints === null ? null : await openControl(checkpoints, processor, job, run);
   interrupt.watch(processor);
   const rowsOnTerminal =
     process.stdout.isTTY && job.plan.queries.some((query) => query.sink.table === null);
@@ -303,8 +318,31 @@ async function runWith(
     progress.stop({ keep: false });
     clearInterval(heldTimer);
     await server?.close();
+    await control?.close();
     interrupt.unwatch();
   }
+}
+
+/** `velo job` asks it there. */
+function openControl(
+  checkpoints: OpenCheckpoints,
+  processor: JobProcessor,
+  { source }: CompiledJob,
+  { configuration: { architecture, partitioned }, terminal }: Run,
+): Promise<ControlServer | null> {
+  const controlled = {
+    processor,
+    checkpoints,
+    name: basename(source.name),
+    arch: architecture,
+    workers: partitioned?.workers ?? 1,
+    startedMs: systemClock.nowMs(),
+  };
+  return ControlServer.listen(
+    checkpoints.dir,
+    (request) => answerRequest(controlled, request),
+    (line) => terminal.note(line),
+  );
 }
 
 /** A place for dead letters that nothing will be sent to. */

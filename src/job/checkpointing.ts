@@ -4,16 +4,25 @@
  * folder state/checkpoint's, and when a state is taken the processors'.
  */
 import type { Clock } from '../base/clock.js';
+import { StateError } from '../base/errors.js';
+import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
 import { stateSignature } from '../plan/state-meaning.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
+import type {
+  CheckpointContent,
+  PublishedCheckpoint,
+} from '../state/checkpoint/checkpoint-store.js';
+import { CheckpointReader } from '../state/checkpoint/checkpoint-reader.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
-import type { CheckpointTarget, CheckpointTrigger } from '../processors/checkpoint-pace.js';
+import type { CheckpointTarget, TakenState } from '../processors/checkpoint-pace.js';
 import type { JobCheckpointing } from './job-options.js';
 import { checkAllowed, restoredJob } from './restore/restored-job.js';
 import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
 import type { QueryMeaning } from './restore/saved-meaning.js';
+import { figuresOf, writtenState } from './written-state.js';
+import type { WrittenState } from './written-state.js';
 
 /** Which checkpoint a job goes on from: the newest whole one, that of an epoch, or none. */
 export type RestoreChoice = 'latest' | 'none' | number;
@@ -22,6 +31,8 @@ export interface CheckpointChoice {
   readonly dir: string;
   readonly intervalMs: number;
   readonly restore: RestoreChoice;
+  /** A folder whose newest checkpoint a job begins with that has none of its own. Default: none. */
+  readonly restoreFrom?: string | null;
   /** Checkpoints that stay. */
   readonly keep: number;
   /** Operators that may begin empty where their state does not fit. */
@@ -49,9 +60,11 @@ export async function openCheckpoints(
   const store = await CheckpointStore.open(choice.dir, { notice, clock, keep: choice.keep });
   try {
     const checkpoints = new OpenCheckpoints(job, choice, store);
-    checkpoints.goOnWith(await foundIn(store, choice.restore, notice));
+    const { restore, restoreFrom = null } = choice;
+    if (restoreFrom === null) checkpoints.goOnWith(await foundIn(store, restore, notice));
+    else await beginFrom(restoreFrom, { store, checkpoints, notice });
     // What came behind it is not this job's any more.
-    if (typeof choice.restore === 'number') await checkpoints.discardNewer(choice.restore);
+    if (typeof restore === 'number') await checkpoints.discardNewer(restore);
     return checkpoints;
   } catch (error) {
     await store.close();
@@ -61,14 +74,17 @@ export async function openCheckpoints(
 
 /** Of a job from its start to its end, whatever it goes on after between the two. */
 export class OpenCheckpoints implements JobCheckpointing {
+  readonly dir: string;
   readonly target: CheckpointTarget;
   restore: JobState | null = null;
   /** Those of the job, whose aggregates know since when they count. */
   queries: readonly QueryPlan[];
   /** What was restored, for the first line of a run; null: the job begins. */
   restored: string | null = null;
-  /** Checkpoints written by this run. */
+  /** Checkpoints written by this run, and those that it could not take or write. */
   written = 0;
+  private failed = 0;
+  private last: CheckpointFigures['last'] = null;
   private readonly job: CheckpointedJob;
   private readonly store: CheckpointStore;
   private readonly allowed: readonly string[];
@@ -85,6 +101,7 @@ export class OpenCheckpoints implements JobCheckpointing {
     store: CheckpointStore,
   ) {
     this.job = job;
+    this.dir = store.dir;
     this.store = store;
     this.allowed = allowStateLoss;
     this.queries = job.queries;
@@ -93,8 +110,13 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.epochBefore = this.epoch;
     this.target = {
       intervalMs,
-      write: (state, trigger) => this.write(state, trigger),
-      failed: (error) => job.warn(failureLine(error, this.epoch)),
+      write: async (taken) => {
+        await this.write(taken);
+      },
+      failed: (error) => {
+        this.failed += 1;
+        job.warn(failureLine(error, this.epoch));
+      },
     };
   }
 
@@ -106,16 +128,17 @@ export class OpenCheckpoints implements JobCheckpointing {
     return this.queries.every(({ id }) => isOver(id) === true);
   }
 
-  /** Throws StateError where it does not fit the queries. */
-  goOnWith(found: FoundCheckpoint | null): void {
+  /** Throws StateError where it does not fit the queries. `from`: the folder, where it is another. */
+  goOnWith(found: FoundCheckpoint | null, from: string | null = null): void {
     const { queries, clock, notice } = this.job;
-    const allowed = found !== null && found.epoch > this.epochBefore ? [] : this.allowed;
+    const isOwn = found !== null && from === null && found.epoch > this.epochBefore;
+    const allowed = isOwn ? [] : this.allowed;
     const restored = found === null ? null : restoredJob(queries, found, new Set(allowed));
     for (const line of restored?.lines ?? []) notice(line);
     this.queries = restored?.queries ?? queries;
     this.meanings = this.queries.map(meaningOf);
     this.restore = restored?.state ?? null;
-    this.restored = found === null ? null : restoredLine(found, clock.nowMs());
+    this.restored = found === null ? null : restoredLine(found, clock.nowMs(), from);
     this.epoch = this.store.newestEpoch;
   }
 
@@ -136,26 +159,76 @@ export class OpenCheckpoints implements JobCheckpointing {
     return this.store.close();
   }
 
-  private write(state: JobState, trigger: CheckpointTrigger): Promise<void> {
-    const written = this.writing.then(async () => {
-      const { name, arch, partitions } = this.job;
-      const { meanings } = this;
-      this.epoch += 1;
-      await this.store.write({
-        epoch: this.epoch,
-        trigger,
-        arch,
-        partitions,
-        job: { name, meaning: savedMeaning(meanings) },
-        state: withEnded(state, this.restore),
-        signatures: signaturesOf(meanings),
-        counters: new Map(),
-      });
-      this.written += 1;
-    });
-    this.writing = written.catch(() => undefined);
-    return written;
+  /** Keeps a state between the intervals. */
+  async keep(state: JobState): Promise<WrittenState> {
+    return writtenState(await this.write({ state, trigger: 'asked', pauseMs: 0 }));
   }
+
+  /** A folder for one state that needs nothing beside it; close() it. Rejects with StateError. */
+  async openSavepoint(dir: string): Promise<Savepoint> {
+    const { clock, notice } = this.job;
+    const store = await CheckpointStore.open(dir, { notice, clock });
+    const close = (): Promise<void> => store.close();
+    if (store.newestEpoch >= 0) {
+      await close();
+      throw new StateError('SAVEPOINT_FOLDER', {
+        message: `"${dir}" holds checkpoints already`,
+        hint: 'give each savepoint a folder of its own',
+      });
+    }
+    const write = async (state: JobState): Promise<WrittenState> =>
+      writtenState(await store.write(this.contentOf(state, 'savepoint', this.epoch + 1)));
+    return { write, close };
+  }
+
+  figures(): CheckpointFigures {
+    const { written, failed, last } = this;
+    return { intervalMs: this.target.intervalMs, written, failed, last };
+  }
+
+  /** One after another, whoever asks for it. */
+  private write({ state, trigger, pauseMs }: StateToKeep): Promise<PublishedCheckpoint> {
+    const { clock } = this.job;
+    const writing = this.writing.then(async () => {
+      this.epoch += 1;
+      const sinceNs = clock.monotonicNs();
+      const published = await this.store.write(this.contentOf(state, trigger, this.epoch));
+      const writeMs = (clock.monotonicNs() - sinceNs) / 1e6;
+      this.written += 1;
+      this.last = { ...figuresOf(published), writeMs, pauseMs };
+      return published;
+    });
+    this.writing = writing.catch(() => undefined);
+    return writing;
+  }
+
+  private contentOf(
+    state: JobState,
+    trigger: CheckpointContent['trigger'],
+    epoch: number,
+  ): CheckpointContent {
+    const { name, arch, partitions } = this.job;
+    const { meanings } = this;
+    return {
+      epoch,
+      trigger,
+      arch,
+      partitions,
+      job: { name, meaning: savedMeaning(meanings) },
+      state: withEnded(state, this.restore),
+      signatures: signaturesOf(meanings),
+      counters: new Map(),
+    };
+  }
+}
+
+interface StateToKeep extends Omit<TakenState, 'trigger'> {
+  readonly trigger: CheckpointContent['trigger'];
+}
+
+export interface Savepoint {
+  write(state: JobState): Promise<WrittenState>;
+  close(): Promise<void>;
 }
 
 async function foundIn(
@@ -170,6 +243,35 @@ async function foundIn(
   const found = await store.latest();
   for (const line of found?.passedOver ?? []) notice(line);
   return found;
+}
+
+/** A savepoint, or a copy of a checkpoint, unless the job has gone on from it already. */
+async function beginFrom(
+  dir: string,
+  {
+    store,
+    checkpoints,
+    notice,
+  }: {
+    readonly store: CheckpointStore;
+    readonly checkpoints: OpenCheckpoints;
+    readonly notice: (line: string) => void;
+  },
+): Promise<void> {
+  const own = await foundIn(store, 'latest', notice);
+  if (own !== null) {
+    checkpoints.goOnWith(own);
+    return;
+  }
+  const found = await new CheckpointReader(dir).latest();
+  if (found === null) {
+    throw new StateError('CHECKPOINT_NOT_FOUND', {
+      message: `there is no checkpoint in "${dir}"`,
+      hint: 'name the folder of a savepoint: velo checkpoints list shows what is in it',
+    });
+  }
+  for (const line of found.passedOver) notice(line);
+  checkpoints.goOnWith(found, dir);
 }
 
 /** By `operatorKey`: tells whether the state of an operator means the same. */
@@ -190,14 +292,19 @@ function withEnded(state: JobState, restored: JobState | null): JobState {
   return [...state, ...ended];
 }
 
-function restoredLine({ epoch, manifest, state }: FoundCheckpoint, nowMs: number): string {
+function restoredLine(
+  { epoch, manifest, state }: FoundCheckpoint,
+  nowMs: number,
+  from: string | null,
+): string {
   const seconds = Math.max(0, Math.round((nowMs - manifest.takenAtMs) / 1000));
   const places = state.flatMap(({ splits }) =>
     splits.map(({ sourceName, position }) => `${sourceName} at ${position}`),
   );
   const shown = places.slice(0, PLACES_SHOWN).join(', ');
   const more = places.length > PLACES_SHOWN ? ` and ${places.length - PLACES_SHOWN} more` : '';
-  return `restored from epoch ${epoch}, ${seconds} s old${shown === '' ? '' : `: ${shown}${more}`}`;
+  const place = from === null ? '' : ` of "${from}"`;
+  return `restored from epoch ${epoch}${place}, ${seconds} s old${shown === '' ? '' : `: ${shown}${more}`}`;
 }
 
 const PLACES_SHOWN = 4;

@@ -9,12 +9,15 @@ import type { Clock } from '../base/clock.js';
 import { VeloError } from '../base/errors.js';
 import { systemCode } from '../base/system-reason.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
+import { noState } from '../processors/job-processor.js';
 import type {
   JobMetrics,
   JobProcessor,
   JobResult,
   LifecycleState,
+  StopOptions,
 } from '../processors/job-processor.js';
+import type { JobState } from '../state/checkpoint/job-state.js';
 import type { OpenCheckpoints } from './checkpointing.js';
 import type { JobCheckpointing, RestartPolicy } from './job-options.js';
 
@@ -81,11 +84,16 @@ export class RestartingJob implements JobProcessor {
     this.life.resume();
   }
 
-  async stop(): Promise<void> {
+  async stop(options?: StopOptions): Promise<void> {
     this.isStopping = true;
     this.wake?.();
-    await this.life.stop();
+    await this.life.stop(options);
     await this.finished;
+  }
+
+  async takeState(): Promise<JobState> {
+    if (this.isWaiting) throw noState(this.state);
+    return this.life.takeState();
   }
 
   numberOfPartitions(): number {

@@ -2,15 +2,17 @@
  * The one interface of V1 and V2, and the plain data that both report. Owns no loop and no
  * operator; the command line, the bench and tests talk to this and never ask which one it is.
  */
+import { VeloError } from '../base/errors.js';
 import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
+import type { JobState } from '../state/checkpoint/job-state.js';
 
 export type LifecycleState =
   'created' | 'running' | 'paused' | 'stopping' | 'restarting' | 'finished' | 'failed';
 
 /** How a job ended. */
-export type EndReason = 'end-of-input' | 'limit' | 'duration' | 'stopped';
+export type EndReason = 'end-of-input' | 'limit' | 'duration' | 'stopped' | 'drained';
 
 export interface SplitMetrics {
   readonly partition: number;
@@ -75,6 +77,11 @@ export function jobCounters(
   };
 }
 
+/** Of a job that keeps no state, or whose sources and sinks are not open yet. */
+export function noState(state: LifecycleState): VeloError {
+  return new VeloError('STATE_INVALID', { message: `a job that is ${state} has no state to give` });
+}
+
 export interface JobResult extends JobMetrics {
   readonly end: EndReason;
   /** What each query's blackhole sink saw; null for a query with another sink. */
@@ -93,6 +100,13 @@ export interface JobResult extends JobMetrics {
   readonly restarts?: number;
 }
 
+export interface StopOptions {
+  /** As if the input had ended: open windows are emitted, and nothing goes on. Default: false. */
+  readonly drain?: boolean;
+  /** What is under way is waited for, however long that takes. Default: true where it drains. */
+  readonly patient?: boolean;
+}
+
 export interface JobProcessor {
   /** Runs to the end; rejects with the error that failed the job, sinks closed. */
   start(): Promise<JobResult>;
@@ -100,7 +114,13 @@ export interface JobProcessor {
   pause(): void;
   resume(): void;
   /** A stop: open windows are not flushed, sinks are completed. Resolves when start() did. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+  /**
+   * The state at one point of the streams, with all rows up to it in the sinks; the job goes on. Of
+   * one that is stopped in the same breath it is where reading ends. Rejects with JOB_ENDED, and
+   * where the job keeps no state.
+   */
+  takeState(): Promise<JobState>;
   numberOfPartitions(): number;
   metrics(): JobMetrics;
   /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */

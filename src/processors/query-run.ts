@@ -290,6 +290,12 @@ export class QueryRun {
     this.progress.flushed(this.limited);
   }
 
+  /** As if no input had more rows; resume() gives the rest of what waited for that. */
+  endInputs(): void {
+    for (const input of this.inputs) if (!input.ended && !this.done) this.endSplit(input);
+    this.conclude();
+  }
+
   private endSplit(input: SplitRun): void {
     input.ended = true;
     input.reader.letGo?.();

@@ -6,16 +6,17 @@
 import type { Clock } from '../base/clock.js';
 import { VeloError } from '../base/errors.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
-import { jobCounters } from './job-processor.js';
+import { jobCounters, noState } from './job-processor.js';
 import type {
   JobMetrics,
   JobProcessor,
   JobResult,
   LifecycleState,
   EndReason,
+  StopOptions,
 } from './job-processor.js';
 import { CheckpointPace } from './checkpoint-pace.js';
-import type { CheckpointTarget, CheckpointTrigger } from './checkpoint-pace.js';
+import type { CheckpointTarget, StateTrigger } from './checkpoint-pace.js';
 import { MemoryBudget, memoryError } from './memory-budget.js';
 import type { OperatorSize } from './memory-budget.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
@@ -23,6 +24,7 @@ import type { QueryRun } from './query-run.js';
 import { leastShare, totalLag } from './read-share.js';
 import { ReadyWait } from './ready-wait.js';
 import { SimpleObserver } from './simple-observer.js';
+import type { JobState } from '../state/checkpoint/job-state.js';
 
 /** How long the loop may keep the event loop waiting. */
 const SLICE_MS = 8;
@@ -33,6 +35,8 @@ const AWAKE_MS = 0.05;
 const RSS_EVERY_NS = INTERVAL_MS * 1e6;
 /** How long what was read before a stop may still take on its way out. */
 const SETTLE_MS = 500;
+/** How often a job that drains looks whether a sink takes more. */
+const DRAIN_LOOK_MS = 50;
 
 export interface SimpleJobOptions {
   readonly clock: Clock;
@@ -62,6 +66,7 @@ export class SimpleJobProcessor implements JobProcessor {
   private firstReadNs = Number.NaN;
   private lastOutNs = Number.NaN;
   private stopReason: EndReason | null = null;
+  private patient = false;
   private wake: (() => void) | null = null;
   private readonly inputWait = new ReadyWait();
   private finished: Promise<void> = Promise.resolve();
@@ -92,11 +97,13 @@ export class SimpleJobProcessor implements JobProcessor {
       if (this.state === 'created') this.state = 'running';
       await this.drive();
       if (this.stopReason !== null) await this.settle();
+      if (this.stopReason === 'drained') await this.drain();
       const drivenNs = this.options.clock.monotonicNs();
-      if (this.stopReason !== null) await this.checkpoint('stop');
+      const isOver = this.stopReason === null || this.stopReason === 'drained';
+      if (!isOver) await this.checkpoint('stop');
       // Every sink has all its rows before the first one publishes them.
       for (const run of this.runs) await run.finishRows();
-      if (this.stopReason === null) await this.checkpoint('end');
+      if (isOver) await this.checkpoint('end');
       await this.pace?.settled();
       for (const run of this.runs) await run.complete();
       this.lastOutNs += this.options.clock.monotonicNs() - drivenNs;
@@ -111,6 +118,7 @@ export class SimpleJobProcessor implements JobProcessor {
     } finally {
       clearTimeout(timer);
       this.observer?.end();
+      this.pace?.jobEnded();
       settle();
     }
   }
@@ -125,10 +133,18 @@ export class SimpleJobProcessor implements JobProcessor {
     this.wake?.();
   }
 
-  async stop(): Promise<void> {
-    this.requestStop('stopped');
-    for (const run of this.runs) run.hurry();
+  async stop({ drain = false, patient = drain }: StopOptions = {}): Promise<void> {
+    this.patient = patient;
+    this.requestStop(drain ? 'drained' : 'stopped');
+    if (!patient) for (const run of this.runs) run.hurry();
     await this.finished;
+  }
+
+  async takeState(): Promise<JobState> {
+    if (this.pace === null) throw noState(this.state);
+    const taken = this.pace.ask();
+    if (this.state === 'running') this.wake?.();
+    return taken;
   }
 
   numberOfPartitions(): number {
@@ -192,30 +208,35 @@ export class SimpleJobProcessor implements JobProcessor {
       const nowNs = this.options.clock.monotonicNs();
       sliceEndNs = nowNs + SLICE_MS * 1e6;
       this.measureMemory(nowNs);
-      if (this.pace?.isDue(() => this.rowsRead()) === true) await this.checkpoint('interval');
+      const trigger = this.pace?.due(() => this.rowsRead()) ?? null;
+      if (trigger !== null) await this.checkpoint(trigger);
     }
   }
 
   /** Keeps the state of all queries at one point, with all their rows where they go. */
-  private async checkpoint(trigger: CheckpointTrigger): Promise<void> {
+  private async checkpoint(trigger: StateTrigger): Promise<void> {
     const { pace } = this;
     if (pace === null) return;
-    if (trigger === 'interval') await this.finishBlocks();
+    const sinceNs = this.options.clock.monotonicNs();
+    const mayWait = trigger === 'interval' || trigger === 'asked';
+    if (mayWait) await this.finishBlocks();
     const isPutOff = this.runs.some((run) => run.suspended && !run.done);
-    if (isPutOff && trigger === 'interval') return;
+    if (isPutOff && mayWait) return;
     try {
       if (isPutOff) throw lostRows('rows that were on their way were given up');
-      const untilNs = this.options.clock.monotonicNs() + SETTLE_MS * 1e6;
+      const untilNs = sinceNs + SETTLE_MS * 1e6;
       const sinks: (string | null)[] = [];
       for (const run of this.runs) {
         const position = run.sinkPosition();
-        const isOut = await this.isDoneBy(position, trigger === 'stop' ? untilNs : null);
-        if (!isOut && trigger === 'interval') return;
+        if (this.patient) await position;
+        const isOut =
+          this.patient || (await this.isDoneBy(position, trigger === 'stop' ? untilNs : null));
+        if (!isOut && mayWait) return;
         if (!isOut || run.hasLostRows) throw lostRows('a sink has not taken all rows');
         sinks.push(await position);
       }
       const state = this.runs.map((run, at) => run.state(sinks[at] ?? null));
-      pace.publish(state, trigger, this.rowsRead());
+      pace.publish(state, trigger, { rowsRead: this.rowsRead(), sinceNs });
     } catch (error) {
       if (!(error instanceof VeloError) || error.code !== 'VELO_STATE_INVALID') throw error;
       pace.missed(error);
@@ -258,14 +279,23 @@ export class SimpleJobProcessor implements JobProcessor {
   private async settle(): Promise<void> {
     const { clock } = this.options;
     const untilNs = clock.monotonicNs() + SETTLE_MS * 1e6;
+    const leftMs = (): number =>
+      this.patient ? DRAIN_LOOK_MS : (untilNs - clock.monotonicNs()) / 1e6;
     for (const run of this.runs) {
-      while (run.suspended && !run.done && clock.monotonicNs() < untilNs) {
+      while (run.suspended && !run.done && leftMs() > 0) {
         run.resume();
         const pressure = run.pressure();
         if (pressure === null) await yieldToEventLoop();
-        else await this.wokenOr(pressure, (untilNs - clock.monotonicNs()) / 1e6);
+        else await this.wokenOr(pressure, leftMs());
       }
     }
+  }
+
+  /** Ends all inputs: what waited for their end goes out. */
+  private async drain(): Promise<void> {
+    if (this.pace?.isAsked === true) await this.checkpoint('asked');
+    for (const run of this.runs) run.endInputs();
+    await this.settle();
   }
 
   /** Waits for a sink, but no longer than until somebody wants something else. */

@@ -60,7 +60,7 @@ async function run(
       restore,
       target: {
         intervalMs: 0,
-        write: (state) => {
+        write: ({ state }) => {
           states.push(state);
           return Promise.resolve();
         },

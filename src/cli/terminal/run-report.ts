@@ -69,6 +69,7 @@ const ENDINGS = {
   limit: 'LIMIT reached',
   duration: 'duration over',
   stopped: 'stopped',
+  drained: 'drained',
 } as const;
 
 /** The last line of a run. */

@@ -8,9 +8,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { StateError } from '../../base/errors.js';
-import { presenceOf } from '../../base/process-place.js';
-import type { ProcessPlace } from '../../base/process-place.js';
+import { ownPlace, presenceOf } from '../../base/process-place.js';
+import type { Presence, ProcessPlace } from '../../base/process-place.js';
 import { systemCode } from '../../base/system-reason.js';
+import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { folderFailure, writeFailure } from './checkpoint-failures.js';
 
@@ -151,19 +152,42 @@ export class CheckpointLock {
 
   private async read(path = join(this.dir, LOCK)): Promise<string | null> {
     try {
-      const file = await this.files.open(path);
-      try {
-        const bytes = new Uint8Array(Math.min(file.size, LOCK_BYTES_MAX));
-        return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-          bytes.subarray(0, await file.read(bytes, 0)),
-        );
-      } finally {
-        await file.close();
-      }
+      return await readLock(path, this.files);
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return null;
       throw folderFailure(this.dir, error);
     }
+  }
+}
+
+export interface FolderHolder {
+  readonly place: ProcessPlace;
+  readonly presence: Presence;
+}
+
+/** Who has the folder, or had it when it died; null: nobody, or it cannot be told. */
+export async function holderOf(
+  dir: string,
+  own: ProcessPlace = ownPlace(),
+): Promise<FolderHolder | null> {
+  const text = await readLock(join(dir, LOCK), systemFiles);
+  const lock = text === null ? null : parsedLock(text);
+  return lock === null ? null : { place: lock, presence: presenceOf(lock, own) };
+}
+
+async function readLock(path: string, files: CheckpointFiles): Promise<string | null> {
+  try {
+    const file = await files.open(path);
+    try {
+      const bytes = new Uint8Array(Math.min(file.size, LOCK_BYTES_MAX));
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+        bytes.subarray(0, await file.read(bytes, 0)),
+      );
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
   }
 }
 

@@ -66,7 +66,7 @@ const manifestSchema = z.strictObject({
   velo: z.string(),
   epoch: count,
   takenAtMs: z.number(),
-  trigger: z.enum(['interval', 'stop', 'end', 'savepoint']),
+  trigger: z.enum(['interval', 'stop', 'end', 'asked', 'savepoint']),
   arch: z.enum(['v1', 'v2']),
   partitions: z.int().positive(),
   job: z.looseObject({ name: z.string() }),

@@ -128,7 +128,7 @@ export async function run(sql: string, place: Place): Promise<Outcome> {
         queries: checkpoints.queries,
         target: {
           ...checkpoints.target,
-          write: (state) => {
+          write: ({ state }) => {
             states.push(state);
             return Promise.resolve();
           },
@@ -136,7 +136,9 @@ export async function run(sql: string, place: Place): Promise<Outcome> {
       },
     }).start();
     const kept = place.keep?.(states);
-    if (kept !== undefined) await checkpoints.target.write(kept, 'interval');
+    if (kept !== undefined) {
+      await checkpoints.target.write({ state: kept, trigger: 'interval', pauseMs: 0 });
+    }
   } finally {
     await checkpoints.close();
   }

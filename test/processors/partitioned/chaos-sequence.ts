@@ -97,7 +97,7 @@ async function befall(test: TestJob, random: Random): Promise<number | null> {
     else if (chosen < 60) job.resume();
     else if (chosen < 75) await snapshotOrRefusal(test);
     else if (chosen < 84) void job.stop();
-    else if (chosen < 93) void job.drain();
+    else if (chosen < 93) void job.stop({ drain: true });
     else {
       const worker = random.below(Math.max(1, test.threads().length));
       const thread = test.threads()[worker];

@@ -80,7 +80,7 @@ describe('a followed file', () => {
         until(() => job.lines().length === 3),
         LIMIT_MS,
       );
-      await job.job[how]();
+      await job.job.stop({ drain: how === 'drain' });
       const result = await ended;
       expect(result.rowsRead).toBe(3);
       expect(job.lines()[2]).toBe('{"k":2,"n":2}');
@@ -116,7 +116,7 @@ describe('a job without an end', () => {
           until(() => job.job.metrics().rowsRead > 1000),
           LIMIT_MS,
         );
-        await job.job[how]();
+        await job.job.stop({ drain: how === 'drain' });
         const { rowsRead } = await ended;
         const counted = job
           .lines()

@@ -13,13 +13,14 @@ import type { Sink } from '../../../connectors/sink.js';
 import type { PartitionRegistry } from '../../../metrics/partition-metrics.js';
 import type { JobMetricsForExport } from '../../../metrics/prometheus.js';
 import type { QueryPlan } from '../../../plan/pipeline/pipeline-plan.js';
-import { jobCounters } from '../../job-processor.js';
+import { jobCounters, noState } from '../../job-processor.js';
 import type {
   EndReason,
   JobMetrics,
   JobProcessor,
   JobResult,
   LifecycleState,
+  StopOptions,
 } from '../../job-processor.js';
 import { leastShare, totalLag } from '../../read-share.js';
 import type { DeadLetter, DeadLetterWriter, OnError } from '../../query-accounts.js';
@@ -144,6 +145,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       clearTimeout(timer);
       this.observer?.end();
       this.snapshots.jobEnded();
+      this.pace?.jobEnded();
       settle();
     }
   }
@@ -160,16 +162,18 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.control.order(COMMAND_RUN);
   }
 
-  async stop(): Promise<void> {
-    this.end('stopped', COMMAND_STOP);
-    for (const query of this.queries) query.hurry();
+  async stop({ drain = false, patient = drain }: StopOptions = {}): Promise<void> {
+    if (drain) this.end('drained', COMMAND_DRAIN, patient);
+    else this.end('stopped', COMMAND_STOP, patient);
+    if (!patient) for (const query of this.queries) query.hurry();
     await this.finished;
   }
 
-  /** Stops reading as if the input had ended: open windows are emitted. */
-  async drain(): Promise<void> {
-    this.end('stopped', COMMAND_DRAIN);
-    await this.finished;
+  async takeState(): Promise<JobState> {
+    if (this.pace === null) throw noState(this.state);
+    const taken = this.pace.ask();
+    this.control.wakeMain();
+    return taken;
   }
 
   /**
@@ -234,14 +238,17 @@ export class PartitionedJobCoordinator implements JobProcessor {
     return (endNs - this.startedNs) / 1e9;
   }
 
-  private end(reason: EndReason, command: number): void {
+  private end(reason: EndReason, command: number, patient = false): void {
     if (this.state === 'finished' || this.state === 'failed') return;
     const runs = this.opened && (this.state === 'running' || this.state === 'paused');
-    if (this.stopReason === null && runs && this.checkpoints !== null) {
+    // What a drained job goes on with is kept when it is drained: nothing.
+    const keeps = reason !== 'drained' || this.pace?.isAsked === true;
+    if (this.stopReason === null && runs && this.checkpoints !== null && keeps) {
       this.stopReason = reason;
-      void this.endWithState(this.checkpoints, command);
+      void this.endWithState(this.checkpoints, command, patient);
       return;
     }
+    if (this.stopReason === null) this.checkpoints?.cancel('the job is asked to stop');
     this.stopReason ??= reason;
     if (this.checkpoints?.busy === true) return;
     this.state = 'stopping';
@@ -251,14 +258,17 @@ export class PartitionedJobCoordinator implements JobProcessor {
   }
 
   /** Reads no further, keeps the state there, and then stops. */
-  private async endWithState(checkpoints: JobCheckpoints, command: number): Promise<void> {
+  private async endWithState(
+    checkpoints: JobCheckpoints,
+    command: number,
+    patient: boolean,
+  ): Promise<void> {
     this.control.order(COMMAND_PAUSE);
     checkpoints.cancel('the job is asked to stop');
-    const late = setTimeout(
-      () => checkpoints.cancel('the state at the end is not kept: it takes too long'),
-      STATE_GRACE_MS,
-    );
-    await checkpoints.take('stop');
+    const tooLong = (): void =>
+      checkpoints.cancel('the state at the end is not kept: it takes too long');
+    const late = patient ? undefined : setTimeout(tooLong, STATE_GRACE_MS);
+    await checkpoints.take(command === COMMAND_DRAIN ? 'asked' : 'stop');
     clearTimeout(late);
     if (this.state === 'finished' || this.state === 'failed') return;
     this.state = 'stopping';
@@ -306,6 +316,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.pace = pace;
     this.checkpoints = new JobCheckpoints({
       pace,
+      clock,
       queries: () => this.queries,
       rowsRead: () => this.metrics().rowsRead,
       snapshot: (begun) => this.snapshot(begun),
@@ -418,7 +429,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     // Every sink has all its rows before the first one publishes them.
     this.checkpoints?.cancel('the job has ended');
     for (const query of this.queries) await query.finishRows();
-    if (this.stopReason === null) await this.keepEnd();
+    if (this.stopReason === null || this.stopReason === 'drained') await this.keepEnd();
     await this.pace?.settled();
     for (const query of this.queries) await query.close();
     await this.letters?.close();
@@ -437,7 +448,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
     const state: QueryState[] = [];
     for (const query of queries)
       state.push({ ...query.state(null), sink: await query.sinkPosition() });
-    pace.publish(state, 'end', this.metrics().rowsRead);
+    const sinceNs = this.options.clock.monotonicNs();
+    pace.publish(state, 'end', { rowsRead: this.metrics().rowsRead, sinceNs });
   }
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */

@@ -4,13 +4,15 @@
  * these steps, each of which main takes in passing; barriers and the parts of a state are the
  * coordinator's, when one is due is processors/checkpoint-pace.
  */
+import type { Clock } from '../../../base/clock.js';
 import { VeloError } from '../../../base/errors.js';
 import type { JobState } from '../../../state/checkpoint/job-state.js';
-import type { CheckpointPace, CheckpointTrigger } from '../../checkpoint-pace.js';
+import type { CheckpointPace, StateTrigger } from '../../checkpoint-pace.js';
 import type { CoordinatedQuery } from './coordinated-query.js';
 
 export interface JobCheckpointsParts {
   readonly pace: CheckpointPace;
+  readonly clock: Clock;
   readonly queries: () => readonly CoordinatedQuery[];
   readonly rowsRead: () => number;
   /** Asks for the state behind a barrier; `begun` hears its number before anything comes of it. */
@@ -19,7 +21,8 @@ export interface JobCheckpointsParts {
 }
 
 interface Taking {
-  readonly trigger: CheckpointTrigger;
+  readonly trigger: StateTrigger;
+  readonly sinceNs: number;
   barrier: number;
   state: JobState | null;
   isFlushing: boolean;
@@ -43,7 +46,8 @@ export class JobCheckpoints {
     const { pace, rowsRead, queries } = this.parts;
     const { taking } = this;
     if (taking === null) {
-      if (pace.isDue(rowsRead)) void this.take('interval');
+      const trigger = pace.due(rowsRead);
+      if (trigger !== null) void this.take(trigger);
       return;
     }
     const { state, barrier } = taking;
@@ -55,10 +59,11 @@ export class JobCheckpoints {
   }
 
   /** Resolves when the state is on its way to where it is kept, or that was not possible. */
-  take(trigger: CheckpointTrigger): Promise<void> {
+  take(trigger: StateTrigger): Promise<void> {
     return new Promise((resolve) => {
       const taking: Taking = {
         trigger,
+        sinceNs: this.parts.clock.monotonicNs(),
         barrier: 0,
         state: null,
         isFlushing: false,
@@ -95,7 +100,7 @@ export class JobCheckpoints {
       for (const query of queries()) sinks.push(await query.sinkPosition());
       if (this.taking !== taking) return;
       const whole = state.map((query, at) => ({ ...query, sink: sinks[at] ?? null }));
-      pace.publish(whole, taking.trigger, rowsRead());
+      pace.publish(whole, taking.trigger, { rowsRead: rowsRead(), sinceNs: taking.sinceNs });
       this.release(taking);
     } catch (error) {
       this.giveUp(taking, error);

@@ -1,0 +1,138 @@
+/**
+ * What a running job does when it is asked over its socket: tells how it is, keeps its state now,
+ * here or elsewhere, and stops. Owns the order of these steps, so that a savepoint of a job that
+ * stops is where its reading ends; the socket is control-server.ts, the steps are the processor's
+ * and the checkpoints'.
+ */
+import { VeloError } from '../../base/errors.js';
+import { packageManifest } from '../../base/package-manifest.js';
+import type { JobMetricsForExport } from '../../metrics/prometheus.js';
+import type { JobProcessor } from '../../processors/job-processor.js';
+import type { OpenCheckpoints } from '../checkpointing.js';
+import type { ControlAnswer, ControlRequest, JobStatus, StoppedJob } from './control-messages.js';
+
+export interface ControlledJob {
+  readonly processor: JobProcessor;
+  readonly checkpoints: OpenCheckpoints;
+  readonly name: string;
+  readonly arch: 'v1' | 'v2';
+  readonly workers: number;
+  readonly startedMs: number;
+}
+
+export async function answerRequest(
+  job: ControlledJob,
+  request: ControlRequest,
+): Promise<ControlAnswer> {
+  const { processor, checkpoints } = job;
+  switch (request.kind) {
+    case 'status':
+      return { kind: 'status', status: statusOf(job) };
+    case 'checkpoint': {
+      const written = await checkpoints.keep(await processor.takeState());
+      return { kind: 'written', written };
+    }
+    case 'savepoint': {
+      const savepoint = await checkpoints.openSavepoint(request.to);
+      try {
+        const written = await savepoint.write(await processor.takeState());
+        return { kind: 'written', written };
+      } finally {
+        await savepoint.close();
+      }
+    }
+    case 'stop':
+      return { kind: 'stopped', stopped: await stop(job, request) };
+  }
+}
+
+async function stop(
+  { processor, checkpoints }: ControlledJob,
+  { savepoint: dir, drain }: Extract<ControlRequest, { kind: 'stop' }>,
+): Promise<StoppedJob> {
+  // What is wrong with the folder is said before the job is stopped.
+  const savepoint = dir === null ? null : await checkpoints.openSavepoint(dir);
+  try {
+    const taken = savepoint === null ? null : processor.takeState();
+    // It is looked at below; the job may end before.
+    taken?.catch(() => undefined);
+    if (taken !== null && processor.state !== 'running') await taken;
+    const stopped = processor.stop({ drain, patient: true });
+    const state = taken === null ? null : await taken;
+    const written = savepoint === null || state === null ? null : await savepoint.write(state);
+    await stopped;
+    if (processor.state === 'failed') {
+      throw new VeloError('JOB_ENDED', { message: 'the job failed while it was stopped' });
+    }
+    const { rowsRead, rowsOut } = processor.metrics();
+    const end = drain ? 'drained' : 'stopped';
+    return { end, rowsIn: rowsRead, rowsOut, savepoint: written };
+  } finally {
+    await savepoint?.close();
+  }
+}
+
+function statusOf({
+  processor,
+  checkpoints,
+  name,
+  arch,
+  workers,
+  startedMs,
+}: ControlledJob): JobStatus {
+  const {
+    queries,
+    rowsRead,
+    rowsOut,
+    rowsFailed,
+    rowsLate,
+    lag = null,
+    state,
+  } = processor.metrics();
+  const observed = processor.observed();
+  const sum = (pick: (query: (typeof queries)[number]) => number): number =>
+    queries.reduce((total, query) => total + pick(query), 0);
+  return {
+    schema: 1,
+    folder: checkpoints.dir,
+    job: name,
+    pid: process.pid,
+    velo: packageManifest().version,
+    arch,
+    partitions: processor.numberOfPartitions(),
+    workers,
+    state,
+    startedMs,
+    restarts: observed.restarts ?? 0,
+    rowsIn: rowsRead,
+    rowsOut,
+    rowsFailed,
+    rowsLate,
+    recordsPerSecond: observed.queries.reduce((total, query) => total + query.readRate, 0),
+    lag,
+    stateRows: sum((query) => query.stateRows),
+    stateBytes: sum((query) => query.stateBytes),
+    queries: queries.map((query) => ({
+      query: query.query,
+      rowsIn: query.rowsRead,
+      rowsOut: query.rowsOut,
+      stateRows: query.stateRows,
+      stateBytes: query.stateBytes,
+      partitions: partitionsOf(observed, query.query),
+    })),
+    checkpoints: checkpoints.figures(),
+  };
+}
+
+function partitionsOf(
+  { queries }: JobMetricsForExport,
+  name: string,
+): JobStatus['queries'][number]['partitions'] {
+  const found = queries.find(({ query }) => query === name);
+  return (found?.snapshot.partitions ?? []).map(({ partition, rowsIn, stateRows, stateBytes }) => ({
+    partition,
+    rowsIn,
+    stateRows,
+    stateBytes,
+  }));
+}
