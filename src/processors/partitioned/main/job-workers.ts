@@ -121,7 +121,11 @@ export class JobWorkers {
       const ticket = cell.ticket();
       if (this.ended.size < this.threads.length) await cell.sleepAsync(ticket, IDLE_MS);
     }
-    for (const thread of this.threads) forgetListeners(thread);
+    for (const thread of this.threads) {
+      forgetListeners(thread);
+      // One that dies until it has gone, as others of its job have: nobody waits for it any more.
+      thread.on('error', () => undefined);
+    }
   }
 
   /** After leave(): ends the threads that have not left the job; the others wait for the next. */
