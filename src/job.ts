@@ -231,6 +231,7 @@ function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobPro
     durationMs: options.durationMs,
     maxMemoryBytes: options.maxMemoryBytes ?? null,
     sleep: options.mode?.kind === 'individual' ? sleepShortly : null,
+    stateLimits: options.stateLimits ?? null,
     checkpoints: options.checkpoints?.target ?? null,
     open: () => openQueries(goingOn(job, options), options, clock),
   });
@@ -259,6 +260,7 @@ export function createPartitionedJob(
     openSink: querySinks(queries, options),
     openDeadLetters: async () =>
       options.deadLetter === null ? null : openDeadLetters(options.deadLetter),
+    stateLimits: options.stateLimits ?? null,
     restore: options.restore ?? options.checkpoints?.restore ?? null,
     checkpoints: options.checkpoints?.target ?? null,
   });

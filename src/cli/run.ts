@@ -281,6 +281,7 @@ async function runWith(
     durationMs: flags.duration ?? null,
     checkpoints,
     maxMemoryBytes: values.max_memory,
+    stateLimits: { rows: values['state.max_rows'], bytes: values['state.max_bytes'] },
     batchRows,
     mode,
     partitioned,

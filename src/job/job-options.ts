@@ -13,6 +13,7 @@ import type {
 } from '../processors/partitioned/job-settings.js';
 import type { CheckpointTarget } from '../processors/checkpoint-pace.js';
 import type { OnError } from '../processors/query-accounts.js';
+import type { StateLimits } from '../processors/state-limit.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 
 export interface CompileOptions {
@@ -66,6 +67,8 @@ export interface RunOptions {
   readonly durationMs: number | null;
   /** Resident bytes that the job may take on V1; V2's are in `partitioned`. Default: most. */
   readonly maxMemoryBytes?: number | null;
+  /** How large the state may become, all queries together. Default: as large as memory allows. */
+  readonly stateLimits?: StateLimits | null;
   /** Physical rows per batch; null = the query's own or the default. */
   readonly batchRows: number | null;
   /** How long a source collects; V2's is in `partitioned`. Default: batches. */

@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.js';
 import { VeloError } from '../base/errors.js';
 import { systemCode } from '../base/system-reason.js';
+import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import { noState } from '../processors/job-processor.js';
 import type {
@@ -66,7 +67,8 @@ export class RestartingJob implements JobProcessor {
     try {
       for (;;) {
         try {
-          return { ...(await this.life.start()), restarts: this.restarts };
+          const result = await this.life.start();
+          return { ...result, restarts: this.restarts, checkpoints: this.figures() };
         } catch (error) {
           await this.beginAgain(error, startedNs);
         }
@@ -105,7 +107,8 @@ export class RestartingJob implements JobProcessor {
   }
 
   observed(): JobMetricsForExport {
-    return { ...this.life.observed(), state: this.state, restarts: this.restarts };
+    const { state, restarts } = this;
+    return { ...this.life.observed(), state, restarts, checkpoints: this.figures() };
   }
 
   get state(): LifecycleState {
@@ -118,6 +121,10 @@ export class RestartingJob implements JobProcessor {
 
   get isReleased(): boolean {
     return this.life.isReleased;
+  }
+
+  private figures(): CheckpointFigures {
+    return this.parts.checkpoints.figures();
   }
 
   /** Makes the next life, when its time has come; throws `error` where there is to be none. */

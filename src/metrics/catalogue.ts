@@ -29,6 +29,7 @@ const partitionSummary = described('summary', BY_PARTITION);
 const workerCounter = described('counter', BY_WORKER);
 const queryCounter = described('counter', ['query']);
 const queryGauge = described('gauge', ['query']);
+const operatorGauge = described('gauge', ['query', 'operator']);
 const jobState = described('gauge', ['state']);
 const processCounter = described('counter', []);
 const processGauge = described('gauge', []);
@@ -147,6 +148,40 @@ export const QUERY_METRICS = {
   velo_backpressure_events_total: queryCounter('none', 'Times that a partition rose in severity.'),
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** Of a job that keeps its state (--checkpoint-dir); the last checkpoint is one of this run. */
+export const CHECKPOINT_METRICS = {
+  velo_checkpoints_total: processCounter('none', 'Checkpoints written.'),
+  velo_checkpoint_failures_total: processCounter(
+    'none',
+    'Checkpoints that could not be taken or written.',
+  ),
+  velo_checkpoint_last_age_seconds: processGauge('seconds', 'Age of the last checkpoint.'),
+  velo_checkpoint_last_duration_seconds: processGauge(
+    'seconds',
+    'Time to write the last checkpoint, beside the running job.',
+  ),
+  velo_checkpoint_last_pause_seconds: processGauge(
+    'seconds',
+    'Time that the job stood still for the last checkpoint.',
+  ),
+  velo_checkpoint_last_state_bytes: processGauge('bytes', 'State in the last checkpoint.'),
+  velo_checkpoint_last_written_bytes: processGauge(
+    'bytes',
+    'What was written for the last checkpoint; files that did not change are linked.',
+  ),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export const OPERATOR_METRICS = {
+  velo_operator_state_rows: operatorGauge(
+    'rows',
+    'Entries of the operator in the last checkpoint, all partitions.',
+  ),
+  velo_operator_state_bytes: operatorGauge(
+    'bytes',
+    'Size of the operator in the last checkpoint, all partitions.',
+  ),
+} as const satisfies Record<string, CatalogueEntry>;
+
 export const JOB_METRICS = {
   velo_job_state: jobState('none', '1 for the state that the job is in, 0 for the others.'),
   velo_job_restarts_total: processCounter(
@@ -161,4 +196,6 @@ export const JOB_METRICS = {
 export type PartitionMetric = keyof typeof PARTITION_METRICS;
 export type WorkerMetric = keyof typeof WORKER_METRICS;
 export type QueryMetric = keyof typeof QUERY_METRICS;
+export type CheckpointMetric = keyof typeof CHECKPOINT_METRICS;
+export type OperatorMetric = keyof typeof OPERATOR_METRICS;
 export type JobMetric = keyof typeof JOB_METRICS;

@@ -10,14 +10,24 @@ import { Counter, Gauge, Registry, Summary } from 'prom-client';
 import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { redact } from '../base/redact.js';
-import { JOB_METRICS, PARTITION_METRICS, QUERY_METRICS, WORKER_METRICS } from './catalogue.js';
+import {
+  CHECKPOINT_METRICS,
+  JOB_METRICS,
+  OPERATOR_METRICS,
+  PARTITION_METRICS,
+  QUERY_METRICS,
+  WORKER_METRICS,
+} from './catalogue.js';
 import type {
   CatalogueEntry,
+  CheckpointMetric,
   JobMetric,
+  OperatorMetric,
   PartitionMetric,
   QueryMetric,
   WorkerMetric,
 } from './catalogue.js';
+import type { CheckpointFigures } from './checkpoint-figures.js';
 import { SEVERITIES } from './partition-metrics.js';
 import type { PartitionSnapshot, PartitionsSnapshot, WorkerSnapshot } from './partition-metrics.js';
 import { hotPartitions } from './rates.js';
@@ -53,6 +63,8 @@ export interface JobMetricsForExport {
   readonly queries: readonly QueryMetricsForExport[];
   /** Crashes that the job went on after. Default: 0. */
   readonly restarts?: number;
+  /** Default: it keeps none. */
+  readonly checkpoints?: CheckpointFigures | null;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -85,6 +97,8 @@ export class PrometheusExport {
       ...QUERY_METRICS,
       ...PARTITION_METRICS,
       ...WORKER_METRICS,
+      ...CHECKPOINT_METRICS,
+      ...OPERATOR_METRICS,
       ...JOB_METRICS,
     };
     for (const [name, entry] of Object.entries(catalogue)) this.register(name, entry);
@@ -97,6 +111,7 @@ export class PrometheusExport {
       this.addPartitions(query);
       for (const worker of query.snapshot.workers) this.addWorker(query.query, worker);
     }
+    if (job.checkpoints != null) this.addCheckpoints(job.checkpoints);
     this.addJob(job);
     return this.registry.metrics();
   }
@@ -169,6 +184,28 @@ export class PrometheusExport {
       velo_worker_throttled_seconds_total: worker.throttledUs / 1e6,
     };
     this.addAll(values, this.labelsOf({ query, worker: String(worker.worker) }));
+  }
+
+  private addCheckpoints({ written, failed, last }: CheckpointFigures): void {
+    const ageMs = last === null ? null : Math.max(0, systemClock.nowMs() - last.takenAtMs);
+    const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1e3);
+    const values: Readonly<Record<CheckpointMetric, number | null>> = {
+      velo_checkpoints_total: written,
+      velo_checkpoint_failures_total: failed,
+      velo_checkpoint_last_age_seconds: seconds(ageMs),
+      velo_checkpoint_last_duration_seconds: seconds(last?.writeMs ?? null),
+      velo_checkpoint_last_pause_seconds: seconds(last?.pauseMs ?? null),
+      velo_checkpoint_last_state_bytes: last?.bytes ?? null,
+      velo_checkpoint_last_written_bytes: last?.bytesWritten ?? null,
+    };
+    this.addAll(values, NO_LABELS);
+    for (const { query, operator, entries, bytes } of last?.operators ?? []) {
+      const sizes: Readonly<Record<OperatorMetric, number>> = {
+        velo_operator_state_rows: entries,
+        velo_operator_state_bytes: bytes,
+      };
+      this.addAll(sizes, this.labelsOf({ query, operator }));
+    }
   }
 
   private addJob(job: JobMetricsForExport): void {

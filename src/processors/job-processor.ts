@@ -4,6 +4,7 @@
  */
 import { VeloError } from '../base/errors.js';
 import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
+import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
@@ -98,6 +99,8 @@ export interface JobResult extends JobMetrics {
   readonly rssPeakBytes: number;
   /** Crashes that the job has gone on after; other figures are those since then. Default: 0. */
   readonly restarts?: number;
+  /** Default: it keeps none. */
+  readonly checkpoints?: CheckpointFigures | null;
 }
 
 export interface StopOptions {

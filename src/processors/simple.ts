@@ -23,6 +23,8 @@ import { INTERVAL_MS, LatencyLog } from './latency-log.js';
 import type { QueryRun } from './query-run.js';
 import { leastShare, totalLag } from './read-share.js';
 import { ReadyWait } from './ready-wait.js';
+import { StateLimit } from './state-limit.js';
+import type { StateLimits } from './state-limit.js';
 import { SimpleObserver } from './simple-observer.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 
@@ -51,6 +53,8 @@ export interface SimpleJobOptions {
    * is due (individual mode). null: rows that a rate releases wait for a timer.
    */
   readonly sleep: ((ms: number) => void) | null;
+  /** null: the state may become as large as memory has room for. */
+  readonly stateLimits: StateLimits | null;
   /** Where the job's state goes; null: nowhere. */
   readonly checkpoints: CheckpointTarget | null;
 }
@@ -73,12 +77,14 @@ export class SimpleJobProcessor implements JobProcessor {
   private rssPeakBytes = 0;
   private rssNextNs = Number.NEGATIVE_INFINITY;
   private readonly budget: MemoryBudget;
+  private readonly stateLimit: StateLimit;
   private pace: CheckpointPace | null = null;
 
   constructor(options: SimpleJobOptions) {
     this.options = options;
     this.latency = new LatencyLog(options.clock);
     this.budget = new MemoryBudget(options.maxMemoryBytes);
+    this.stateLimit = new StateLimit(options.stateLimits, options.clock);
   }
 
   async start(): Promise<JobResult> {
@@ -321,6 +327,7 @@ export class SimpleJobProcessor implements JobProcessor {
   /** Asking for it takes longer than a turn of a few rows. */
   private measureMemory(nowNs: number): void {
     this.budget.check(this.options.clock, () => this.sizes());
+    this.stateLimit.check(() => this.runs.map((run) => run.metrics()));
     if (nowNs < this.rssNextNs) return;
     this.rssNextNs = nowNs + RSS_EVERY_NS;
     this.rssPeakBytes = Math.max(this.rssPeakBytes, process.memoryUsage.rss());

@@ -5,7 +5,9 @@
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import {
+  CHECKPOINT_METRICS,
   JOB_METRICS,
+  OPERATOR_METRICS,
   PARTITION_METRICS,
   QUERY_METRICS,
   WORKER_METRICS,
@@ -16,6 +18,12 @@ const SECTIONS: readonly (readonly [string, string, Readonly<Record<string, Cata
   ['Per query', 'Totals of one query over all its partitions.', QUERY_METRICS],
   ['Per partition', 'One series per query and partition.', PARTITION_METRICS],
   ['Per worker', 'Where the time of each worker thread goes.', WORKER_METRICS],
+  [
+    'Checkpoints',
+    'Of a job with `--checkpoint-dir`; the last checkpoint is one of this run.',
+    CHECKPOINT_METRICS,
+  ],
+  ['Per operator', 'What an operator had in the last checkpoint.', OPERATOR_METRICS],
   ['Job and process', 'The whole process, all threads.', JOB_METRICS],
 ];
 

@@ -43,6 +43,21 @@ export function jobOf(partitions: number, query = 'query-1'): JobMetricsForExpor
   const rates = Array.from({ length: partitions }, (_, at) => (at === 0 ? 9000 : 1000 * (at % 2)));
   return {
     state: 'running',
+    checkpoints: {
+      intervalMs: 10_000,
+      written: 12,
+      failed: 1,
+      last: {
+        epoch: 11,
+        takenAtMs: systemClock.nowMs() - 4000,
+        writeMs: 250,
+        pauseMs: 2,
+        entries: 77,
+        bytes: 4096,
+        bytesWritten: 1024,
+        operators: [{ query, operator: `${query}/aggregate-1`, entries: 77, bytes: 4096 }],
+      },
+    },
     queries: [
       {
         query,

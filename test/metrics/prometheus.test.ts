@@ -8,7 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.js';
 import {
+  CHECKPOINT_METRICS,
   JOB_METRICS,
+  OPERATOR_METRICS,
   PARTITION_METRICS,
   QUERY_METRICS,
   WORKER_METRICS,
@@ -20,7 +22,14 @@ import type { Family } from './exposition.js';
 import { jobOf } from './job-of.js';
 import { checkExposition } from './promtool.js';
 
-const CATALOGUE = { ...PARTITION_METRICS, ...WORKER_METRICS, ...QUERY_METRICS, ...JOB_METRICS };
+const CATALOGUE = {
+  ...CHECKPOINT_METRICS,
+  ...OPERATOR_METRICS,
+  ...PARTITION_METRICS,
+  ...WORKER_METRICS,
+  ...QUERY_METRICS,
+  ...JOB_METRICS,
+};
 
 const open: MetricsServer[] = [];
 afterEach(async () => {

@@ -148,6 +148,7 @@ async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
     clock,
     durationMs: null,
     maxMemoryBytes: null,
+    stateLimits: null,
     sleep: null,
     checkpoints: null,
     open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
@@ -413,6 +414,7 @@ async function pacedRun(stallMs: number): Promise<JobResult> {
     clock,
     durationMs: null,
     maxMemoryBytes: null,
+    stateLimits: null,
     sleep: (ms) => {
       clock.ns += ms * 1e6 + 60_000;
     },
@@ -445,6 +447,7 @@ async function pacedJob(rowsPerSecond: number, rows: number): Promise<RunningJob
     deadLetter: null,
     durationMs: null,
     maxMemoryBytes: null,
+    stateLimits: null,
     batchRows: null,
     mode: { kind: 'individual' },
     notice: () => undefined,

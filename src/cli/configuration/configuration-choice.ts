@@ -38,6 +38,8 @@ const DEFAULTS: SettingValues = {
   'throttle.max_delay': PARTITIONED_DEFAULTS.throttle.maxDelayMs,
   'throttle.backoff_multiplier': PARTITIONED_DEFAULTS.throttle.backoffMultiplier,
   metrics_port: PARTITIONED_DEFAULTS.metricsPort,
+  'state.max_rows': null,
+  'state.max_bytes': null,
   'checkpoint.dir': null,
   'checkpoint.interval': 10_000,
   'checkpoint.keep': 3,

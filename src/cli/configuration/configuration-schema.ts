@@ -131,6 +131,11 @@ const SETTINGS = {
       wholeBetween(0, 65_535),
     ])
     .meta({ description: 'a port from 0 (any free one) to 65535, or off', words: ['off'] }),
+  'state.max_rows': wholeNumber
+    .pipe(z.int().min(1))
+    .nullable()
+    .describe('a whole number above 0, like 5m'),
+  'state.max_bytes': byteSize.nullable().describe('a size with its unit, like 512m or 2g'),
   'checkpoint.dir': z.string().min(1).nullable().describe('a folder'),
   'checkpoint.interval': positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   'checkpoint.keep': wholeBetween(1, 1000),

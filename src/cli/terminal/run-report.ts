@@ -8,6 +8,7 @@ import { redactData } from '../../base/redact.js';
 import { sinkOf } from '../../connectors/registry.js';
 import type { OpenCheckpoints } from '../../job/checkpointing.js';
 import type { CompiledJob } from '../../job.js';
+import type { CheckpointFigures } from '../../metrics/checkpoint-figures.js';
 import type { QueryMetricsForExport } from '../../metrics/prometheus.js';
 import { describeEmission, describeWatermark } from '../../plan/explain/plan-notes.js';
 import { planFragments } from '../../plan/fragments/fragments.js';
@@ -18,6 +19,7 @@ import type {
   PartitionedSettings,
   ProcessingMode,
 } from '../../processors/partitioned/job-settings.js';
+import { sizeText } from './state-text.js';
 import { bytesText, countText, durationText, rateText } from './terminal.js';
 import { workerTimes } from './worker-times.js';
 
@@ -86,9 +88,27 @@ export function summaryLine(result: JobResult): string {
     `service time p50 ${durationText(p50)} p99 ${durationText(p99)}`,
     `peak memory ${bytesText(result.rssPeakBytes)}`,
   ];
-  const { restarts = 0 } = result;
+  const { rows, bytes } = stateSize(result);
+  if (rows > 0) parts.push(`state ${countText(rows)} rows`, sizeText(bytes));
+  const { restarts = 0, checkpoints = null } = result;
+  if (checkpoints !== null) parts.push(checkpointsPart(checkpoints));
   if (restarts > 0) parts.push(`since the last of ${plural(restarts, 'restart')}`);
   return parts.join(' · ');
+}
+
+/** Of all queries. */
+function stateSize({ queries }: JobResult): { readonly rows: number; readonly bytes: number } {
+  return {
+    rows: queries.reduce((sum, { stateRows }) => sum + stateRows, 0),
+    bytes: queries.reduce((sum, { stateBytes }) => sum + stateBytes, 0),
+  };
+}
+
+function checkpointsPart({ written, failed, last }: CheckpointFigures): string {
+  const count = plural(written, 'checkpoint');
+  const counts = failed > 0 ? `${count}, ${countText(failed)} failed` : count;
+  if (last === null) return counts;
+  return `${counts}, the last in ${durationText(last.writeMs * 1000)}`;
 }
 
 /** --stats-json. Throws ConfigError FLAG_INVALID where the file cannot be written. */
@@ -110,6 +130,8 @@ export async function writeStats(
     latencyUs: { kind: 'service', ...result.latencyUs.percentiles() },
     end: result.end,
     restarts: result.restarts ?? 0,
+    state: stateSize(result),
+    checkpoints: result.checkpoints ?? null,
     queries: result.queries,
     partitions: result.queries.flatMap((query) => query.partitions),
     workers: workerTimes(queries),

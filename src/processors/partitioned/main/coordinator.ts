@@ -41,6 +41,8 @@ import { SnapshotCollector } from './job-snapshots.js';
 import type { JobState, QueryState } from '../../../state/checkpoint/job-state.js';
 import { CheckpointPace } from '../../checkpoint-pace.js';
 import type { CheckpointTarget } from '../../checkpoint-pace.js';
+import { StateLimit } from '../../state-limit.js';
+import type { StateLimits } from '../../state-limit.js';
 import { JobCheckpoints } from './job-checkpoints.js';
 
 /** How long results before a failure are waited for. */
@@ -71,6 +73,8 @@ export interface PartitionedJobOptions {
   readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
   /** State to start from; null: none. */
   readonly restore: JobState | null;
+  /** null: the state may become as large as memory has room for. */
+  readonly stateLimits: StateLimits | null;
   /** Where the job's state goes; null: nowhere. */
   readonly checkpoints: CheckpointTarget | null;
 }
@@ -105,12 +109,14 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private rssPeakBytes = 0;
   private finished: Promise<void> = Promise.resolve();
   private readonly controlMemory: SharedArrayBuffer;
+  private readonly stateLimit: StateLimit;
 
   constructor(options: PartitionedJobOptions) {
     const workers = workersOf(options.settings.workers, availableParallelism());
     this.options = { ...options, settings: { ...options.settings, workers } };
     this.controlMemory = new SharedArrayBuffer(JobControl.bytesFor(workers));
     this.control = new JobControl(this.controlMemory, workers);
+    this.stateLimit = new StateLimit(options.stateLimits, options.clock);
     this.crew = new JobWorkers({
       count: workers,
       clock: options.clock,
@@ -396,6 +402,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       const ticket = cell.ticket();
       const { allEnded } = this.crew;
       this.snapshots.passOver(this.endedBefore);
+      this.stateLimit.check(() => this.queries.map((query) => query.metrics()));
       this.checkpoints?.step();
       let progressed = false;
       for (const query of this.queries) {
