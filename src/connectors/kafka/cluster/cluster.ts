@@ -57,7 +57,8 @@ const NEEDED: readonly { readonly key: number; readonly version: number }[] = [
 type MetadataAnswer = ReturnType<typeof metadataV12.parseResponse>;
 
 export class Cluster {
-  private readonly link: ClusterLink;
+  /** For questions about more than the topic. */
+  readonly link: ClusterLink;
   private readonly mayCreateTopic: boolean;
   private readonly partitionOffsets: PartitionOffsets;
   private readonly groupOffsets: GroupOffsets;
@@ -135,6 +136,12 @@ export class Cluster {
   /** What the group committed; partitions without an offset are absent. */
   committed(groupId: string, partitions: readonly number[]): Promise<Map<number, number>> {
     return this.groupOffsets.committed(groupId, partitions);
+  }
+
+  /** What a transaction committed with the group's offset of that partition; null: nothing. */
+  async committedText(groupId: string, partition: number): Promise<string | null> {
+    const places = await this.groupOffsets.places(groupId, [partition], true);
+    return places.get(partition)?.text ?? null;
   }
 
   /** Whether the topic's log may have gaps; null: nobody says. */

@@ -1,21 +1,16 @@
 /**
  * Offsets that a consumer group committed of one topic, read and written by a client that is no
- * member. Owns FindCoordinator, OffsetFetch and OffsetCommit, asked again while a coordinator moves
- * or is away, for as long as cluster-link.ts has patience. Membership is rdkafka-membership.ts: a group with members takes
- * no commits from anybody else.
+ * member. Owns OffsetFetch and OffsetCommit and what their codes mean; finding the coordinator, and
+ * asking again, is coordinator-link.ts. Membership is rdkafka-membership.ts: a group with members
+ * takes no commits from anybody else.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { findCoordinatorV4, offsetCommitV8, offsetFetchV8 } from './client-parts.js';
+import { offsetCommitV8, offsetFetchV8 } from './client-parts.js';
 import { ConnectorError } from '../../../base/errors.js';
 import { BROKER_ERROR, brokerErrorText } from './broker-errors.js';
-import type { BrokerAddress } from '../settings/client-settings.js';
-import { brokerUnreachable, kafkaError, notAuthorized } from './cluster-errors.js';
-import { LinkFailure, LinkFailures, unreachable } from './cluster-link.js';
+import { kafkaError, notAuthorized } from './cluster-errors.js';
 import type { ClusterLink } from './cluster-link.js';
-import type { WireConnection } from './wire-connection.js';
+import { Again, CoordinatorLink } from './coordinator-link.js';
 
-const RETRY_PAUSE_MS = 100;
-const KEY_IS_GROUP = 0;
 const NO_GENERATION = -1;
 const NO_EPOCH = -1;
 
@@ -34,31 +29,46 @@ const HAS_MEMBERS: ReadonlySet<number> = new Set([
   BROKER_ERROR.REBALANCE_IN_PROGRESS,
 ]);
 
-/** Something that passes: the question is to be asked again. */
-class Again extends Error {
-  override readonly name = 'Again';
+export interface CommittedPlace {
+  readonly offset: number;
+  /** What was committed with it. */
+  readonly text: string;
 }
-
-type Ask<T> = (connection: WireConnection, timeoutMs: number) => Promise<T>;
 
 export class GroupOffsets {
   private readonly link: ClusterLink;
-  private readonly coordinators = new Map<string, BrokerAddress>();
+  private readonly coordinators: CoordinatorLink;
 
   constructor(link: ClusterLink) {
     this.link = link;
+    this.coordinators = new CoordinatorLink(link, {
+      type: 'group',
+      require: (groupId, code) => this.require(groupId, code),
+    });
   }
 
   async committed(groupId: string, partitions: readonly number[]): Promise<Map<number, number>> {
+    const stable = this.link.settings.isolation === 'read_committed';
+    const places = await this.places(groupId, partitions, stable);
+    return new Map([...places].map(([partition, { offset }]) => [partition, offset]));
+  }
+
+  /**
+   * The same with the text that was committed with each offset. `stable`: an offset that a
+   * transaction is about to commit is waited for.
+   */
+  async places(
+    groupId: string,
+    partitions: readonly number[],
+    stable: boolean,
+  ): Promise<Map<number, CommittedPlace>> {
     if (partitions.length === 0) return new Map();
     const { link } = this;
     const topics = [{ name: link.endpoint.topic, partitionIndexes: [...partitions] }];
-    // An offset that a transaction is about to commit is waited for.
-    const stable = link.settings.isolation === 'read_committed';
-    return this.ofCoordinator(groupId, async (connection, timeoutMs) => {
+    return this.coordinators.ask(groupId, async (connection, timeoutMs) => {
       const asked = [{ groupId, memberEpoch: NO_EPOCH, topics }];
       const answer = await link.ask(connection, timeoutMs, offsetFetchV8, asked, stable);
-      const offsets = new Map<number, number>();
+      const offsets = new Map<number, CommittedPlace>();
       const group = answer.groups.find((each) => each.groupId === groupId);
       if (group !== undefined) this.require(groupId, group.errorCode);
       const found = partitionsOf(group?.topics ?? [], link.endpoint.topic);
@@ -66,7 +76,9 @@ export class GroupOffsets {
         const place = found.get(partition);
         if (place === undefined) throw silentAbout(partition);
         this.require(groupId, place.errorCode);
-        if (place.committedOffset >= 0n) offsets.set(partition, Number(place.committedOffset));
+        const { committedOffset, metadata } = place;
+        if (committedOffset < 0n) continue;
+        offsets.set(partition, { offset: Number(committedOffset), text: metadata ?? '' });
       }
       return offsets;
     });
@@ -82,7 +94,7 @@ export class GroupOffsets {
       committedMetadata: '',
     }));
     const topics = [{ name: link.endpoint.topic, partitions }];
-    await this.ofCoordinator(groupId, async (connection, timeoutMs) => {
+    await this.coordinators.ask(groupId, async (connection, timeoutMs) => {
       const answer = await link.ask(
         connection,
         timeoutMs,
@@ -100,42 +112,6 @@ export class GroupOffsets {
         this.require(groupId, place.errorCode);
       }
     });
-  }
-
-  private async ofCoordinator<T>(groupId: string, ask: Ask<T>): Promise<T> {
-    const { clock, endpoint, patienceMs } = this.link;
-    const deadlineNs = clock.monotonicNs() + patienceMs * 1e6;
-    for (;;) {
-      const leftMs = this.link.leftMs(deadlineNs);
-      try {
-        const address = this.coordinators.get(groupId) ?? (await this.find(groupId, leftMs));
-        return await ask(await this.link.to(address, leftMs), leftMs);
-      } catch (error) {
-        this.coordinators.delete(groupId);
-        const passing = passingText(error);
-        if (passing === null) throw unreachable(endpoint, error);
-        if (this.link.leftMs(deadlineNs) <= RETRY_PAUSE_MS) {
-          if (!(error instanceof Again)) throw unreachable(endpoint, error);
-          throw brokerUnreachable(endpoint, passing, error);
-        }
-      }
-      await delay(RETRY_PAUSE_MS);
-    }
-  }
-
-  private async find(groupId: string, timeoutMs: number): Promise<BrokerAddress> {
-    const { link } = this;
-    const answer = await link.anywhere(
-      (connection, shareMs) =>
-        link.ask(connection, shareMs, findCoordinatorV4, KEY_IS_GROUP, [groupId]),
-      timeoutMs,
-    );
-    const [coordinator] = answer.coordinators;
-    if (coordinator === undefined) throw new Again('no broker coordinates the group');
-    this.require(groupId, coordinator.errorCode);
-    const { host, port } = coordinator;
-    this.coordinators.set(groupId, { host, port });
-    return { host, port };
   }
 
   private require(groupId: string, code: number): void {
@@ -172,17 +148,4 @@ function partitionsOf<Place extends { readonly partitionIndex: number }>(
 
 function silentAbout(partition: number): Again {
   return new Again(`the broker's answer says nothing of partition ${partition}`);
-}
-
-/** Why a question is to be asked again; null: it is not. */
-function passingText(error: unknown): string | null {
-  if (error instanceof Again) return error.message;
-  const failures =
-    error instanceof LinkFailures
-      ? error.failures
-      : error instanceof LinkFailure
-        ? [error.failure]
-        : [];
-  if (failures.length === 0 || failures.some(({ kind }) => kind === 'final')) return null;
-  return failures.map(({ reason }) => reason).join('; ');
 }
