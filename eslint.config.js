@@ -47,7 +47,7 @@ const ROOMS = {
     ['file', 'generator', 'stdout', 'blackhole'],
   ],
   'connectors/kafka': [
-    ['librdkafka', 'fetch'],
+    ['librdkafka', 'fetch', 'transactions'],
     ['produce'],
     ['record'],
     ['registry'],

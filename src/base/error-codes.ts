@@ -77,6 +77,9 @@ export const ERROR_CODES = {
   KAFKA_AUTHENTICATION: external('A Kafka broker refuses the user.'),
   KAFKA_AUTHORIZATION: external('The Kafka user may not do what the job needs.'),
   KAFKA_TLS: external('A secure connection to a Kafka broker cannot be set up.'),
+  KAFKA_FENCED: external(
+    'Another job has the transactional id of this one, or a transaction was open for too long.',
+  ),
   KAFKA_BROKER_OLD: external('A Kafka broker that is too old for columnar fetch.'),
   KAFKA_ANSWER: external('What a Kafka broker answers does not hold together.'),
   KAFKA_RECORD_CORRUPT: external('A Kafka record batch whose bytes do not add up.'),

@@ -13,6 +13,7 @@ import type { OptionSchema } from './option-reader.js';
 import type { OwnedSource } from './owned-source.js';
 import type { SharedOutputs } from './shared-outputs.js';
 import type { SharedSource, SharedSplit, SplitExtent } from './shared-split.js';
+import type { CommittingJob, SinkCommits } from './sink-commits.js';
 import type { Sink, SinkRequest } from './sink.js';
 import type { Source, SourceRequest } from './source.js';
 
@@ -147,6 +148,8 @@ export interface SinkSide {
   readonly publishesAtEnd: boolean;
   /** Its sinks have a position(): a job that goes on from a checkpoint writes each row once. */
   readonly goesOn?: boolean;
+  /** Of sinks whose rows may be seen with the state that they belong to. */
+  readonly commits?: CommitSide;
   /** Where rows go on V2: to main, or into a digest of each worker. */
   readonly place: 'main' | 'digest';
   /** A row that is gone must be written as gone. */
@@ -158,6 +161,15 @@ export interface SinkSide {
   target?(table: TableDefinition, schema: Schema): SinkTarget;
   /** For lines that are no rows: dead letters. `table` is what its address stands for. */
   openLines?(table: TableDefinition): Promise<LineWriter>;
+}
+
+export interface CommitSide {
+  /** The table asks for it. */
+  wants(table: TableDefinition): boolean;
+  /** Who sees its rows exactly once, as people read it. */
+  readonly readers: string;
+  /** For all such tables of a job. */
+  open(tables: readonly TableDefinition[], job: CommittingJob): Promise<SinkCommits>;
 }
 
 export interface SinkTarget {

@@ -14,6 +14,7 @@ import { GENERATOR_COLUMN } from '../plan/schema.js';
 import type { PhysicalColumn, Schema, TableDefinition } from '../plan/schema.js';
 import { blackholeConnector } from './blackhole/connector.js';
 import type {
+  CommitSide,
   Connector,
   HandedSource,
   InferenceRemark,
@@ -32,6 +33,7 @@ import { generatorConnector } from './generator/connector.js';
 import { kafkaConnector } from './kafka/connector.js';
 import type { OwnedSource } from './owned-source.js';
 import type { SharedSource } from './shared-split.js';
+import type { CommittingJob, SinkCommits } from './sink-commits.js';
 import type { Sink, SinkRequest } from './sink.js';
 import type { Source, SourceRequest } from './source.js';
 import { stdoutConnector } from './stdout/connector.js';
@@ -133,6 +135,22 @@ function notRead(table: TableDefinition, reading: string): Error {
 
 export function openSink(request: SinkRequest, environment: SinkEnvironment): Promise<Sink> {
   return sinkOf(request.table).open(request, environment);
+}
+
+/** The rows of a table are seen with the state that they belong to. */
+export function commitsOf(table: TableDefinition | null): CommitSide | null {
+  const side = sinkOf(table).commits;
+  return table !== null && side?.wants(table) === true ? side : null;
+}
+
+/** What those of the tables that ask for it are written through; null: none does. */
+export async function openCommits(
+  tables: readonly (TableDefinition | null)[],
+  job: CommittingJob,
+): Promise<SinkCommits | null> {
+  const asking = tables.filter((table) => table !== null && commitsOf(table) !== null);
+  const side = commitsOf(asking[0] ?? null);
+  return side === null ? null : side.open(asking as readonly TableDefinition[], job);
 }
 
 /** Where a table's rows go; null: to where no two writers are in each other's way. */

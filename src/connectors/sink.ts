@@ -4,6 +4,7 @@
  */
 import type { Batch } from '../columnar/batch.js';
 import type { RowEncoding } from '../formats/encoder.js';
+import type { SinkCommits } from './sink-commits.js';
 import type { DigestSummary } from './blackhole/row-digest.js';
 import type { ResultUpdates } from '../plan/pipeline/result-updates.js';
 import type { Schema } from '../plan/schema.js';
@@ -23,9 +24,13 @@ export interface SinkRequest {
   /**
    * The job keeps checkpoints: rows are seen as they come, and what was written stays when the job
    * fails. `resume`: the position() of the checkpoint that it goes on from; null: it begins.
+   * `commits`: what rows are written through that are seen with their state; null: none are.
    * Default: it keeps none.
    */
-  readonly checkpoints?: { readonly resume: string | null } | null;
+  readonly checkpoints?: {
+    readonly resume: string | null;
+    readonly commits: SinkCommits | null;
+  } | null;
   readonly notice: (line: string) => void;
 }
 

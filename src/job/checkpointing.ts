@@ -6,6 +6,8 @@
 import type { Clock } from '../base/clock.js';
 import { StateError } from '../base/errors.js';
 import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
+import { commitsOf, openCommits } from '../connectors/registry.js';
+import type { SinkCommits } from '../connectors/sink-commits.js';
 import { stateSignature } from '../plan/state-meaning.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
@@ -17,15 +19,13 @@ import { CheckpointReader } from '../state/checkpoint/checkpoint-reader.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 import type { CheckpointTarget, TakenState } from '../processors/checkpoint-pace.js';
-import type { JobCheckpointing } from './job-options.js';
+import type { JobCheckpointing, RestoreChoice } from './job-options.js';
+import { PublishedStates } from './published-states.js';
 import { checkAllowed, restoredJob } from './restore/restored-job.js';
 import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
 import type { QueryMeaning } from './restore/saved-meaning.js';
 import { figuresOf, writtenState } from './written-state.js';
 import type { WrittenState } from './written-state.js';
-
-/** Which checkpoint a job goes on from: the newest whole one, that of an epoch, or none. */
-export type RestoreChoice = 'latest' | 'none' | number;
 
 export interface CheckpointChoice {
   readonly dir: string;
@@ -58,16 +58,12 @@ export async function openCheckpoints(
   const { clock, notice } = job;
   checkAllowed(job.queries, choice.allowStateLoss);
   const store = await CheckpointStore.open(choice.dir, { notice, clock, keep: choice.keep });
+  const checkpoints = new OpenCheckpoints(job, choice, store);
   try {
-    const checkpoints = new OpenCheckpoints(job, choice, store);
-    const { restore, restoreFrom = null } = choice;
-    if (restoreFrom === null) checkpoints.goOnWith(await foundIn(store, restore, notice));
-    else await beginFrom(restoreFrom, { store, checkpoints, notice });
-    // What came behind it is not this job's any more.
-    if (typeof restore === 'number') await checkpoints.discardNewer(restore);
+    await checkpoints.begin(choice.restore);
     return checkpoints;
   } catch (error) {
-    await store.close();
+    await checkpoints.close();
     throw error;
   }
 }
@@ -81,6 +77,8 @@ export class OpenCheckpoints implements JobCheckpointing {
   queries: readonly QueryPlan[];
   /** What was restored, for the first line of a run; null: the job begins. */
   restored: string | null = null;
+  /** What rows are written through that are seen with the job's state; null: none are. */
+  commits: SinkCommits | null = null;
   /** Checkpoints written by this run, and those that it could not take or write. */
   written = 0;
   private failed = 0;
@@ -88,30 +86,37 @@ export class OpenCheckpoints implements JobCheckpointing {
   private readonly job: CheckpointedJob;
   private readonly store: CheckpointStore;
   private readonly allowed: readonly string[];
+  private readonly restoreFrom: string | null;
   private meanings: readonly QueryMeaning[];
   private epoch: number;
   /** Newer ones are of the queries as they are. */
-  private readonly epochBefore: number;
+  private epochBefore: number;
+  private published: PublishedStates | null = null;
   /** A write at a time, whoever asks for it. */
   private writing: Promise<unknown> = Promise.resolve();
 
   constructor(
     job: CheckpointedJob,
-    { intervalMs, allowStateLoss }: CheckpointChoice,
+    { intervalMs, allowStateLoss, restoreFrom = null }: CheckpointChoice,
     store: CheckpointStore,
   ) {
     this.job = job;
     this.dir = store.dir;
     this.store = store;
     this.allowed = allowStateLoss;
+    this.restoreFrom = restoreFrom;
     this.queries = job.queries;
     this.meanings = job.queries.map(meaningOf);
     this.epoch = store.newestEpoch;
     this.epochBefore = this.epoch;
     this.target = {
       intervalMs,
-      write: async (taken) => {
-        await this.write(taken);
+      isVital: job.queries.some(({ sink }) => commitsOf(sink.table) !== null),
+      take: (taken) => {
+        const publish = this.published?.seal() ?? null;
+        return async () => {
+          await this.write(taken, publish);
+        };
       },
       failed: (error) => {
         this.failed += 1;
@@ -128,8 +133,35 @@ export class OpenCheckpoints implements JobCheckpointing {
     return this.queries.every(({ id }) => isOver(id) === true);
   }
 
+  /** The newest state whose rows are seen, of a job that keeps them back; null: none, or no such job. */
+  get publishedEpoch(): number | null {
+    return this.published?.epoch ?? null;
+  }
+
+  /** Shuts out who wrote before, where rows are kept back, and finds what to go on with. */
+  async begin(restore: RestoreChoice): Promise<void> {
+    const { job, store, restoreFrom } = this;
+    const { name, notice } = job;
+    const tables = job.queries.map(({ sink }) => sink.table);
+    const { intervalMs } = this.target;
+    this.commits = await openCommits(tables, { name, intervalMs, notice });
+    const published = this.commits === null ? null : new PublishedStates(store, this.commits);
+    this.published = published;
+    const own =
+      published === null
+        ? await foundIn(store, restore, notice)
+        : await published.restored(restore, job);
+    if (own !== null || restoreFrom === null) this.goOnWith(own);
+    else this.goOnWith(await savepointIn(restoreFrom, notice), restoreFrom);
+    // What came behind it is not this job's any more.
+    if (typeof restore === 'number') await store.discardNewer(restore);
+    await published?.begin(own?.epoch ?? null);
+    this.epoch = store.newestEpoch;
+    if (this.written === 0) this.epochBefore = this.epoch;
+  }
+
   /** Throws StateError where it does not fit the queries. `from`: the folder, where it is another. */
-  goOnWith(found: FoundCheckpoint | null, from: string | null = null): void {
+  private goOnWith(found: FoundCheckpoint | null, from: string | null = null): void {
     const { queries, clock, notice } = this.job;
     const isOwn = found !== null && from === null && found.epoch > this.epochBefore;
     const allowed = isOwn ? [] : this.allowed;
@@ -142,26 +174,30 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.epoch = this.store.newestEpoch;
   }
 
-  async discardNewer(epoch: number): Promise<void> {
-    await this.store.discardNewer(epoch);
-    this.epoch = this.store.newestEpoch;
-  }
-
-  /** After a crash: the last checkpoint that this run wrote, else what it began with. */
+  /**
+   * After a crash: the last checkpoint that this run wrote, else what it began with; where rows are
+   * kept back, the one whose rows are seen.
+   */
   async again(): Promise<void> {
     await this.writing;
+    if (this.commits !== null) {
+      await this.commits.close();
+      await this.begin('latest');
+      return;
+    }
     if (this.written === 0) return;
     this.goOnWith(await foundIn(this.store, 'latest', this.job.notice));
   }
 
   /** Gives the folder up. */
-  close(): Promise<void> {
-    return this.store.close();
+  async close(): Promise<void> {
+    await this.commits?.close();
+    await this.store.close();
   }
 
   /** Keeps a state between the intervals. */
   async keep(state: JobState): Promise<WrittenState> {
-    return writtenState(await this.write({ state, trigger: 'asked', pauseMs: 0 }));
+    return writtenState(await this.write({ state, trigger: 'asked', pauseMs: 0 }, null));
   }
 
   /** A folder for one state that needs nothing beside it; close() it. Rejects with StateError. */
@@ -187,13 +223,17 @@ export class OpenCheckpoints implements JobCheckpointing {
   }
 
   /** One after another, whoever asks for it. */
-  private write({ state, trigger, pauseMs }: StateToKeep): Promise<PublishedCheckpoint> {
+  private write(
+    { state, trigger, pauseMs }: StateToKeep,
+    publish: ((epoch: number) => Promise<void>) | null,
+  ): Promise<PublishedCheckpoint> {
     const { clock } = this.job;
     const writing = this.writing.then(async () => {
       this.epoch += 1;
       const sinceNs = clock.monotonicNs();
       const published = await this.store.write(this.contentOf(state, trigger, this.epoch));
       const writeMs = (clock.monotonicNs() - sinceNs) / 1e6;
+      await publish?.(this.epoch);
       this.written += 1;
       this.last = { ...figuresOf(published), writeMs, pauseMs };
       return published;
@@ -245,24 +285,8 @@ async function foundIn(
   return found;
 }
 
-/** A savepoint, or a copy of a checkpoint, unless the job has gone on from it already. */
-async function beginFrom(
-  dir: string,
-  {
-    store,
-    checkpoints,
-    notice,
-  }: {
-    readonly store: CheckpointStore;
-    readonly checkpoints: OpenCheckpoints;
-    readonly notice: (line: string) => void;
-  },
-): Promise<void> {
-  const own = await foundIn(store, 'latest', notice);
-  if (own !== null) {
-    checkpoints.goOnWith(own);
-    return;
-  }
+/** A savepoint, or a copy of a checkpoint, of a job that has none of its own. */
+async function savepointIn(dir: string, notice: (line: string) => void): Promise<FoundCheckpoint> {
   const found = await new CheckpointReader(dir).latest();
   if (found === null) {
     throw new StateError('CHECKPOINT_NOT_FOUND', {
@@ -271,7 +295,7 @@ async function beginFrom(
     });
   }
   for (const line of found.passedOver) notice(line);
-  checkpoints.goOnWith(found, dir);
+  return found;
 }
 
 /** By `operatorKey`: tells whether the state of an operator means the same. */

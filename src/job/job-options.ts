@@ -5,6 +5,7 @@
 import type { SourceText } from '../base/errors.js';
 import type { Clock } from '../base/clock.js';
 import type { InferenceRemark, SinkEnvironment } from '../connectors/connector.js';
+import type { SinkCommits } from '../connectors/sink-commits.js';
 import type { Sink } from '../connectors/sink.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
 import type {
@@ -42,9 +43,14 @@ export interface CompileOptions {
   readonly needsQuery?: boolean;
 }
 
+/** Which checkpoint a job goes on from: the newest whole one, that of an epoch, or none. */
+export type RestoreChoice = 'latest' | 'none' | number;
+
 /** Where a job keeps its state, and what it goes on with. */
 export interface JobCheckpointing {
   readonly target: CheckpointTarget;
+  /** What rows are written through that are seen with the job's state; null: none are. */
+  readonly commits: SinkCommits | null;
   /** null: it begins. */
   readonly restore: JobState | null;
   /** The queries as they go on; absent: as they were compiled. */

@@ -118,7 +118,8 @@ export function querySinks(
     const updates = resultUpdates(plan);
     const { notice } = options;
     const resume = stateOf(plan, options)?.sink ?? null;
-    const checkpoints = options.checkpoints == null ? null : { resume };
+    const commits = options.checkpoints?.commits ?? null;
+    const checkpoints = options.checkpoints == null ? null : { resume, commits };
     const request = { table, schema, keyColumns, changelog, updates, endless, checkpoints, notice };
     const open = options.sink === 'blackhole' ? openDigest : openSink;
     const sink = await open(request, environment);

@@ -23,9 +23,14 @@ export interface TakenState {
 /** Where states go. */
 export interface CheckpointTarget {
   readonly intervalMs: number;
-  /** Makes it durable. Rejects where that is not possible: the job goes on with the one before. */
-  readonly write: (taken: TakenState) => Promise<void>;
-  /** A state that could not be kept, for the user. */
+  /**
+   * At the point of the state, with all rows before it in the sinks and none behind it. Gives what
+   * makes it durable, one after the other, which rejects where that is not possible.
+   */
+  readonly take: (taken: TakenState) => () => Promise<void>;
+  /** Rows are seen when their state is kept: a job that cannot keep one has to end. */
+  readonly isVital: boolean;
+  /** A state that could not be kept, for the user: the job goes on with the one before. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -41,17 +46,26 @@ export class CheckpointPace {
   private writing: Promise<void> | null = null;
   private rowsBefore = 0;
   private asked: Asked[] = [];
+  /** Why the job has to end. */
+  private broken: { readonly error: unknown } | null = null;
+  private readonly broke: () => void;
 
-  constructor(target: CheckpointTarget, clock: Clock) {
+  /** `broke`: due() will throw. */
+  constructor(target: CheckpointTarget, clock: Clock, broke: () => void) {
     this.target = target;
     this.clock = clock;
+    this.broke = broke;
     this.dueNs = this.afterInterval();
   }
 
-  /** Why a state is to be taken now; null: it is not. `rowsRead`: how many rows the job has read. */
-  due(rowsRead: () => number): StateTrigger | null {
+  /**
+   * Why a state is to be taken now; null: it is not. `rowsMoved`: how many rows
+   * the job has read and put out. Throws what a vital state could not be kept for.
+   */
+  due(rowsMoved: () => number): StateTrigger | null {
+    this.requireWhole();
     const isTime = this.writing === null && this.clock.monotonicNs() >= this.dueNs;
-    if (isTime && rowsRead() !== this.rowsBefore) return 'interval';
+    if (isTime && rowsMoved() !== this.rowsBefore) return 'interval';
     return this.isAsked ? 'asked' : null;
   }
 
@@ -66,10 +80,10 @@ export class CheckpointPace {
     });
   }
 
-  /** ms until due() may give one; Infinity while a state is being written, or nothing was read. */
-  dueInMs(rowsRead: number): number {
+  /** ms until due() may give one; Infinity while a state is being written, or nothing has moved. */
+  dueInMs(rowsMoved: number): number {
     if (this.isAsked) return 0;
-    if (this.writing !== null || rowsRead === this.rowsBefore) return Number.POSITIVE_INFINITY;
+    if (this.writing !== null || rowsMoved === this.rowsBefore) return Number.POSITIVE_INFINITY;
     return Math.max(0, (this.dueNs - this.clock.monotonicNs()) / 1e6);
   }
 
@@ -77,16 +91,17 @@ export class CheckpointPace {
   publish(
     state: JobState,
     trigger: StateTrigger,
-    { rowsRead, sinceNs }: { readonly rowsRead: number; readonly sinceNs: number },
+    { rowsMoved, sinceNs }: { readonly rowsMoved: number; readonly sinceNs: number },
   ): void {
     for (const { resolve } of this.asked.splice(0)) resolve(state);
     if (trigger === 'asked') return;
-    this.rowsBefore = rowsRead;
+    this.rowsBefore = rowsMoved;
     const pauseMs = (this.clock.monotonicNs() - sinceNs) / 1e6;
     const before = this.writing ?? Promise.resolve();
+    const write = this.target.take({ state, trigger, pauseMs });
     const writing = before
-      .then(() => this.target.write({ state, trigger, pauseMs }))
-      .catch((error: unknown) => this.target.failed(error))
+      .then(() => (this.broken === null ? write() : undefined))
+      .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.dueNs = this.afterInterval();
         if (this.writing === writing) this.writing = null;
@@ -101,9 +116,23 @@ export class CheckpointPace {
     this.target.failed(error);
   }
 
-  /** Whatever is being written is. */
+  /** Whatever is being written is. Throws what a vital state could not be kept for. */
   async settled(): Promise<void> {
     await this.writing;
+    this.requireWhole();
+  }
+
+  private failed(error: unknown): void {
+    if (!this.target.isVital) {
+      this.target.failed(error);
+      return;
+    }
+    this.broken = { error };
+    this.broke();
+  }
+
+  private requireWhole(): void {
+    if (this.broken !== null) throw this.broken.error;
   }
 
   /** The job is over: who still asks gets none. */

@@ -99,7 +99,9 @@ export class SimpleJobProcessor implements JobProcessor {
       this.opened = true;
       this.observer = new SimpleObserver(this.options.clock, this.runs);
       const { checkpoints, clock } = this.options;
-      if (checkpoints !== null) this.pace = new CheckpointPace(checkpoints, clock);
+      if (checkpoints !== null) {
+        this.pace = new CheckpointPace(checkpoints, clock, () => this.wake?.());
+      }
       if (this.state === 'created') this.state = 'running';
       await this.drive();
       if (this.stopReason !== null) await this.settle();
@@ -214,7 +216,7 @@ export class SimpleJobProcessor implements JobProcessor {
       const nowNs = this.options.clock.monotonicNs();
       sliceEndNs = nowNs + SLICE_MS * 1e6;
       this.measureMemory(nowNs);
-      const trigger = this.pace?.due(() => this.rowsRead()) ?? null;
+      const trigger = this.pace?.due(() => this.rowsMoved()) ?? null;
       if (trigger !== null) await this.checkpoint(trigger);
     }
   }
@@ -242,7 +244,7 @@ export class SimpleJobProcessor implements JobProcessor {
         sinks.push(await position);
       }
       const state = this.runs.map((run, at) => run.state(sinks[at] ?? null));
-      pace.publish(state, trigger, { rowsRead: this.rowsRead(), sinceNs });
+      pace.publish(state, trigger, { rowsMoved: this.rowsMoved(), sinceNs });
     } catch (error) {
       if (!(error instanceof VeloError) || error.code !== 'VELO_STATE_INVALID') throw error;
       pace.missed(error);
@@ -277,8 +279,9 @@ export class SimpleJobProcessor implements JobProcessor {
     return done;
   }
 
-  private rowsRead(): number {
-    return this.runs.reduce((sum, run) => sum + run.rowsRead, 0);
+  /** Time alone may bring rows out, of windows of an input that rests. */
+  private rowsMoved(): number {
+    return this.runs.reduce((sum, run) => sum + run.rowsRead + run.rowsOut, 0);
   }
 
   /** After a stop: what was read goes out, as far as that is a matter of moments. */
@@ -408,7 +411,7 @@ export class SimpleJobProcessor implements JobProcessor {
       };
       if (this.stopReason !== null) inputWait.wake();
       const idleMs = Math.min(...active.map((run) => run.idleAfterMs()));
-      const keptMs = this.pace?.dueInMs(this.rowsRead()) ?? Number.POSITIVE_INFINITY;
+      const keptMs = this.pace?.dueInMs(this.rowsMoved()) ?? Number.POSITIVE_INFINITY;
       const timerMs = Math.min(dueMs - TIMER_LATE_MS, idleMs, keptMs);
       const timer = Number.isFinite(timerMs) ? setTimeout(this.wake, timerMs) : undefined;
       try {

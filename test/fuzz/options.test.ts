@@ -70,7 +70,7 @@ const MEANINGLESS = '?;?';
 const FREE = [
   ...['csv.null-literal', 'null', 'csv.missing-values', 'missing'],
   ...['path', 'topic', 'connector', 'properties.bootstrap.servers', 'properties.group.id'],
-  'properties.sasl.jaas.config',
+  ...['properties.sasl.jaas.config', 'sink.transactional-id-prefix'],
 ];
 /** Enough for a table of the connector to have no fault. */
 const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {

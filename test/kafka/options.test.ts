@@ -1,5 +1,6 @@
 /** The WITH options of Kafka tables, and what is said without node-rdkafka. No broker needed. */
 import { describe, expect, it } from 'vitest';
+import { kafkaConnector } from '../../src/connectors/kafka/connector.js';
 import { ConnectionProperties } from '../../src/connectors/kafka/settings/connection-properties.js';
 import { jaasOptions } from '../../src/connectors/kafka/settings/security-settings.js';
 import { readOptions, writeOptions } from '../../src/connectors/kafka/settings/table-options.js';
@@ -145,7 +146,30 @@ describe('options of a Kafka table', () => {
       keyFields: ['a', 'b'],
       keyFormat: null,
       guaranteed: false,
+      exactlyOnce: null,
     });
+  });
+
+  it('of a sink ask for rows exactly once', () => {
+    const once = { ...BASE, 'sink.delivery-guarantee': 'exactly-once' };
+    expect(writeOptions(table(once))).toMatchObject({
+      guaranteed: true,
+      exactlyOnce: { idPrefix: null },
+    });
+    const named = { ...once, 'sink.transactional-id-prefix': 'orders-' };
+    expect(writeOptions(table(named)).exactlyOnce).toEqual({ idPrefix: 'orders-' });
+    const text = (options: Record<string, string>): string[] =>
+      kafkaConnector.check(table(options), 'written').map(({ message }) => message);
+    expect(text({ ...named, 'properties.transaction.timeout.ms': '60000' })).toEqual([]);
+    const cannot = 'option "sink.delivery-guarantee" of table "orders" cannot be "exactly-once"';
+    expect(text({ ...once, produce: 'librdkafka' })).toEqual([
+      'option "produce" of table "orders" cannot be "librdkafka"',
+    ]);
+    expect(text({ ...once, 'properties.acks': '1' })).toEqual([cannot]);
+    expect(text({ ...once, 'properties.enable.idempotence': 'false' })).toEqual([cannot]);
+    expect(text({ ...once, 'properties.transaction.timeout.ms': 'soon' })).toEqual([
+      'option "properties.transaction.timeout.ms" of table "orders" cannot be "soon"',
+    ]);
   });
 
   it.each([

@@ -245,6 +245,7 @@ describe.runIf(runs).each(['columnar', 'librdkafka'])('writing to Kafka: %s', (p
       { 'key.fields': 'id;name', 'key.format': 'raw' },
       { 'sink.partitioner': 'mine' },
       { 'sink.delivery-guarantee': 'exactly-once' },
+      { 'sink.delivery-guarantee': 'once' },
     ]) {
       const { error, ms } = await kafka.failureOf(() => open(options));
       expect(error).toMatchObject({ code: 'VELO_SETTING_INVALID' });

@@ -58,12 +58,16 @@ async function run(
     partitioned: place === null ? null : { ...PARTITIONED_DEFAULTS, partitions, workers },
     checkpoints: {
       restore,
+      commits: null,
       target: {
         intervalMs: 0,
-        write: ({ state }) => {
-          states.push(state);
-          return Promise.resolve();
-        },
+        isVital: false,
+        take:
+          ({ state }) =>
+          () => {
+            states.push(state);
+            return Promise.resolve();
+          },
         failed: (error) => failures.push(error),
       },
     },

@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ConfigError } from '../../base/errors.js';
 import { redactData } from '../../base/redact.js';
-import { sinkOf } from '../../connectors/registry.js';
+import { commitsOf, sinkOf } from '../../connectors/registry.js';
 import type { OpenCheckpoints } from '../../job/checkpointing.js';
 import type { CompiledJob } from '../../job.js';
 import type { CheckpointFigures } from '../../metrics/checkpoint-figures.js';
@@ -74,8 +74,8 @@ const ENDINGS = {
   drained: 'drained',
 } as const;
 
-/** The last line of a run. */
-export function summaryLine(result: JobResult): string {
+/** The last line of a run. `committed`: the checkpoint whose rows are seen; null: all are. */
+export function summaryLine(result: JobResult, committed: number | null = null): string {
   const { p50, p99 } = result.latencyUs.percentiles();
   const rate = result.seconds > 0 ? result.rowsRead / result.seconds : Number.NaN;
   const parts = [
@@ -87,6 +87,7 @@ export function summaryLine(result: JobResult): string {
     `${rateText(rate)} rec/s`,
     `service time p50 ${durationText(p50)} p99 ${durationText(p99)}`,
     `peak memory ${bytesText(result.rssPeakBytes)}`,
+    ...(committed === null ? [] : [`committed through epoch ${committed}`]),
   ];
   const { rows, bytes } = stateSize(result);
   if (rows > 0) parts.push(`state ${countText(rows)} rows`, sizeText(bytes));
@@ -163,8 +164,10 @@ export function checkpointParts(
 ): string[] {
   const kept = restored ?? `checkpoints every ${durationText(intervalMs * 1000)}`;
   const guarantees = plan.queries.map(({ sink: { table } }) => {
+    const commits = commitsOf(table);
     const often = sinkOf(table).goesOn === true ? 'exactly once' : 'at least once';
-    return `${table?.name ?? 'stdout'} ${often}`;
+    const kept = commits === null ? often : `exactly once (${commits.readers})`;
+    return `${table?.name ?? 'stdout'} ${kept}`;
   });
   return [kept, ...new Set(guarantees)];
 }

@@ -3,20 +3,24 @@
  * What talks to brokers is loaded when a topic is opened, so that a missing node-rdkafka, and the
  * time to load it, cost only those who use it.
  */
+import { ConfigError } from '../../base/errors.js';
 import { openMessageDecoder } from '../../formats/decoder-registry.js';
 import type { PhysicalColumn, TableDefinition } from '../../plan/schema.js';
 import type { OptionFault, TableUse } from '../../plan/connector-facts.js';
 import type { Connector } from '../connector.js';
 import { decoderFaults } from '../verify-format.js';
 import { produceSettings } from './produce/produce-settings.js';
+import { clientSettings } from './settings/client-settings.js';
 import { checkProperties } from './settings/property-check.js';
 import { TOPIC_OPTIONS } from './settings/topic-schema.js';
+import type { TopicReader } from './settings/topic-schema.js';
 import {
   gatherReadOptions,
   gatherWriteOptions,
   readOptions,
   topicReader,
 } from './settings/table-options.js';
+import type { KafkaWriteTarget } from './settings/table-options.js';
 import { topicAddress } from './topic-address.js';
 
 function check(table: TableDefinition, use: TableUse): readonly OptionFault[] {
@@ -28,7 +32,20 @@ function check(table: TableDefinition, use: TableUse): readonly OptionFault[] {
   const written = gatherWriteOptions(writer, table);
   const options = { onePartition: false };
   checkProperties(writer, written, [(endpoint) => produceSettings(endpoint, options).connection]);
+  if (written.exactlyOnce !== null) checkExactlyOnce(writer, written);
   return [...(use === 'declared' ? reader.faultsFor(use) : []), ...writer.faultsFor(use)];
+}
+
+/** What keeps columnar producing from being used; properties with bad values are faults by now. */
+function checkExactlyOnce(writer: TopicReader, written: KafkaWriteTarget): void {
+  try {
+    const { unusable, connection } = produceSettings(written, written);
+    const why = unusable ?? clientSettings(connection).unusable;
+    if (why !== null)
+      writer.invalid('sink.delivery-guarantee', `velo's own producer is needed: ${why}`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+  }
 }
 
 /** A schema that a registry gives is known when records are read. */
@@ -75,6 +92,12 @@ export const kafkaConnector: Connector = Object.freeze<Connector>({
     place: 'main',
     wantsTombstones: true,
     metadata: ['timestamp', 'headers'],
+    commits: {
+      wants: ({ options }) => options['sink.delivery-guarantee'] === 'exactly-once',
+      readers: 'read_committed readers',
+      open: async (tables, job) =>
+        (await import('./transactions/job-transactions.js')).JobTransactions.open(tables, job),
+    },
     open: async (request) => (await import('./topic-sink.js')).openKafkaSink(request),
     openLines: async (table) => {
       const { openKafkaLineWriter } = await import('./line-writer.js');

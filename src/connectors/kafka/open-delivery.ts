@@ -8,10 +8,12 @@ import { systemClock } from '../../base/clock.js';
 import { ConfigError, ConnectorError } from '../../base/errors.js';
 import { clientSettings } from './settings/client-settings.js';
 import { Cluster } from './cluster/cluster.js';
+import type { WireConnection } from './cluster/wire-connection.js';
 import { topicByteLimit } from './cluster/topic-settings.js';
 import { ColumnarProducer } from './produce/columnar-producer.js';
 import { openDeliveryQueue } from './librdkafka/rdkafka-delivery.js';
 import type { KafkaWriteTarget } from './settings/table-options.js';
+import type { ProduceCluster } from './produce/produce-leader.js';
 import { produceSettings } from './produce/produce-settings.js';
 import type { ProducePlan } from './produce/produce-settings.js';
 import {
@@ -22,6 +24,7 @@ import {
 import type { ProducerIdentity } from './produce/produce-wire.js';
 import { brokerErrorHint } from './record/record-delivery.js';
 import type { RecordDelivery } from './record/record-delivery.js';
+import type { SinkCommits } from '../sink-commits.js';
 
 const IDENTITY_PAUSE_MS = 100;
 /** A broker that does not say how large batches may be is not waited for. */
@@ -30,14 +33,16 @@ const LIMIT_TIMEOUT_MS = 1_000;
 const IDENTITY_PASSING: ReadonlySet<number> = new Set([14, 15, 16, 51]);
 
 /**
- * Connects and finds (or, where the cluster does so, creates) the topic. Throws ConfigError
- * SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE, TOPIC_NOT_FOUND or KAFKA.
+ * Connects and finds (or, where the cluster does so, creates) the topic; `commits`: what rows that
+ * are written exactly once are written through. Throws ConfigError SETTING_INVALID, ConnectorError KAFKA_UNAVAILABLE, BROKER_UNREACHABLE, TOPIC_NOT_FOUND or KAFKA.
  */
 export async function openRecordDelivery(
   target: KafkaWriteTarget,
   notice: (line: string) => void,
+  commits: SinkCommits | null = null,
 ): Promise<RecordDelivery> {
   const { label, produce, properties } = target;
+  if (target.exactlyOnce !== null) return openInTransactions(target, notice, commits);
   if (properties['enable.idempotence'] === 'false') {
     notice(
       `${label}: 'properties.enable.idempotence' = 'false': after an error records may be doubled or change places`,
@@ -75,6 +80,70 @@ async function openColumnarProducer(
     await cluster.close();
     throw error;
   }
+}
+
+/** Two producers, one for each transactional id of the job, over one view of the cluster. */
+async function openInTransactions(
+  endpoint: KafkaWriteTarget,
+  notice: (line: string) => void,
+  commits: SinkCommits | null,
+): Promise<RecordDelivery> {
+  const { JobTransactions, exactlyOncePlan } = await import('./transactions/job-transactions.js');
+  const { TransactionalDelivery } = await import('./transactions/transactional-delivery.js');
+  const { settings, connection } = exactlyOncePlan(endpoint);
+  if (!(commits instanceof JobTransactions)) throw needsCheckpoints(endpoint);
+  await settings.compressor?.load?.();
+  const client = clientSettings(connection);
+  const options = { mayCreateTopic: true };
+  const cluster = await Cluster.connect(connection, client, notice, systemClock, options);
+  try {
+    const batchBytesMax = await askLimit(cluster);
+    cluster.opened();
+    const view: ProduceCluster = {
+      topic: () => cluster.topic(),
+      refresh: () => cluster.refresh(),
+      fetchConnection: (nodeId) => cluster.fetchConnection(nodeId),
+      // It is the other producer's, too.
+      close: () => Promise.resolve(),
+    };
+    const producers = commits.slots.map((transaction) => {
+      const { producerId, epoch } = transaction.identity;
+      const identity = { errorCode: 0, producerId, epoch };
+      const parts = { endpoint, cluster: view, identity, settings, batchBytesMax, notice };
+      const producer = new ColumnarProducer({ ...parts, transaction });
+      transaction.writers.add(producer);
+      return producer;
+    });
+    return new TransactionalDelivery({
+      producers,
+      current: () => commits.current,
+      hurry: () => commits.hurry(),
+      close: () => cluster.close(),
+    });
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+function needsCheckpoints({ label }: KafkaWriteTarget): ConfigError {
+  return new ConfigError('SETTING_INVALID', {
+    message: `option "sink.delivery-guarantee" of ${label} cannot be "exactly-once" in a job that keeps no state`,
+    hint: "add --checkpoint-dir DIR, or use 'at-least-once'",
+  });
+}
+
+/** The topic's 'max.message.bytes', if a broker tells soon; who does not teaches it by refusals. */
+async function askLimit(cluster: Cluster): Promise<number | null> {
+  const { topic, partitions } = cluster.topic();
+  const leader = partitions.find((state) => state.leader >= 0)?.leader;
+  if (leader === undefined) return null;
+  return cluster.askOnce(leader, (connection) => limitWithin(connection, topic));
+}
+
+function limitWithin(connection: WireConnection, topic: string): Promise<number | null> {
+  const unknown = delay(LIMIT_TIMEOUT_MS, null, { ref: false });
+  return Promise.race([topicByteLimit(connection, topic), unknown]);
 }
 
 /**
@@ -119,10 +188,8 @@ async function askIdentity(cluster: Cluster, attempt: number): Promise<FoundIden
     try {
       const identity = parseInitProducerId(frame.bytes, frame.from, frame.to);
       if (identity.errorCode !== 0) return { ...identity, batchBytesMax: null };
-      // Batches that fit from the first on; who does not tell soon teaches it by refusals.
-      const unknown = delay(LIMIT_TIMEOUT_MS, null, { ref: false });
-      const told = topicByteLimit(connection, cluster.topic().topic);
-      return { ...identity, batchBytesMax: await Promise.race([told, unknown]) };
+      // Batches that fit from the first on.
+      return { ...identity, batchBytesMax: await limitWithin(connection, cluster.topic().topic) };
     } finally {
       frame.release();
     }

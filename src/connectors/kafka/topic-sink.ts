@@ -34,7 +34,7 @@ import type { ValueEncoder } from './record/record-values.js';
  * SCHEMA_REGISTRY or SCHEMA_REGISTRY_REFUSED.
  */
 export async function openKafkaSink(request: SinkRequest): Promise<Sink> {
-  const { table, changelog, notice } = request;
+  const { table, changelog, notice, checkpoints } = request;
   assert(table !== null, 'a Kafka sink is a declared table');
   const options = writeOptions(table);
   const schema = sinkSchema(request.schema, table);
@@ -44,7 +44,7 @@ export async function openKafkaSink(request: SinkRequest): Promise<Sink> {
   const encoder = await openValueEncoder(options, metadata.valueSchema, { changelog, talk });
   const key = await openKeyEncoder(options, { schema, upsertKey: request.keyColumns, talk });
   const tombstones = table.primaryKey.length > 0 && key !== null;
-  const delivery = await openRecordDelivery(options, notice);
+  const delivery = await openRecordDelivery(options, notice, checkpoints?.commits ?? null);
   return new KafkaSink({
     target: options,
     encoder,

@@ -8,6 +8,7 @@
  *   DIR/epoch-0000000042/0001-….state     state-file.ts
  *   DIR/epoch-0000000043.partial/         under way, or left by a process that died
  */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { StateError } from '../../base/errors.js';
 import { systemCode } from '../../base/system-reason.js';
@@ -143,6 +144,13 @@ export class CheckpointReader {
       detail: passedOver.join('; '),
       hint: 'bring the folder back from a backup, or start anew: --restore none',
     });
+  }
+
+  /** Of the manifest: tells the checkpoint from another one of that epoch. Rejects as inspect(). */
+  async sumOf(epoch: number): Promise<string> {
+    await this.require(epoch);
+    const bytes = await this.wholeFile(join(this.folderOf(epoch), MANIFEST), MANIFEST_BYTES_MAX);
+    return createHash('sha256').update(bytes).digest('hex');
   }
 
   /** Everything that is wrong with one checkpoint, all its files looked at. */

@@ -159,7 +159,7 @@ describe('a job that goes on after a crash', () => {
     try {
       expect(second.said).toHaveLength(1);
       const before = checkpoints.restore;
-      await checkpoints.target.write({ state: before ?? [], trigger: 'interval', pauseMs: 0 });
+      await checkpoints.target.take({ state: before ?? [], trigger: 'interval', pauseMs: 0 })();
       await checkpoints.again();
       expect(checkpoints.restore).toEqual(before);
       expect(before?.[0]?.operators[0]?.bytes.length).toBeGreaterThan(0);

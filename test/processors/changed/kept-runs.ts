@@ -126,18 +126,21 @@ export async function run(sql: string, place: Place): Promise<Outcome> {
       checkpoints: {
         restore: checkpoints.restore,
         queries: checkpoints.queries,
+        commits: null,
         target: {
           ...checkpoints.target,
-          write: ({ state }) => {
-            states.push(state);
-            return Promise.resolve();
-          },
+          take:
+            ({ state }) =>
+            () => {
+              states.push(state);
+              return Promise.resolve();
+            },
         },
       },
     }).start();
     const kept = place.keep?.(states);
     if (kept !== undefined) {
-      await checkpoints.target.write({ state: kept, trigger: 'interval', pauseMs: 0 });
+      await checkpoints.target.take({ state: kept, trigger: 'interval', pauseMs: 0 })();
     }
   } finally {
     await checkpoints.close();

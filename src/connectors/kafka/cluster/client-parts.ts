@@ -20,6 +20,11 @@ export const [
   findCoordinatorV4,
   offsetCommitV8,
   offsetFetchV8,
+  initProducerIdV4,
+  addPartitionsToTxnV3,
+  addOffsetsToTxnV3,
+  txnOffsetCommitV3,
+  endTxnV3,
 ] = await Promise.all([
   load<Pick<typeof Client, 'Reader'>>('protocol/reader.js'),
   load<Pick<typeof Client, 'protocolErrors' | 'protocolErrorsCodesById'>>('protocol/errors.js'),
@@ -29,6 +34,12 @@ export const [
   load<typeof Client.findCoordinatorV4>('apis/metadata/find-coordinator-v4.js'),
   load<typeof Client.offsetCommitV8>('apis/consumer/offset-commit-v8.js'),
   load<typeof Client.offsetFetchV8>('apis/consumer/offset-fetch-v8.js'),
+  // The last versions that are for clients: later ones of AddPartitionsToTxn need CLUSTER_ACTION.
+  load<typeof Client.initProducerIdV4>('apis/producer/init-producer-id-v4.js'),
+  load<typeof Client.addPartitionsToTxnV3>('apis/producer/add-partitions-to-txn-v3.js'),
+  load<typeof Client.addOffsetsToTxnV3>('apis/producer/add-offsets-to-txn-v3.js'),
+  load<typeof Client.txnOffsetCommitV3>('apis/producer/txn-offset-commit-v3.js'),
+  load<typeof Client.endTxnV3>('apis/producer/end-txn-v3.js'),
 ]);
 
 async function load<Part>(file: string): Promise<Part> {

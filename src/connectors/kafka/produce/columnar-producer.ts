@@ -26,6 +26,7 @@ import type { LaneBatch } from './produce-lane.js';
 import type { ProduceCluster } from './produce-leader.js';
 import { ProduceSender } from './produce-sender.js';
 import type { ProduceSettings } from './produce-settings.js';
+import type { ProduceTransaction } from './produce-transaction.js';
 import { BATCH_HEADER_BYTES } from '../batch/record-batch.js';
 import { deliveryError, RecordTooLarge } from '../record/record-delivery.js';
 import type { DeliveryFailure, RecordDelivery } from '../record/record-delivery.js';
@@ -44,6 +45,8 @@ export interface ColumnarProducerParts {
   readonly settings: ProduceSettings;
   /** The topic's 'max.message.bytes'; null: it is not told. */
   readonly batchBytesMax: number | null;
+  /** What its records belong to. Absent: they are seen as they come. */
+  readonly transaction?: ProduceTransaction;
   readonly notice: (line: string) => void;
 }
 
@@ -90,6 +93,9 @@ export class ColumnarProducer implements RecordDelivery {
         },
         failed: (failure) => {
           this.fail(failure);
+        },
+        ended: (failure) => {
+          this.giveUp(failure);
         },
       },
     );
@@ -161,11 +167,28 @@ export class ColumnarProducer implements RecordDelivery {
     try {
       await this.flush();
     } finally {
-      clearInterval(this.tick);
-      if (this.linger !== null) clearTimeout(this.linger);
-      this.sender.close();
-      await this.parts.cluster.close();
+      await this.release();
     }
+  }
+
+  /** Disconnects; what was not sent is given up. */
+  async release(): Promise<void> {
+    clearInterval(this.tick);
+    if (this.linger !== null) clearTimeout(this.linger);
+    this.sender.close();
+    await this.parts.cluster.close();
+  }
+
+  /** Its transaction takes partitions that it did not take before. */
+  pump(): void {
+    this.sender.pump();
+  }
+
+  /** Its transaction has failed. */
+  giveUp(failure: ConnectorError): void {
+    this.failure ??= failure;
+    this.sender.close();
+    this.settle();
   }
 
   private keyedLane(key: ByteBuffer): ProduceLane {
@@ -259,7 +282,9 @@ export class ColumnarProducer implements RecordDelivery {
     const { epoch } = lane;
     const recordBytes = writer.byteLength - BATCH_HEADER_BYTES;
     const sequence = lane.takeSequence(rows);
-    const bytes = writer.seal({ producerId, epoch, sequence }, this.settings.compressor);
+    const transactional = this.parts.transaction !== undefined;
+    const stamp = { producerId, epoch, sequence, transactional };
+    const bytes = writer.seal(stamp, this.settings.compressor);
     const sealedNs = systemClock.monotonicNs();
     const { partition } = lane;
     const batch = { partition, bytes, writer, recordBytes, sequence, rows, sealedNs };

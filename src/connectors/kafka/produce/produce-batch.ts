@@ -20,6 +20,7 @@ import {
   MAX_TIMESTAMP_AT,
   PRODUCER_ID_AT,
   RECORD_COUNT_AT,
+  TRANSACTIONAL,
 } from '../batch/record-batch.js';
 import { batchChecksum } from '../batch/record-checksum.js';
 
@@ -49,6 +50,8 @@ export interface ProducerStamp {
   readonly producerId: bigint;
   readonly epoch: number;
   readonly sequence: number;
+  /** The batch belongs to the producer's transaction. Default: no. */
+  readonly transactional?: boolean;
 }
 
 export class RecordBatchWriter {
@@ -150,7 +153,8 @@ export class RecordBatchWriter {
     view.setInt32(LENGTH_AT, batch.length - LEADER_EPOCH_AT);
     view.setInt32(LEADER_EPOCH_AT, -1);
     view.setInt8(MAGIC_AT, MAGIC);
-    view.setInt16(ATTRIBUTES_AT, compressor === null ? 0 : compressor.bits);
+    const bits = compressor === null ? 0 : compressor.bits;
+    view.setInt16(ATTRIBUTES_AT, stamp.transactional === true ? bits | TRANSACTIONAL : bits);
     view.setInt32(LAST_DELTA_AT, rows - 1);
     view.setBigInt64(BASE_TIMESTAMP_AT, BigInt(this.baseTimestampMs));
     view.setBigInt64(MAX_TIMESTAMP_AT, BigInt(this.maxTimestampMs));

@@ -22,6 +22,7 @@ import type { LeaderEvents, ProduceCluster, ProduceConnection } from './produce-
 import { topicByteLimit } from '../cluster/topic-settings.js';
 import { ProduceNotices } from './produce-notices.js';
 import type { ProduceSettings } from './produce-settings.js';
+import type { ProduceTransaction } from './produce-transaction.js';
 import { PRODUCE, parseProduceResponse, produceRequest } from './produce-wire.js';
 import type { ProduceAnswer, ProducerIdentity } from './produce-wire.js';
 import { brokerErrorHint } from '../record/record-delivery.js';
@@ -46,6 +47,8 @@ export interface ProduceSenderParts {
   readonly settings: ProduceSettings;
   readonly lanes: readonly ProduceLane[];
   readonly limit: BatchLimit;
+  /** Absent: batches are seen as they come. */
+  readonly transaction?: ProduceTransaction | undefined;
   readonly notice: (line: string) => void;
 }
 
@@ -57,6 +60,8 @@ export interface ProduceEvents {
   /** Batches that are done for good; their writers may be used again. */
   readonly acknowledged: (batches: readonly LaneBatch[]) => void;
   readonly failed: (failure: LaneFailure) => void;
+  /** The transaction has. */
+  readonly ended: (failure: ConnectorError) => void;
 }
 
 export class ProduceSender {
@@ -166,11 +171,14 @@ export class ProduceSender {
 
   /** At most one batch of each of the leader's partitions. */
   private takeBatches({ nodeId }: ProduceLeader, nowNs: number): LaneBatch[] {
+    const { transaction } = this.parts;
+    const { topic } = this.parts.endpoint;
     const batches: LaneBatch[] = [];
     let bytes = 0;
     for (const lane of this.parts.lanes) {
       if (lane.leader !== nodeId || !lane.maySend(nowNs)) continue;
       if (lane.next() === null) this.events.seal(lane);
+      if (lane.next() !== null && transaction?.admits(topic, lane.partition) === false) continue;
       this.fit(lane);
       const batch = lane.send();
       if (batch === null) continue;
@@ -186,9 +194,13 @@ export class ProduceSender {
     connection: ProduceConnection,
     batches: LaneBatch[],
   ): void {
-    const { endpoint, settings } = this.parts;
+    const { endpoint, settings, transaction } = this.parts;
     leader.asked += 1;
-    const head = { topic: endpoint.topic, timeoutMs: settings.requestTimeoutMs };
+    const head = {
+      topic: endpoint.topic,
+      timeoutMs: settings.requestTimeoutMs,
+      transactionalId: transaction?.id ?? null,
+    };
     let buffer: Buffer = NO_BUFFER;
     const body = produceRequest(head, batches, (byteLength) => {
       buffer = this.takeBuffer(byteLength);
@@ -247,8 +259,9 @@ export class ProduceSender {
   private take(connection: ProduceConnection, batch: LaneBatch, answer: ProduceAnswer): void {
     const lane = this.lane(batch);
     const { errorCode } = answer;
-    const verdict = produceVerdict(errorCode, lane.isFirst(batch));
     const complaint = { text: textOf(answer), errorCode };
+    const told = this.parts.transaction?.verdict(errorCode) ?? null;
+    const verdict = told ?? produceVerdict(errorCode, lane.isFirst(batch));
     switch (verdict) {
       case 'done':
         this.notices.takes(batch.partition);
@@ -331,13 +344,17 @@ export class ProduceSender {
     const batch = lane.next();
     if (batch === null || batch.rows === 1 || batch.writer.byteLength <= plainBytesMax) return;
     const { identity, settings } = this.parts;
+    const transactional = this.parts.transaction !== undefined;
     const { partition, sealedNs } = batch;
     const { epoch } = lane;
     let { sequence, recordBytes: left } = batch;
     const parts = splitRecords(batch.writer, plainBytesMax);
     const batches = parts.map((writer, at): LaneBatch => {
       const { rows } = writer;
-      const bytes = writer.seal({ ...identity, epoch, sequence }, settings.compressor);
+      const bytes = writer.seal(
+        { ...identity, epoch, sequence, transactional },
+        settings.compressor,
+      );
       // What they count for is together what the batch did.
       const isLast = at === parts.length - 1;
       const recordBytes = isLast ? left : Math.min(left, writer.byteLength - BATCH_HEADER_BYTES);
@@ -404,7 +421,10 @@ export class ProduceSender {
 
   private fail(partition: number, { text, errorCode }: Complaint): void {
     const hint = errorCode === null ? undefined : brokerErrorHint(errorCode);
-    this.failed({ partition, reason: text, hint });
+    const { transaction } = this.parts;
+    const own = errorCode === null ? null : (transaction?.failureOf(errorCode) ?? null);
+    if (own === null) this.failed({ partition, reason: text, hint });
+    else if (!this.closed) this.events.ended(own);
   }
 
   private failTopic(reason: string): void {

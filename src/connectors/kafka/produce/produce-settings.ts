@@ -14,6 +14,12 @@ import type { BatchCompressor } from './produce-batch.js';
 /** librdkafka gives up on a record after 5 minutes; Kafka's Java producer after 2. */
 export const DELIVERY_TIMEOUT_MS = 120_000;
 
+/**
+ * What brokers allow, unless their 'transaction.max.timeout.ms' says otherwise. One that ends too
+ * soon takes rows back, and loses none.
+ */
+const TRANSACTION_TIMEOUT_MS = 900_000;
+
 export interface ProduceSettings {
   /** A batch is sealed at so many bytes, before compression. */
   readonly batchBytes: number;
@@ -28,6 +34,8 @@ export interface ProduceSettings {
   readonly recordBytesMax: number;
   /** Bytes of records that are not acknowledged. */
   readonly underWayBytesMax: number;
+  /** How long the cluster leaves a transaction open, of those who write in one. */
+  readonly transactionTimeoutMs: number;
   /** 'sink.partitioner' = 'fixed': everything goes to the first partition. */
   readonly onePartition: boolean;
 }
@@ -62,6 +70,7 @@ const NUMBERS = {
   retryBackoffMs: { names: ['retry.backoff.ms'], preset: 100 },
   recordBytesMax: { names: ['message.max.bytes', 'max.request.size'], preset: RECORD_BYTES_MAX },
   underWayBytesMax: { names: ['buffer.memory'], preset: 32 << 20 },
+  transactionTimeoutMs: { names: ['transaction.timeout.ms'], preset: TRANSACTION_TIMEOUT_MS },
 } as const;
 const COMPRESSION_NAMES = ['compression.type', 'compression.codec'];
 const ACKS_NAMES = ['acks', 'request.required.acks'];
@@ -95,6 +104,7 @@ export function produceSettings(
     retryBackoffMs: own.whole('retryBackoffMs', 1),
     recordBytesMax: own.whole('recordBytesMax', 1),
     underWayBytesMax: own.whole('underWayBytesMax', 1),
+    transactionTimeoutMs: own.whole('transactionTimeoutMs', 1),
     onePartition: options.onePartition,
   };
   const rest = Object.entries(endpoint.properties).filter(([name]) => !OWN.has(name));

@@ -38,21 +38,34 @@ export interface ProduceResponse {
   readonly throttleMs: number;
 }
 
+/** What a Produce request says beside its batches. */
+export interface ProduceHead {
+  readonly topic: string;
+  readonly timeoutMs: number;
+  /** null: the batches are of no transaction. */
+  readonly transactionalId: string | null;
+}
+
 /**
  * The bytes of a Produce request without its header; the batches are copied into them. `take` gives
  * a buffer of at least so many bytes, of which the request is the first part.
  */
 export function produceRequest(
-  request: { readonly topic: string; readonly timeoutMs: number },
+  request: ProduceHead,
   batches: readonly ProducedBatch[],
   take: (byteLength: number) => Buffer,
 ): Buffer {
-  const { timeoutMs } = request;
+  const { timeoutMs, transactionalId } = request;
   const name = encoder.encode(request.topic);
-  let length = 2 + 2 + 4 + 4 + 2 + name.length + 4;
+  const id = transactionalId === null ? null : encoder.encode(transactionalId);
+  let length = 2 + (id?.length ?? 0) + 2 + 4 + 4 + 2 + name.length + 4;
   for (const { bytes } of batches) length += 8 + bytes.length;
   const body = take(length);
-  let at = body.writeInt16BE(-1, 0);
+  let at = body.writeInt16BE(id === null ? -1 : id.length, 0);
+  if (id !== null) {
+    body.set(id, at);
+    at += id.length;
+  }
   at = body.writeInt16BE(ACKS_ALL, at);
   at = body.writeInt32BE(timeoutMs, at);
   at = body.writeInt32BE(1, at);

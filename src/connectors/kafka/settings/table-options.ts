@@ -84,6 +84,12 @@ export type { KeyFormat } from './topic-schema.js';
 /** How records are produced: 'auto' is columnar producing where that can be used. */
 export type ProduceChoice = 'auto' | 'columnar' | 'librdkafka';
 
+/** Rows that are seen when the state of their job is kept. */
+export interface ExactlyOnce {
+  /** What the job's transactional ids begin with; null: it is made of the job and the topic. */
+  readonly idPrefix: string | null;
+}
+
 /** A topic to write to, and how; what is in the records is not part of it. */
 export interface KafkaWriteTarget extends KafkaEndpoint {
   readonly produce: ProduceChoice;
@@ -91,6 +97,8 @@ export interface KafkaWriteTarget extends KafkaEndpoint {
   readonly onePartition: boolean;
   /** false, 'sink.delivery-guarantee' = 'none': a record may be doubled or change its place. */
   readonly guaranteed: boolean;
+  /** 'sink.delivery-guarantee' = 'exactly-once'; null: rows are seen as they come. */
+  readonly exactlyOnce: ExactlyOnce | null;
 }
 
 export interface KafkaWriteOptions extends KafkaWriteTarget {
@@ -217,12 +225,32 @@ export function gatherWriteOptions(reader: TopicReader, table: TableDefinition):
     produce: reader.get('produce') ?? 'auto',
     onePartition: reader.get('sink.partitioner') === 'fixed',
     guaranteed: reader.get('sink.delivery-guarantee') !== 'none',
+    exactlyOnce: exactlyOnce(reader),
     keyFields: reader.get('key.fields') ?? null,
     keyPrefix: reader.get('key.fields-prefix') ?? '',
     exceptKey: isExceptKey(reader),
     keyFormat,
     keySchema: keyFormat === null ? null : schemaWriteOptions(table, keyFormat, 'key', reader),
   };
+}
+
+function exactlyOnce(reader: TopicReader): ExactlyOnce | null {
+  const prefix = 'sink.transactional-id-prefix';
+  const idPrefix = reader.get(prefix) ?? null;
+  if (reader.get('sink.delivery-guarantee') !== 'exactly-once') {
+    if (idPrefix !== null) {
+      const text = `option "${prefix}" of ${reader.label} has no effect`;
+      reader.warn(prefix, text, "add 'sink.delivery-guarantee' = 'exactly-once'");
+    }
+    return null;
+  }
+  if (reader.get('produce') === 'librdkafka') {
+    reader.invalid(
+      'produce',
+      "rows that are written exactly once need 'columnar', or leave it away",
+    );
+  }
+  return { idPrefix };
 }
 
 function startPosition(reader: TopicReader, groupId: string | null): StartPosition {

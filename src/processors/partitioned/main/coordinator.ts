@@ -318,16 +318,22 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private beginCheckpoints(): void {
     const { checkpoints, clock } = this.options;
     if (checkpoints === null) return;
-    const pace = new CheckpointPace(checkpoints, clock);
+    const pace = new CheckpointPace(checkpoints, clock, () => this.control.wakeMain());
     this.pace = pace;
     this.checkpoints = new JobCheckpoints({
       pace,
       clock,
       queries: () => this.queries,
-      rowsRead: () => this.metrics().rowsRead,
+      rowsMoved: () => this.rowsMoved(),
       snapshot: (begun) => this.snapshot(begun),
       wakeMain: () => this.control.wakeMain(),
     });
+  }
+
+  /** Time alone may bring rows out, of windows of an input that rests. */
+  private rowsMoved(): number {
+    const { rowsRead, rowsOut } = this.metrics();
+    return rowsRead + rowsOut;
   }
 
   private taskOf(worker: number): WorkerTask {
@@ -456,7 +462,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     for (const query of queries)
       state.push({ ...query.state(null), sink: await query.sinkPosition() });
     const sinceNs = this.options.clock.monotonicNs();
-    pace.publish(state, 'end', { rowsRead: this.metrics().rowsRead, sinceNs });
+    pace.publish(state, 'end', { rowsMoved: this.rowsMoved(), sinceNs });
   }
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */

@@ -14,7 +14,7 @@ export interface JobCheckpointsParts {
   readonly pace: CheckpointPace;
   readonly clock: Clock;
   readonly queries: () => readonly CoordinatedQuery[];
-  readonly rowsRead: () => number;
+  readonly rowsMoved: () => number;
   /** Asks for the state behind a barrier; `begun` hears its number before anything comes of it. */
   readonly snapshot: (begun: (barrier: number) => void) => Promise<JobState>;
   readonly wakeMain: () => void;
@@ -43,10 +43,10 @@ export class JobCheckpoints {
 
   /** In each pass of main's loop. */
   step(): void {
-    const { pace, rowsRead, queries } = this.parts;
+    const { pace, rowsMoved, queries } = this.parts;
     const { taking } = this;
     if (taking === null) {
-      const trigger = pace.due(rowsRead);
+      const trigger = pace.due(rowsMoved);
       if (trigger !== null) void this.take(trigger);
       return;
     }
@@ -94,13 +94,13 @@ export class JobCheckpoints {
   }
 
   private async keep(taking: Taking, state: JobState): Promise<void> {
-    const { pace, queries, rowsRead } = this.parts;
+    const { pace, queries, rowsMoved } = this.parts;
     try {
       const sinks: (string | null)[] = [];
       for (const query of queries()) sinks.push(await query.sinkPosition());
       if (this.taking !== taking) return;
       const whole = state.map((query, at) => ({ ...query, sink: sinks[at] ?? null }));
-      pace.publish(whole, taking.trigger, { rowsRead: rowsRead(), sinceNs: taking.sinceNs });
+      pace.publish(whole, taking.trigger, { rowsMoved: rowsMoved(), sinceNs: taking.sinceNs });
       this.release(taking);
     } catch (error) {
       this.giveUp(taking, error);
