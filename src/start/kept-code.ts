@@ -27,7 +27,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cachedDataVersionTag } from 'node:v8';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 const FOLDER = fileURLToPath(new URL('../bundle/', import.meta.url));
 /** A sum of the module and of what is kept of it stands before it: V8 looks at lengths only. */
@@ -100,7 +100,6 @@ class BundleLoader {
     const text = `(function (exports, require, module, __filename, __dirname) { ${source.toString(isAscii(source) ? 'latin1' : 'utf8')}\n})`;
     const script = new Script(text, {
       filename: join(FOLDER, name),
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData === null ? {} : { cachedData }),
     });
     if (file !== null && (cachedData === null || script.cachedDataRejected === true)) {
