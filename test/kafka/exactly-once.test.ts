@@ -325,7 +325,7 @@ describe.runIf(javaSuiteRuns('exactly once into topics'))(
         const copy = `${dir}-copy`;
         cpSync(dir, copy, {
           recursive: true,
-          filter: (path) => !/lock|partial/.test(path.slice(dir.length)),
+          filter: (path) => !/lock|partial|control/.test(path.slice(dir.length)),
         });
         const second = await velo(args(copy));
         expect(second.exit, second.stderr).toBe(0);
