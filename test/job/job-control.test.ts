@@ -83,15 +83,15 @@ function fromCopy(one: TestJob, copy: string): Promise<VeloRun> {
 async function started({ args, state }: TestJob): Promise<{ readonly ended: Promise<VeloRun> }> {
   const ended = velo([...args, '--checkpoint-interval', '100ms']);
   for (;;) {
-    if ((await rowsRead(state)) > 0) return { ended };
+    if ((await figureOf(state, 'rowsIn')) > 0) return { ended };
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 
-async function rowsRead(state: string): Promise<number> {
+async function figureOf(state: string, figure: 'rowsIn' | 'stateRows'): Promise<number> {
   try {
     const answer = await askJob(state, { kind: 'status' }, { limitMs: null });
-    return answer.kind === 'status' ? answer.status.rowsIn : 0;
+    return answer.kind === 'status' ? answer.status[figure] : 0;
   } catch (error) {
     expect((error as Error).message).toMatch(/no job runs|no folder|no socket/);
     return 0;
@@ -113,6 +113,7 @@ describe.each(PLACES)('a running job on %s', (arch, place) => {
         jobs: { folder: string; status: { state: string } }[];
       };
       expect(all.jobs).toMatchObject([{ folder: one.state, status: { state: 'running' } }]);
+      await expect.poll(() => figureOf(one.state, 'stateRows'), { timeout: LIMIT_MS }).toBe(23);
       const json = await job('status', one.state, '--json');
       expect(JSON.parse(json.stdout)).toMatchObject({
         schema: 1,

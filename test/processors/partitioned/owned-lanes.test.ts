@@ -233,7 +233,7 @@ it(
       expect(offset).toBeLessThanOrEqual(rowsOf(failed, partition));
     });
     expect(killed?.failure).toMatchObject({ code: 'VELO_WORKER_DIED' });
-    expect(drained?.end).toBe('stopped');
+    expect(drained?.end).toBe('drained');
     expect(sum(rows(drained).map(({ n }) => Number(n)))).toBe(drained?.rowsRead);
   },
   LIMIT_MS,

@@ -70,7 +70,7 @@ async function play(step) {
     if (what === 'snapshot') snapshot = await job.snapshot();
     else if (what === 'kill') void job.crew.threads[step.workers - 1].terminate();
     else if (what === 'stop') void job.stop();
-    else if (what === 'drain') void job.drain();
+    else if (what === 'drain') void job.stop({ drain: true });
     else if (what === 'pause') job.pause();
     else if (what === 'resume') job.resume();
   }
