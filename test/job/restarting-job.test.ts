@@ -25,6 +25,7 @@ function jobOf(lives: readonly Life[], attempts = 3, delayMs = 1) {
     written: 0,
     restored: 'restored from epoch 7',
     again: async () => undefined,
+    figures: () => ({ written: checkpoints.written }),
   };
   const create = ({ isFirst }: { readonly isFirst: boolean }): JobProcessor => {
     const life = lives[Math.min(begun.length, lives.length - 1)]!;
