@@ -33,6 +33,7 @@ const FREE = [
   'properties.bootstrap.servers',
   'properties.group.id',
   'properties.sasl.jaas.config',
+  'sink.transactional-id-prefix',
 ];
 
 const options = CONNECTOR_FACTS.names.flatMap((connector) =>
