@@ -262,6 +262,7 @@ export type Expression =
   | MapLiteral
   | RowLiteral
   | IndexAccess
+  | FieldAccess
   | Exists
   | ScalarSubquery
   | InSubquery;
@@ -383,6 +384,12 @@ export interface IndexAccess extends Node {
   readonly kind: 'index';
   readonly operand: Expression;
   readonly index: Expression;
+}
+/** A field of what is no name: array[1].name, (row).name. One of a column is ColumnReference. */
+export interface FieldAccess extends Node {
+  readonly kind: 'field';
+  readonly operand: Expression;
+  readonly field: Identifier;
 }
 export interface Exists extends Node {
   readonly kind: 'exists';

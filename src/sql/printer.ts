@@ -269,7 +269,7 @@ export function printExpression(expression: Ast.Expression): string {
   }
   let text = printNode(bottom, '');
   for (const link of links.reverse()) {
-    const isLoose = levelOf(bottom) < levelOf(link) || (link.kind === 'index' && isWord(bottom));
+    const isLoose = levelOf(bottom) < levelOf(link) || readsOtherwise(bottom, link);
     text = printNode(link, isLoose ? `(${text})` : text);
     bottom = link;
   }
@@ -287,6 +287,7 @@ function leftOf(expression: Ast.Expression): Ast.Expression | null {
     case 'between':
     case 'like':
     case 'index':
+    case 'field':
       return expression.operand;
     case 'cast':
       return expression.form === 'colons' ? expression.operand : null;
@@ -337,6 +338,8 @@ function printNode(expression: Ast.Expression, first: string): string {
       return `ROW(${list(expression.elements)})`;
     case 'index':
       return `${first}[${printExpression(expression.index)}]`;
+    case 'field':
+      return `${first}.${printIdentifier(expression.field)}`;
     case 'exists':
       return `EXISTS ${nested(expression.query)}`;
     case 'subquery':
@@ -359,6 +362,7 @@ function levelOf(expression: Ast.Expression): number {
     case 'like':
       return Level.comparison;
     case 'index':
+    case 'field':
       return Level.suffix;
     case 'cast':
       return expression.form === 'colons' ? Level.suffix : Level.primary;
@@ -430,10 +434,12 @@ function cast({ operand, type, safe, form }: Ast.Cast, first: string): string {
   return `${safe ? 'TRY_CAST' : 'CAST'}(${printExpression(operand)} AS ${printTypeName(type)})`;
 }
 
-/** A column called map or array would read as a constructor before a bracket. */
-function isWord(operand: Ast.Expression): boolean {
+/** A column called map or array would read as a constructor before a bracket, any column as another before a dot. */
+function readsOtherwise(operand: Ast.Expression, link: Ast.Expression): boolean {
+  if (link.kind === 'field') return operand.kind !== 'index' && operand.kind !== 'field';
   const first = operand.kind === 'column' ? operand.parts[0] : undefined;
-  return first !== undefined && !first.quoted && /^(map|array)$/i.test(first.name);
+  const isWord = first !== undefined && !first.quoted && /^(map|array)$/i.test(first.name);
+  return link.kind === 'index' && isWord;
 }
 
 function call(expression: Ast.Call): string {

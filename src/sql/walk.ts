@@ -163,6 +163,8 @@ export function childExpressions(expression: Ast.Expression): readonly Ast.Expre
       return expression.entries.flatMap(({ key, value }) => [key, value]);
     case 'index':
       return [expression.operand, expression.index];
+    case 'field':
+      return [expression.operand];
     default:
       return assertNever(expression);
   }

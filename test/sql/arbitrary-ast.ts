@@ -215,7 +215,7 @@ export class TreeSource {
 
   private conversion(depth: number): Ast.Expression {
     const operand = this.expression(depth);
-    switch (this.upTo(4)) {
+    switch (this.upTo(5)) {
       case 0: {
         const type = this.typeName(2);
         return { kind: 'cast', operand, type, safe: this.chance(), form: 'cast', span };
@@ -228,6 +228,8 @@ export class TreeSource {
         const direction = this.chance() ? 'floor' : 'ceil';
         return { kind: 'floor-to', direction, operand, unit: this.identifier(), span };
       }
+      case 4:
+        return { kind: 'field', operand, field: this.identifier(), span };
       default:
         return { kind: 'index', operand, index: this.expression(depth), span };
     }

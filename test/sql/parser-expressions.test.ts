@@ -184,6 +184,10 @@ describe('predicates and constructors', () => {
     ['ARRAY[1, 2]', { kind: 'array', elements: [{}, {}] }],
     ['ROW(1, 2)', { kind: 'row', elements: [{}, {}] }],
     ['a[1]', { kind: 'index', index: { text: '1' } }],
+    ['a[1].b', { kind: 'field', field: { name: 'b' }, operand: { kind: 'index' } }],
+    ['(a).b', { kind: 'field', field: { name: 'b' }, operand: { kind: 'column' } }],
+    ['ROW(1).b.c', { kind: 'field', field: { name: 'c' }, operand: { kind: 'field' } }],
+    ['a.b.c', { kind: 'column', parts: [{}, {}, {}] }],
   ])('%s', (text, expected) => {
     expect(checkExpression(text)).toMatchObject(expected);
   });

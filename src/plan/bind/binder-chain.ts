@@ -11,11 +11,12 @@ import type { BoundExpression, ChainStep } from '../expression/expression.js';
 import { Poisoned } from '../faults.js';
 import type { BindContext } from './binder-environment.js';
 import { boundCast } from './binder-conversion.js';
+import { boundField } from './bound-field.js';
 import { bindFunction, coerceToBoolean, logical } from './bound-values.js';
 
 type Bind = (context: BindContext, node: ast.Expression) => BoundExpression;
 /** Nodes whose first operand may be a long chain. */
-type Link = ast.Binary | ast.Cast | ast.IndexAccess | ast.IsTest;
+type Link = ast.Binary | ast.Cast | ast.IndexAccess | ast.FieldAccess | ast.IsTest;
 
 /** Longer chains than this are bound in a loop. */
 const NESTED_MAX = 48;
@@ -38,6 +39,7 @@ function linkOf(node: ast.Expression): Link | null {
     case 'binary':
     case 'cast':
     case 'index':
+    case 'field':
     case 'is':
       return node;
     default:
@@ -112,6 +114,9 @@ function bindLink(
       return over(link.operator, [link.right]);
     case 'index':
       return over('INDEX', [link.index]);
+    case 'field':
+      if (first === null) throw new Poisoned();
+      return boundField(faults, first, link.field, link.span);
     case 'cast':
       if (first === null) throw new Poisoned();
       return boundCast(faults, first, link);

@@ -6,11 +6,11 @@
 import { assertNever } from '../../base/assert.js';
 import type { Span } from '../../base/span.js';
 import { BOOLEAN, VARCHAR, isNumeric, typeText } from '../../columnar/types.js';
-import type { SqlType } from '../../columnar/types.js';
 import { membershipType } from '../../functions/type-rules.js';
 import type * as ast from '../../sql/ast.js';
 import { bindCall } from './binder-call.js';
 import type { BindContext } from './binder-environment.js';
+import { boundField } from './bound-field.js';
 import { bindInterval, bindLiteral, bindNumber } from './binder-literal.js';
 import {
   argumentInfo,
@@ -21,8 +21,7 @@ import {
   logical,
 } from './bound-values.js';
 import type { BoundExpression } from '../expression/expression.js';
-import { Poisoned, didYouMean } from '../faults.js';
-import type { FaultCollector } from '../faults.js';
+import { Poisoned } from '../faults.js';
 import { findColumn, missingColumn } from './scope.js';
 import type { ResolvedColumn } from './scope.js';
 import { bindChain, longChain } from './binder-chain.js';
@@ -73,6 +72,13 @@ function bindNode(context: BindContext, node: ast.Expression): BoundExpression {
     }
     case 'index':
       return apply(context, 'INDEX', [node.operand, node.index], node.span);
+    case 'field':
+      return boundField(
+        context.faults,
+        bindExpression(context, node.operand),
+        node.field,
+        node.span,
+      );
     case 'exists':
     case 'subquery':
     case 'in-subquery':
@@ -121,33 +127,9 @@ export function columnExpression(
   const { index, name, type } = column;
   let value: BoundExpression = { kind: 'column', index, name, type, span };
   for (const field of fields) {
-    const fieldName = literal(declaredField(context.faults, value.type, field), VARCHAR, span);
-    value = bindFunction(context.faults, 'FIELD', [value, fieldName], span);
+    value = boundField(context.faults, value, field, span);
   }
   return value;
-}
-
-/** The field's name as its type spells it. */
-function declaredField(faults: FaultCollector, type: SqlType, field: ast.Identifier): string {
-  if (type.kind !== 'row') {
-    return faults.fail('TYPE_MISMATCH', {
-      message: `"${field.name}" is no field: ${typeText(type)} is no ROW`,
-      span: field.span,
-    });
-  }
-  const wanted = field.name.toLowerCase();
-  const found = type.fields.find(({ name }) =>
-    field.quoted ? name === field.name : name.toLowerCase() === wanted,
-  );
-  if (found !== undefined) return found.name;
-  return faults.fail('COLUMN_NOT_FOUND', {
-    message: `field "${field.name}" does not exist in ${typeText(type)}`,
-    span: field.span,
-    hint: didYouMean(
-      field.name,
-      type.fields.map(({ name }) => name),
-    ),
-  });
 }
 
 function bindUnary(context: BindContext, node: ast.Unary): BoundExpression {

@@ -71,6 +71,7 @@ function stepText(sum: string, step: ChainStep, { text, nested }: Writers): stri
   if (second === undefined) return `${step.function}(${sum})`;
   if (INFIX.has(step.function)) return `${sum} ${step.function} ${nested(second)}`;
   if (step.function === 'index') return `${sum}[${text(second)}]`;
+  if (step.function === 'field') return `${sum}.${fieldName(second)}`;
   return `${step.function}(${[sum, ...step.args.map(text)].join(', ')})`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Operands: literals, columns, CASE, CAST and constructors, with the suffixes `::type` and [index].
+ * Operands: literals, columns, CASE, CAST and constructors, with the suffixes
+ * `::type`, [index] and .field.
  * Stands on the calls of parser-calls; operators stand above, in parser-expressions.
  */
 import type { IToken, TokenType } from 'chevrotain';
@@ -16,7 +17,7 @@ const BARE_CALLS: ReadonlySet<string> = new Set([
   'CURRENT_DATE',
 ]);
 export abstract class PrimaryParser extends CallParser {
-  /** `primary :: type` and `primary [ index ]`, any number of times. */
+  /** `primary :: type`, `primary [ index ]` and `primary . field`, any number of times. */
   readonly suffixed: Rule<Ast.Expression> = this.expressionRule('suffixed', () => {
     const start = this.startHere();
     let operand = this.SUBRULE(this.primary);
@@ -36,6 +37,13 @@ export abstract class PrimaryParser extends CallParser {
             const index = this.SUBRULE(this.expression);
             this.CONSUME(Token.RightBracket);
             return { kind: 'index', operand, index, span: this.spanFrom(start) };
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(Token.Dot);
+            const field = this.SUBRULE(this.label);
+            return { kind: 'field', operand, field, span: this.spanFrom(start) };
           },
         },
       ]);
