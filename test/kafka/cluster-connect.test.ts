@@ -76,6 +76,8 @@ describe('a topic', () => {
 
   it('that does not exist is named with the nearest one', async () => {
     const topic = await newTopicOf(1);
+    // A topic that was made is listed a moment later.
+    await connect(endpointOf(topic));
     const { error } = await failureOf(() => connect(endpointOf(`${topic}x`)));
     expect(error).toMatchObject({
       key: 'TOPIC_NOT_FOUND',
