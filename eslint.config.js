@@ -149,7 +149,7 @@ export default tseslint.config(
       'src/processors/partitioned/**/*.ts',
       'src/columnar/arena.ts',
       'src/base/byte-ring.ts',
-      'test/**/*.ts',
+      'test/**/*.{ts,mjs}',
     ],
     rules: { 'no-restricted-globals': 'off' },
   },

@@ -216,12 +216,14 @@ export async function produce(
   brokers: string,
   topic: string,
   messages: Iterable<TestMessage>,
+  config: Readonly<Record<string, string | number | boolean>> = {},
 ): Promise<void> {
   const producer = await connectProducer(brokers, {
     'linger.ms': 5,
     // Without it, records that are sent again may change places.
     'enable.idempotence': true,
     'queue.buffering.max.messages': 1_000_000,
+    ...config,
   });
   for (const message of messages) send(producer, topic, message);
   await flush(producer);
