@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   CHANGELOG_MODE: user('An operator cannot consume the changes that its input emits.'),
   NOT_SUPPORTED: user('velo reads this SQL but has no operator for it yet.'),
   SETTING_INVALID: user('A SET key, annotation or WITH option that is unknown or has a bad value.'),
+  TTL_INVALID: user('A TTL of state where none can be, or whose time is not there.'),
   STATEMENT_INVALID: user('A statement that makes no sense where it stands.'),
 
   // command line and configuration

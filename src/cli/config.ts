@@ -92,6 +92,7 @@ const DURATIONS: readonly SettingKey[] = [
   'restart.delay',
   'allowed_lateness',
   'source_idle_timeout',
+  'state_ttl',
 ];
 
 /** A value as velo.yaml would write it. */

@@ -10,7 +10,7 @@ import { parseDurationMs } from '../sql/durations.js';
 import { placed } from './bind/connector-options.js';
 import { didYouMean } from './faults.js';
 import type { FaultCollector } from './faults.js';
-import type { LatePolicy, QuerySettings } from './pipeline/pipeline-plan.js';
+import type { LatePolicy, QuerySettings, StateTtl } from './pipeline/pipeline-plan.js';
 
 export interface BoundSettings extends QuerySettings {
   readonly emitChanges: 'snapshot' | 'delta';
@@ -19,6 +19,10 @@ export interface BoundSettings extends QuerySettings {
   readonly idleTimeoutMs: number;
   /** A record may fall into so many windows of one operator. */
   readonly windowsPerRecordMax: number;
+  /** 'state.ttl', for operators that say nothing else; null: state is kept for good. */
+  readonly stateTtl: StateTtl | null;
+  /** 'state.ttl.time', for hints too. */
+  readonly stateTtlTime: StateTtl['time'];
 }
 
 export const WINDOWS_PER_RECORD_MAX = 10_000;
@@ -26,6 +30,7 @@ export const WINDOWS_PER_RECORD_MAX = 10_000;
 const EMIT_CHANGES = ['snapshot', 'delta'] as const;
 const LATE_STRATEGIES = ['drop', 'dead-letter', 'process-with-warning', 'process-all'] as const;
 const BOOLEANS = ['true', 'false'];
+export const TTL_TIMES = ['processing', 'event'] as const;
 const HOUR_MS = 3_600_000;
 
 /** What a setting takes: some words, or a shape, or either. */
@@ -44,6 +49,8 @@ export const PLAN_SETTINGS: Readonly<Record<string, Takes>> = {
   'late.strategy': words(...LATE_STRATEGIES),
   'allowed.lateness': DURATION,
   'source.idle-timeout': DURATION,
+  'state.ttl': DURATION,
+  'state.ttl.time': words(...TTL_TIMES),
   'windows.per-record-max': COUNT,
 };
 /** Keys of the engine, for SET and annotations. Plans let them through to the configuration. */
@@ -63,6 +70,7 @@ const SETTINGS = { ...PLAN_SETTINGS, ...ENGINE_SETTINGS };
 /** Flink's names for the same, and its settings that say nothing to velo. */
 const FLINK_NAMES: ReadonlyMap<string, string> = new Map([
   ['table.exec.source.idle-timeout', 'source.idle-timeout'],
+  ['table.exec.state.ttl', 'state.ttl'],
 ]);
 const FLINK_PREFIXES =
   /^(table|pipeline|execution|parallelism|sql-client|state|restart-strategy|taskmanager|jobmanager)\./;
@@ -165,6 +173,8 @@ export class SettingsBinder {
       return text === undefined ? undefined : parseDurationMs(text);
     };
     const strategy = oneOf(LATE_STRATEGIES, value('late.strategy')) ?? 'drop';
+    const ttlMs = duration('state.ttl') ?? 0;
+    const stateTtlTime = oneOf(TTL_TIMES, value('state.ttl.time')) ?? 'processing';
     const batchSize =
       this.overrides.get('batch_size') ?? known['batch_size'] ?? this.values.get('batch_size');
     return {
@@ -175,6 +185,8 @@ export class SettingsBinder {
         allowedLatenessMs: duration('allowed.lateness') ?? defaultLatenessMs(strategy),
       },
       idleTimeoutMs: duration('source.idle-timeout') ?? 0,
+      stateTtl: ttlMs === 0 ? null : { ms: ttlMs, time: stateTtlTime },
+      stateTtlTime,
       windowsPerRecordMax: Number(value('windows.per-record-max') ?? WINDOWS_PER_RECORD_MAX),
       batchSize: batchSize === undefined || batchSize === 'adaptive' ? null : Number(batchSize),
       annotations: known,

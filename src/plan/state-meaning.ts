@@ -21,6 +21,7 @@ import type {
   WindowCall,
 } from './pipeline/pipeline-plan.js';
 import { frameText, windowText } from './pipeline/state-signature.js';
+import { stateTtlText } from './pipeline/state-ttl.js';
 
 export interface OperatorMeaning {
   readonly kind: PipelineNode['kind'];
@@ -32,6 +33,8 @@ export interface OperatorMeaning {
   readonly groups: GroupMeaning | null;
   /** The columns whose times make watermarks below it. */
   readonly times: readonly string[];
+  /** When it expires; null: never. State is the same whatever it says. */
+  readonly ttl: string | null;
 }
 
 /** The groups of GROUP BY, with or without a window, in columns of their own numbers. */
@@ -58,7 +61,8 @@ export function stateMeanings(
   const found = new Map<string, OperatorMeaning>();
   const visit = (node: PipelineNode): Flow => {
     const step = stepOf(node, pipelineInputs(node).map(visit), originOf);
-    found.set(node.id, step.meaning);
+    const ttl = 'ttl' in node && node.ttl !== null ? stateTtlText(node.ttl) : null;
+    found.set(node.id, { ...step.meaning, ttl });
     return step.flow;
   };
   visit(root);
@@ -87,7 +91,7 @@ interface Flow {
 }
 
 interface Step {
-  readonly meaning: OperatorMeaning;
+  readonly meaning: Omit<OperatorMeaning, 'ttl'>;
   readonly flow: Flow;
 }
 

@@ -6,7 +6,7 @@
 import { assert, assertNever } from '../base/assert.js';
 import { copyBatch } from '../columnar/batch-copy.js';
 import type { Batch } from '../columnar/batch.js';
-import { pipelineInputs } from '../plan/pipeline/pipeline-plan.js';
+import { needsEveryRowWatermark, pipelineInputs } from '../plan/pipeline/pipeline-plan.js';
 import type {
   ExchangeNode,
   LimitNode,
@@ -35,7 +35,7 @@ import { StandingLimitOperator } from './operators/standing-limit.js';
 import { TopNChangesOperator } from './operators/top-n-changes.js';
 import { TopNOperator } from './operators/top-n.js';
 import { UnionOperator } from './operators/union.js';
-import { needsEveryRowWatermark, WatermarkOperator } from './operators/watermark.js';
+import { WatermarkOperator } from './operators/watermark.js';
 import type { EventTimePrefix, WatermarkOptions } from './operators/watermark.js';
 import { WatermarkDelayOperator } from './operators/watermark-delay.js';
 import { WindowAggregateOperator } from './operators/window/window-aggregate.js';

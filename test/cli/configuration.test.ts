@@ -158,6 +158,8 @@ emit_flush: false
 late_strategy: dead-letter
 allowed_lateness: 1m
 source_idle_timeout: 10s
+state_ttl: 2h
+state_ttl_time: event
 windows_per_record_max: 20000
 `;
     const { partitioned, values, origins } = configure({ yaml });

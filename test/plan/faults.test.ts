@@ -31,6 +31,10 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   'position-column': ['COLUMN_NOT_FOUND nope'],
   'regexp-back-reference': ["FUNCTION_ARGUMENT '(a)\\1'"],
   'regexp-lookaround': ["FUNCTION_ARGUMENT 'a(?=b)'"],
+  'ttl-behind-groups': [
+    'TTL_INVALID SELECT n, COUNT(*) AS groups FROM (SELECT k, COUNT(*) AS n FROM t GROUP BY k) GROUP BY n',
+  ],
+  'ttl-no-watermark': ['TTL_INVALID SELECT k, COUNT(*) AS n FROM t GROUP BY k'],
   'type-mismatch': ['TYPE_MISMATCH name + id'],
   'unknown-column': ['COLUMN_NOT_FOUND amuont'],
   'unknown-function': ['FUNCTION_NOT_FOUND FROBNICATE'],

@@ -140,6 +140,8 @@ function pipelineWith(faults: FaultCollector, root: LogicalNode): PipelineNode {
       late: { strategy: 'drop', allowedLatenessMs: 0 },
       idleTimeoutMs: 0,
       windowsPerRecordMax: 10_000,
+      stateTtl: null,
+      stateTtlTime: 'processing',
       batchSize: null,
       annotations: {},
     },

@@ -49,7 +49,12 @@ export interface Shape {
   readonly changelog?: boolean;
   /** Reads table u too. */
   readonly two?: boolean;
+  /** SET statements in front of the query. */
+  readonly set?: string;
 }
+
+/** Event time moves on by 100 ms a record: some groups expire between two of theirs, some do not. */
+const EXPIRING = `SET 'state.ttl' = '9s'; SET 'state.ttl.time' = 'event';\n`;
 
 export const SHAPES: readonly Shape[] = [
   { name: 'stateless', sql: `SELECT k, v + 1 AS w FROM t WHERE v > 10` },
@@ -62,6 +67,22 @@ export const SHAPES: readonly Shape[] = [
     sql: `SELECT k, COUNT(*) AS n, SUM(v) AS s, MAX(v) AS m FROM t GROUP BY k EMIT FINAL`,
   },
   { name: 'no keys', sql: `SELECT COUNT(*) AS n, SUM(v) AS s FROM t EMIT FINAL` },
+  {
+    name: 'GROUP BY that expires',
+    set: EXPIRING,
+    changelog: true,
+    sql: `SELECT k, COUNT(*) AS n, SUM(v) AS s FROM t WHERE v < 20 GROUP BY k EMIT CHANGES`,
+  },
+  {
+    name: 'one group that expires',
+    set: EXPIRING,
+    sql: `SELECT COUNT(*) AS n, SUM(v) AS s FROM t WHERE v = 7 EMIT CHANGES`,
+  },
+  {
+    name: 'DISTINCT that expires',
+    set: EXPIRING,
+    sql: `SELECT DISTINCT k, g FROM t WHERE v < 20`,
+  },
   {
     name: 'tumbling window, final',
     sql: `SELECT k, _WINDOW_START AS w, COUNT(*) AS n, SUM(v) AS s FROM t GROUP BY k
@@ -123,5 +144,5 @@ export const SOURCES: readonly { readonly source: Source; readonly splits: numbe
 export function sqlOf(shape: Shape, source: Source, splits: number, into = ''): string {
   const second = shape.two === true ? table('u', source, splits) : '';
   const insert = into === '' ? '' : `INSERT INTO '${into}' `;
-  return `${table('t', source, splits)}${second}${insert}${shape.sql};`;
+  return `${table('t', source, splits)}${second}${shape.set ?? ''}${insert}${shape.sql};`;
 }

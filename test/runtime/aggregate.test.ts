@@ -71,6 +71,7 @@ class Harness {
       aggregates,
       emission: options.emission,
       distinct: false,
+      ttl: null,
       signature: '',
     };
     this.operator = new AggregateOperator(node, this.context);

@@ -71,6 +71,7 @@ export function aggregateNode(
     aggregates,
     emission: 'final',
     distinct: false,
+    ttl: null,
     signature: '',
   };
 }

@@ -2,11 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/columnar/batch.js';
 import { TIMESTAMP } from '../../src/columnar/types.js';
+import { needsEveryRowWatermark } from '../../src/plan/pipeline/pipeline-plan.js';
 import type { PipelineNode, WatermarkNode } from '../../src/plan/pipeline/pipeline-plan.js';
-import {
-  needsEveryRowWatermark,
-  WatermarkOperator,
-} from '../../src/runtime/operators/watermark.js';
+import { WatermarkOperator } from '../../src/runtime/operators/watermark.js';
 import { MinimumWatermark, SplitWatermarks } from '../../src/runtime/split-watermarks.js';
 import {
   batchOf,
@@ -357,12 +355,16 @@ describe('against records one at a time', () => {
 });
 
 describe('needsEveryRowWatermark', () => {
-  it('is true exactly for queries with a session window', () => {
+  it('is true for queries with a session window, or state that expires by event time', () => {
     const windowed = (kind: string): PipelineNode =>
       ({ kind: 'window-aggregate', window: { kind }, input: node }) as unknown as PipelineNode;
     expect(needsEveryRowWatermark(windowed('tumbling'))).toBe(false);
     expect(needsEveryRowWatermark(windowed('session'))).toBe(true);
     const union = { kind: 'union', inputs: [scan, windowed('session')] } as unknown as PipelineNode;
     expect(needsEveryRowWatermark(union)).toBe(true);
+    const expiring = (time: string): PipelineNode =>
+      ({ kind: 'aggregate', ttl: { ms: 1000, time }, input: node }) as unknown as PipelineNode;
+    expect(needsEveryRowWatermark(expiring('processing'))).toBe(false);
+    expect(needsEveryRowWatermark(expiring('event'))).toBe(true);
   });
 });

@@ -53,6 +53,8 @@ const DEFAULTS: SettingValues = {
   late_strategy: 'drop',
   allowed_lateness: 0,
   source_idle_timeout: 0,
+  state_ttl: 0,
+  state_ttl_time: 'processing',
   windows_per_record_max: WINDOWS_PER_RECORD_MAX,
 };
 

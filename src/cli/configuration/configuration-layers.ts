@@ -73,6 +73,7 @@ const ANNOTATION_KEYS = Object.keys(ENGINE_SETTINGS);
 const DURATION_KEYS: readonly SettingKey[] = [
   'allowed_lateness',
   'source_idle_timeout',
+  'state_ttl',
   'target_latency',
 ];
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { parseDurationMs } from '../../sql/durations.js';
+import { TTL_TIMES } from '../../plan/query-settings.js';
 import { closest } from '../../sql/suggest.js';
 import {
   PARTITIONS_MAX,
@@ -149,6 +150,8 @@ const SETTINGS = {
   late_strategy: oneOf(['drop', 'dead-letter', 'process-with-warning', 'process-all']),
   allowed_lateness: durationMs.describe(DURATION_TEXT),
   source_idle_timeout: durationMs.describe(DURATION_TEXT),
+  state_ttl: durationMs.describe(DURATION_TEXT),
+  state_ttl_time: oneOf(TTL_TIMES),
   windows_per_record_max: wholeBetween(1, 999_999_999),
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

@@ -115,6 +115,8 @@ const PER_QUERY: readonly SettingKey[] = [
   'late_strategy',
   'allowed_lateness',
   'source_idle_timeout',
+  'state_ttl',
+  'state_ttl_time',
   'windows_per_record_max',
 ];
 
@@ -292,6 +294,8 @@ function planDefaults(environment: Layer, yaml: Layer): Record<string, string> {
   put('late.strategy', 'late_strategy');
   put('allowed.lateness', 'allowed_lateness', milliseconds);
   put('source.idle-timeout', 'source_idle_timeout', milliseconds);
+  put('state.ttl', 'state_ttl', milliseconds);
+  put('state.ttl.time', 'state_ttl_time');
   put('windows.per-record-max', 'windows_per_record_max');
   const { rows } = resolveMode(choice, 'v1', []);
   if (rows !== null) defaults['batch_size'] = String(rows);

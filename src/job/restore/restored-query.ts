@@ -102,7 +102,16 @@ class Restoring {
     const hasMore = isFit || (!isAllowed && this.beginsAnew(pair, id));
     if (isAllowed) this.lines.push(`${id}: begins empty (--allow-state-loss)${because(pair)}`);
     else if (!hasMore) this.refusals.push({ operator: id, why: pair.difference ?? '' });
+    if (isFit) this.compareTtl(pair, id);
     this.fates.set(id, { pair, id, isKept: isFit, isLost: !hasMore, regrouper });
+  }
+
+  /** State is kept whenever it is to expire: that holds for what was there before, too. */
+  private compareTtl({ now, before }: OperatorPair, id: string): void {
+    const ttl = this.meanings.now.operators.get(now)?.ttl ?? null;
+    const old = this.meanings.before.operators.get(before ?? '')?.ttl ?? null;
+    if (ttl === old) return;
+    this.lines.push(`${id}: state TTL ${ttl ?? 'none'}, before ${old ?? 'none'}`);
   }
 
   /** Where nothing is lost by it. */

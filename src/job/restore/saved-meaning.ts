@@ -106,6 +106,8 @@ const operator = z.object({
   own: texts,
   groups: groups.nullable(),
   times: texts,
+  /** Absent where velo did not know of it yet. */
+  ttl: z.string().nullable().default(null),
 });
 const form = z.object({
   form: z.literal(FORM),

@@ -23,6 +23,7 @@ import type {
 } from '../pipeline/pipeline-plan.js';
 import type { Schema } from '../schema.js';
 import { frameText, windowText } from '../pipeline/state-signature.js';
+import { stateTtlText } from '../pipeline/state-ttl.js';
 
 const LIMIT_TEXTS = {
   passing: '',
@@ -52,7 +53,12 @@ export function describePipeline(
 }
 
 function describeNode(node: PipelineNode, partitions: ExplainedPartitions): ExplainedNode {
-  const details = [...detailsOf(node), exchangeText(partitions, node), stateText(node)];
+  const details = [
+    ...detailsOf(node),
+    ttlText(node),
+    exchangeText(partitions, node),
+    stateText(node),
+  ];
   return {
     title: node.id,
     details: details.filter((detail) => detail !== ''),
@@ -63,6 +69,11 @@ function describeNode(node: PipelineNode, partitions: ExplainedPartitions): Expl
 
 function stateText(node: PipelineNode): string {
   return 'signature' in node ? `state ${node.signature}` : '';
+}
+
+function ttlText(node: PipelineNode): string {
+  const ttl = 'ttl' in node ? node.ttl : null;
+  return ttl === null ? '' : `expires after ${stateTtlText(ttl)}`;
 }
 
 function detailsOf(node: PipelineNode): readonly string[] {

@@ -12,7 +12,7 @@ import type { Cuts } from './fragment-cuts.js';
 import { PARTITIONING_STRATEGIES } from './fragment-plan.js';
 import type { ExchangeEdge, FragmentPlan, PartitioningStrategy } from './fragment-plan.js';
 import { keyFieldsOf } from './fragment-sources.js';
-import { pipelineInputs } from '../pipeline/pipeline-plan.js';
+import { needsEveryRowWatermark, pipelineInputs } from '../pipeline/pipeline-plan.js';
 import type { PipelineNode, QueryPlan } from '../pipeline/pipeline-plan.js';
 
 export type {
@@ -51,7 +51,7 @@ export function planFragments(query: QueryPlan, options: FragmentOptions): Fragm
     sources,
     edges,
     fragments,
-    everyRowWatermark: hasSession(query.root),
+    everyRowWatermark: needsEveryRowWatermark(query.root),
     strategy: { name: attempt.name, reason: attempt.reason },
   };
 }
@@ -202,15 +202,6 @@ function findGathering(root: PipelineNode, found: GatheringNode[]): void {
 
 function hasState(root: PipelineNode): boolean {
   return gatheringNodes(root).some(({ kind }) => kind !== 'limit');
-}
-
-/**
- * A session that ended takes no further record, so that the watermark before each row counts, late
- * rows or none. The same rule as the operators' (needsEveryRowWatermark), over the uncut plan.
- */
-function hasSession(root: PipelineNode): boolean {
-  if (root.kind === 'window-aggregate' && root.window.kind === 'session') return true;
-  return pipelineInputs(root).some(hasSession);
 }
 
 function shortId(query: QueryPlan, node: PipelineNode): string {

@@ -103,6 +103,11 @@ const OPERATOR_NAMES: Readonly<Record<LogicalNode['kind'], string>> = {
   final: 'EMIT FINAL',
 };
 
+/** As messages name it. */
+export function operatorName(kind: LogicalNode['kind']): string {
+  return OPERATOR_NAMES[kind];
+}
+
 const MODE_NAMES: Readonly<Record<ChangelogMode, string>> = {
   append: 'rows that are only added',
   upsert: 'rows that replace earlier ones',

@@ -31,12 +31,15 @@ export interface TimeDemand {
 export interface BuildContext {
   readonly consumer: Consumer;
   readonly time: TimeDemand | null;
+  /** Rows come with the watermark that their tables declare, whatever column `time` asks for. */
+  readonly clock: boolean;
   readonly shape: ColumnShape;
 }
 
 export const BELOW_STATE: BuildContext = {
   consumer: 'stateful',
   time: null,
+  clock: false,
   shape: 'tight',
 };
 

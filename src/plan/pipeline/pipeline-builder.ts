@@ -27,7 +27,13 @@ import { isBounded } from '../logical/logical-plan.js';
 import { BELOW_STATE, InputColumns, aggregateInputs, materialise } from './pipeline-build.js';
 import type { BuildContext, BuildServices, TimeDemand } from './pipeline-build.js';
 import type { ChangelogMode, PipelineNode } from './pipeline-plan.js';
-import { buildCalc, buildScan, buildWatermark, watermarkBound } from './pipeline-scan.js';
+import {
+  buildCalc,
+  buildScan,
+  buildWatermark,
+  declaredTime,
+  watermarkBound,
+} from './pipeline-scan.js';
 import type { Built, ColumnShape } from './pipeline-scan.js';
 import { buildFinal } from './pipeline-final.js';
 import { buildJoin } from './pipeline-join.js';
@@ -40,6 +46,7 @@ import {
   buildWindowColumns,
 } from './pipeline-stateful.js';
 import { boundDelayMs, delayed, demandBelow } from './pipeline-time.js';
+import { settingTtl } from './state-ttl.js';
 import { callText, signature, signedCall, signedKeys, windowText } from './state-signature.js';
 import { checkWindowsPerRecord } from './window-limit.js';
 
@@ -52,7 +59,7 @@ export function buildPipeline(
     ...services,
     build: (node, context) => buildNode(all, node, context),
   };
-  const context: BuildContext = { consumer: 'sink', time: null, shape: 'exact' };
+  const context: BuildContext = { consumer: 'sink', time: null, clock: false, shape: 'exact' };
   return withEndingLimits(aligned(all, root, context).node);
 }
 
@@ -110,7 +117,8 @@ function buildChain(services: BuildServices, node: LogicalNode, context: BuildCo
   const { base, stages } = calcChain(node);
   const overBase = substituteDown(node, stages, context.time?.index ?? null);
   if (base.kind === 'scan') {
-    return buildSource(services, { node, base, stages, time: overBase }, context);
+    const time = overBase ?? (context.clock ? declaredTime(base) : null);
+    return buildSource(services, { node, base, stages, time }, context);
   }
   const { time } = context;
   const below = time === null ? null : demandBelow(services, base, time, overBase);
@@ -146,7 +154,7 @@ function buildSource(services: BuildServices, chain: SourceChain, context: Build
   const stages =
     chain.stages.length === 0 ? [{ filter: null, outputs: identity(node) }] : chain.stages;
   const [first, ...rest] = stages as [CalcStage, ...CalcStage[]];
-  if (time === null || context.time === null) {
+  if (time === null) {
     const scan = buildScan(services.names, base, expressionsOf(first));
     return stackStages(services, scan, { node, stages, shape: context.shape });
   }
@@ -232,7 +240,13 @@ function buildAggregate(
   const wanted = [...node.keys, ...node.aggregates.flatMap(aggregateInputs)];
   const below = materialise(node.input, wanted, false);
   const consumer = emission === 'final' ? 'at-end' : 'stateful';
-  const input = services.build(below.node, { ...BELOW_STATE, consumer, shape: 'loose' });
+  const ttl = emission === 'final' ? null : settingTtl(services, node);
+  const input = services.build(below.node, {
+    ...BELOW_STATE,
+    consumer,
+    clock: ttl?.time === 'event',
+    shape: 'loose',
+  });
   requireMode(faults, node, input.node.mode);
   requireRetractable(faults, node, input.node.mode);
   const columns = new InputColumns(input, below);
@@ -245,6 +259,7 @@ function buildAggregate(
     aggregates: node.aggregates.map((call) => columns.aggregateCall(call)),
     emission,
     distinct: node.distinct,
+    ttl,
     signature: signature('aggregate', {
       keys: signedKeys(columns, node.keys),
       calls,

@@ -11,6 +11,7 @@ import type { BuildContext, BuildServices } from './pipeline-build.js';
 import type { PipelineNode } from './pipeline-plan.js';
 import type { Built } from './pipeline-scan.js';
 import { signature, signedKeys } from './state-signature.js';
+import { warnKept } from './state-ttl.js';
 
 interface JoinKeys {
   readonly left: readonly BoundExpression[];
@@ -69,6 +70,7 @@ export function buildJoin(
       hint: 'window both sides before they are joined',
     });
   }
+  warnKept(services, node);
   const keys = joinKeys(node);
   if (keys.left.length === 0) {
     faults.fail('NOT_SUPPORTED', {

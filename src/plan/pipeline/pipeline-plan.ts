@@ -104,6 +104,15 @@ export interface SortKey {
   readonly nullsFirst: boolean;
 }
 
+/**
+ * How long state that nothing touches is kept: what has not been updated for so long is never seen
+ * again. 'processing' counts the time at which rows were read, 'event' that of their watermark.
+ */
+export interface StateTtl {
+  readonly ms: number;
+  readonly time: 'processing' | 'event';
+}
+
 /** GROUP BY without a window. Output: keys, then aggregates. No keys: one group. */
 export interface AggregateNode extends NodeBase {
   readonly kind: 'aggregate';
@@ -118,6 +127,8 @@ export interface AggregateNode extends NodeBase {
   readonly emission: 'changes' | 'retract' | 'final';
   /** SELECT DISTINCT: keys only, and 'changes' gives a row for each new group only (append). */
   readonly distinct: boolean;
+  /** Null: groups are kept for good, as 'final' keeps them in any case. */
+  readonly ttl: StateTtl | null;
   readonly signature: string;
 }
 
@@ -351,6 +362,13 @@ export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
     default:
       return assertNever(node);
   }
+}
+
+/** Whether an operator of the query must know how far event time is at each of its rows, late or not. */
+export function needsEveryRowWatermark(root: PipelineNode): boolean {
+  if (root.kind === 'window-aggregate' && root.window.kind === 'session') return true;
+  if ('ttl' in root && root.ttl?.time === 'event') return true;
+  return pipelineInputs(root).some(needsEveryRowWatermark);
 }
 
 /** What the operators of a query do with late records. */

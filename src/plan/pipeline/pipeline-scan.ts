@@ -132,6 +132,16 @@ function pickedColumns(
   return isIdentity || isFree ? picked : null;
 }
 
+/** The WATERMARK's column of a table over its scan; null: it declares none. */
+export function declaredTime({ table, span }: LogicalScan): BoundExpression | null {
+  const { columns, watermark } = table;
+  const column = columns.find(({ name }) => name === watermark?.column);
+  if (watermark === null || column === undefined) return null;
+  if (column.kind !== 'physical') return column.expression;
+  const { index, name, type } = column;
+  return { kind: 'column', index, name, type, span };
+}
+
 /** The bound of a time column of a table: declared when it is the WATERMARK's column. */
 export function watermarkBound(
   table: TableDefinition,

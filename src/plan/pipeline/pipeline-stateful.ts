@@ -28,6 +28,7 @@ import { checkWindowsPerRecord } from './window-limit.js';
 import { refuseStart } from './pipeline-time.js';
 import type { Schema } from '../schema.js';
 import { WHOLE_PARTITION } from '../window-spec.js';
+import { warnKept } from './state-ttl.js';
 import { settledOrder } from './tie-order.js';
 import { callText, signature, signedCall, signedKeys, signedOrder } from './state-signature.js';
 
@@ -90,6 +91,7 @@ export function buildRowsWindow(
   node: LogicalRowsWindow,
   context: BuildContext,
 ): Built {
+  warnKept(services, node);
   const { expiry } = node;
   const expressions = [
     ...node.partitionBy,
@@ -145,6 +147,7 @@ export function buildOver(
   node: LogicalOver,
   context: BuildContext,
 ): Built {
+  warnKept(services, node);
   const time = overTime(services, node);
   requireOverEnd(services, node);
   const expressions = [...node.partitionBy, time, ...node.calls.flatMap(aggregateInputs)];
@@ -245,6 +248,7 @@ export function buildTopN(
       span: context.time.span,
     });
   }
+  warnKept(services, node);
   const expressions = [...node.partitionBy, ...node.orderBy.map(({ expression }) => expression)];
   const { input, columns } = buildAppending(services, node, { expressions, context: BELOW_STATE });
   const built: PipelineNode = {

@@ -3,12 +3,14 @@
  * state of its group after each record, 'retract' the old and the new one, 'final' every group at
  * the end of input, where a group of no keys and no records shows its row in any case. Groups and
  * accumulators are state/groups/grouped-state; this is only the order of things. Watermarks pass
- * unchanged, behind the rows of the batches before them.
+ * unchanged, behind the rows of the batches before them. With a TTL, groups that no row has come to
+ * for so long are forgotten without a word: state/groups/group-expiry.
  */
 import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { resultHeader } from '../../columnar/batch.js';
 import type { AggregateNode } from '../../plan/pipeline/pipeline-plan.js';
+import { GroupExpiry } from '../../state/groups/group-expiry.js';
 import { GroupMerger } from '../../state/groups/group-merger.js';
 import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
 import type { GroupedState } from '../../state/groups/grouped-state.js';
@@ -18,6 +20,7 @@ import type { StateWriter } from '../../state/snapshot.js';
 import { interruptible, spending } from '../flow.js';
 import type { Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
+import { RowClock } from '../row-clock.js';
 
 export class AggregateOperator implements Operator {
   readonly id: string;
@@ -27,6 +30,7 @@ export class AggregateOperator implements Operator {
   private readonly state: GroupedState;
   private readonly merger: GroupMerger;
   private readonly results: ResultRows;
+  private readonly expiry: { readonly groups: GroupExpiry; readonly clock: RowClock } | null;
 
   constructor(node: AggregateNode, context: OperatorContext) {
     this.id = node.id;
@@ -45,6 +49,14 @@ export class AggregateOperator implements Operator {
     this.results = this.factory.results(spending(context), context.errors, {
       ops: node.emission !== 'final',
     });
+    const { ttl } = node;
+    this.expiry =
+      ttl === null
+        ? null
+        : {
+            groups: new GroupExpiry(this.state, ttl, node.keys.length > 0),
+            clock: new RowClock(ttl.time),
+          };
   }
 
   process(_input: number, batch: Batch): void {
@@ -55,9 +67,19 @@ export class AggregateOperator implements Operator {
       state.update(batch, rows, count);
       return;
     }
-    if (this.node.emission === 'changes') state.updateEmitChanged(batch, rows, count, results);
+    if (this.expiry !== null) this.updateExpiring(this.expiry, batch);
+    else if (this.node.emission === 'changes') state.updateEmitChanged(batch, rows, count, results);
     else state.updateEmitRetract(batch, rows, count, results);
     results.flush();
+  }
+
+  private updateExpiring(
+    { groups, clock }: { readonly groups: GroupExpiry; readonly clock: RowClock },
+    batch: Batch,
+  ): void {
+    const mode = this.node.emission === 'changes' ? 'changed' : 'retract';
+    groups.update(mode, batch, clock.timesOf(batch), this.results);
+    groups.sweep(clock.nowMs, batch.selectedCount);
   }
 
   /**
@@ -74,6 +96,10 @@ export class AggregateOperator implements Operator {
   }
 
   watermark(_input: number, watermarkMs: number): void {
+    if (this.expiry?.clock.watermark(watermarkMs) === true) {
+      this.expiry.groups.begin(watermarkMs);
+      this.expiry.groups.sweep(watermarkMs, 0);
+    }
     this.context.output.watermark(watermarkMs);
   }
 
@@ -95,15 +121,18 @@ export class AggregateOperator implements Operator {
   }
 
   snapshot(writer: StateWriter): void {
-    this.state.snapshot(writer);
+    if (this.expiry === null) this.state.snapshot(writer);
+    else this.expiry.groups.snapshot(writer);
   }
 
   restore(reader: StateReader): void {
-    this.state.restore(reader);
+    if (this.expiry === null) this.state.restore(reader);
+    else this.expiry.groups.restore(reader);
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
-    const bytes = this.state.byteSize() + this.factory.interner.byteSize();
+    const times = this.expiry?.groups.byteSize() ?? 0;
+    const bytes = this.state.byteSize() + this.factory.interner.byteSize() + times;
     return { rows: this.state.liveCount, bytes };
   }
 }

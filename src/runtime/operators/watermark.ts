@@ -10,8 +10,7 @@
  */
 import type { Batch, BatchHeader } from '../../columnar/batch.js';
 import { BATCH_ROWS_MAX, emptyHeader, newBatch } from '../../columnar/batch.js';
-import { pipelineInputs } from '../../plan/pipeline/pipeline-plan.js';
-import type { PipelineNode, WatermarkNode } from '../../plan/pipeline/pipeline-plan.js';
+import type { WatermarkNode } from '../../plan/pipeline/pipeline-plan.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { Operator, OperatorContext } from '../operator.js';
 import {
@@ -33,20 +32,11 @@ export interface EventTimePrefix {
 export interface WatermarkOptions {
   /**
    * Sets batch.rowWatermarks on every batch instead of only on those with late rows: sessions need
-   * it (see needsEveryRowWatermark). Default false.
+   * it, and what expires by event time (pipeline-plan's needsEveryRowWatermark). Default false.
    */
   readonly everyRow: boolean;
   /** Makes the operator a sender. Default null: it knows all blocks and passes watermarks on. */
   readonly prefix?: EventTimePrefix | null;
-}
-
-/**
- * Whether a query has an operator that must know the watermark before each row even when no row
- * is late: a session that ended takes no further record, so where it ended within the batch counts.
- */
-export function needsEveryRowWatermark(root: PipelineNode): boolean {
-  if (root.kind === 'window-aggregate' && root.window.kind === 'session') return true;
-  return pipelineInputs(root).some(needsEveryRowWatermark);
 }
 
 export class WatermarkOperator implements Operator {

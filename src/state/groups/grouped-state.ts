@@ -10,7 +10,6 @@
  * A row's group is found first for all rows of a call (`resolve`), then one kernel runs over them;
  * it stops where a result column must widen or the result batch is full, and is called again.
  */
-import type { KernelMode } from './aggregate-kernel.js';
 import { BATCH_ROWS_MAX, OP_INSERT, OP_UPDATE_AFTER } from '../../columnar/batch.js';
 import type { Batch } from '../../columnar/batch.js';
 import { combineHash, finaliseHash } from '../../columnar/hash.js';
@@ -40,6 +39,20 @@ const GROUPS_TO_SORT = 1024;
 
 /** A long answer in pieces: goes on to the next one with each next(). */
 export type Pieces = Generator<void, void, void>;
+
+/** Rows whose groups are known, by position: `slots` is the group of each of the first `count`. */
+export interface ResolvedRows {
+  readonly batch: Batch;
+  readonly rows: Int32Array | null;
+  readonly slots: Int32Array;
+  readonly count: number;
+}
+
+/** What is known of slots beside their groups. */
+export interface SlotNotes {
+  /** The slot has no group any more. */
+  forget(slot: number): void;
+}
 
 /** A batch, and one of its rows. */
 export interface RowOfBatch {
@@ -72,6 +85,7 @@ export class GroupedState implements IdHolder {
   isMerged = false;
   /** Unique among states; a new one whenever a slot may mean another group. */
   version: number;
+  notes: SlotNotes | null = null;
   private readonly shared: SharedParts;
   /** Slots whose group may have lost its last row in the call at work. */
   private readonly suspects: number[] = [];
@@ -142,7 +156,7 @@ export class GroupedState implements IdHolder {
   update(batch: Batch, rows: Int32Array | null, count: number): void {
     if (count === 0) return;
     this.runUpdate(batch, rows, this.resolve(batch, rows, count), 0, count, count);
-    this.sweep();
+    this.settle();
   }
 
   /** Adds rows to given slots, by position. */
@@ -150,7 +164,7 @@ export class GroupedState implements IdHolder {
     if (count === 0) return;
     this.shared.tidy();
     this.runUpdate(batch, rows, slots, 0, count, count);
-    this.sweep();
+    this.settle();
   }
 
   /** As update; appends after each row the new state of its group (ops: +I, +U, −D). */
@@ -205,7 +219,7 @@ export class GroupedState implements IdHolder {
       at = kernel(this, batch, rows, slots, at, count, count, results);
       present = this.present;
     }
-    this.sweep();
+    this.settle();
   }
 
   /**
@@ -228,7 +242,7 @@ export class GroupedState implements IdHolder {
       this.emitRange(from, Math.min(present, from + GROUPS_AT_ONCE), results);
       yield;
     }
-    this.sweep();
+    this.settle();
   }
 
   /** Whether a snapshot of all groups is too long to be given for several rows at once. */
@@ -310,9 +324,21 @@ export class GroupedState implements IdHolder {
 
   /** Forgets a group; its slot is used again by a later one. */
   freeSlot(slot: number): void {
+    if (this.freeOne(slot)) this.combinations.clear();
+  }
+
+  /** As freeSlot, for many. */
+  freeSlots(slots: readonly number[]): void {
+    let found = false;
+    for (const slot of slots) if (this.freeOne(slot)) found = true;
+    if (found) this.combinations.clear();
+  }
+
+  private freeOne(slot: number): boolean {
     this.version = this.shared.nextVersion();
     this.clearParts(slot);
-    if (this.table.free(slot)) this.combinations.clear();
+    this.notes?.forget(slot);
+    return this.table.free(slot);
   }
 
   /** Kernels: brings a group back to no rows. */
@@ -433,7 +459,7 @@ export class GroupedState implements IdHolder {
   }
 
   private runEmitting(
-    mode: KernelMode,
+    mode: 'changed' | 'retract',
     batch: Batch,
     rows: Int32Array | null,
     count: number,
@@ -441,18 +467,33 @@ export class GroupedState implements IdHolder {
   ): void {
     if (count === 0) return;
     const slots = this.resolve(batch, rows, count);
-    const { kernels, interner } = this.shared;
+    this.emitting({ batch, rows, slots, count }, results);
+    this.emitRows(mode, { batch, rows, slots, count }, { from: 0, to: count }, results);
+    this.settle();
+  }
+
+  /** Before the first emitRows of a call; `settle` ends it. */
+  emitting({ batch }: ResolvedRows, results: ResultRows): void {
+    results.begin(batch.header, true, this.shared.interner.dictionary);
+  }
+
+  /** Adds the rows `from … to`, and appends what their groups are after each. */
+  emitRows(
+    mode: 'changed' | 'retract',
+    { batch, rows, slots, count }: ResolvedRows,
+    { from, to: end }: { readonly from: number; readonly to: number },
+    results: ResultRows,
+  ): void {
+    const { kernels } = this.shared;
     const form = { selected: rows !== null, chunked: this.table.isChunked };
     const rowsEach = mode === 'retract' ? 2 : 1;
-    results.begin(batch.header, true, interner.dictionary);
-    for (let at = 0; at < count;) {
+    for (let at = from; at < end;) {
       if (results.isFull || results.rowCount + rowsEach > results.capacity) results.flush();
       const room = Math.floor((results.capacity - results.rowCount) / rowsEach);
-      const to = at + results.step(Math.min(count - at, room));
+      const to = at + results.step(Math.min(end - at, room));
       const kernel = kernels.aggregate(mode, batch, results, form);
       at = kernel(this, batch, rows, slots, at, to, count, results);
     }
-    this.sweep();
   }
 
   private emitSlots(from: number, to: number, results: ResultRows): void {
@@ -473,13 +514,15 @@ export class GroupedState implements IdHolder {
     }
   }
 
-  /** Forgets the groups that have no rows left. */
-  private sweep(): void {
+  /** Forgets the groups that the rows of a call have left without any. */
+  settle(): void {
     const { suspects, table } = this;
+    const { layout, spec } = this.shared;
     if (suspects.length === 0) return;
     for (const slot of suspects) {
       const cells = table.cellsOf(slot);
-      if (cells[table.baseOf(slot) + this.shared.layout.rowsCell] === 0) this.freeSlot(slot);
+      const rows = cells[table.baseOf(slot) + layout.rowsCell];
+      if (rows === 0 && spec.keys.length > 0) this.freeSlot(slot);
     }
     suspects.length = 0;
   }

@@ -180,6 +180,11 @@ export class Regrouper {
       const object = source < 0 ? this.empty.objects[at] : old.objects[source];
       object?.snapshot(writer, source < 0 ? 0 : slot);
     });
+    // The time of its last update, where groups expire (group-expiry.ts).
+    if (reader.hasMore()) {
+      writer.writeU32(reader.readU32());
+      writer.writeF64(reader.readF64());
+    }
     old.freeSlot(slot);
   }
 

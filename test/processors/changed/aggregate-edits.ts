@@ -1,5 +1,5 @@
 /** Edits of the aggregates of a query, and of what stands above its groups. */
-import { G, rows } from './edit.js';
+import { C, D, expiring, G, rows, U } from './edit.js';
 import type { Edit } from './edit.js';
 
 export const AGGREGATE_EDITS: readonly Edit[] = [
@@ -8,6 +8,63 @@ export const AGGREGATE_EDITS: readonly Edit[] = [
     before: G,
     after: G,
     expected: { rows: rows('a 4 17, b 3 12, c 1 7'), said: [] },
+  },
+  {
+    name: 'a TTL: old groups count from the restore on',
+    before: U,
+    after: expiring('25s', U),
+    expected: {
+      rows: rows('a 1 8, a 3 9, b 3 12, c 1 7'),
+      said: ['query-1/aggregate-1: state TTL 25 s of event time, before none'],
+    },
+  },
+  {
+    name: 'a TTL of DISTINCT',
+    before: D,
+    after: expiring('25s', D),
+    expected: {
+      rows: rows('a, c'),
+      said: ['query-1/aggregate-1: state TTL 25 s of event time, before none'],
+    },
+  },
+  {
+    name: 'no TTL any more',
+    before: expiring('15s', U),
+    after: U,
+    expected: {
+      rows: rows('a 2 8, a 3 16, b 2 10, c 1 7'),
+      said: ['query-1/aggregate-1: state TTL none, before 15 s of event time'],
+    },
+  },
+  {
+    name: 'another TTL: it judges old groups, too',
+    before: expiring('15s', U),
+    after: expiring('30s', U),
+    expected: {
+      rows: rows('a 1 8, a 2 8, b 2 10, c 1 7'),
+      said: ['query-1/aggregate-1: state TTL 30 s of event time, before 15 s of event time'],
+    },
+  },
+  {
+    name: 'the same TTL, and an aggregate less',
+    before: expiring('25s', U),
+    after: expiring('25s', 'SELECT k, SUM(v) AS s FROM t GROUP BY k EMIT CHANGES'),
+    expected: {
+      rows: rows('a 8, a 9, b 12, c 7'),
+      said: ['query-1/aggregate-1: COUNT(*) dropped'],
+    },
+  },
+  {
+    name: 'a TTL of groups over groups',
+    before: C,
+    after: `SET 'state.ttl' = '1h'; ${C}`,
+    expected: {
+      rows: rows('1 1, 2 1, 3 1, 3 1, 3 2, 4 1'),
+      said: [
+        'query-1/aggregate-1: state TTL 1 h of processing time, before none',
+        'query-1/aggregate-2: state TTL 1 h of processing time, before none',
+      ],
+    },
   },
   {
     name: 'an alias',

@@ -21,6 +21,14 @@ export function rows(text: string): string[] {
 
 /** Groups. */
 export const G = `SELECT k, COUNT(*) AS n, SUM(v) AS s FROM t GROUP BY k EMIT FINAL`;
+/** Groups that show every change. */
+export const U = `SELECT k, COUNT(*) AS n, SUM(v) AS s FROM t GROUP BY k EMIT CHANGES`;
+
+/** The query with a TTL of event time. */
+export function expiring(ttl: string, query: string): string {
+  return `SET 'state.ttl' = '${ttl}'; SET 'state.ttl.time' = 'event'; ${query}`;
+}
+
 /** Groups of windows. */
 export const W = `SELECT k, window_start AS ws, COUNT(*) AS n, SUM(v) AS s FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '60' SECOND)) GROUP BY k, window_start, window_end EMIT FINAL`;
 /** Groups of sessions. */

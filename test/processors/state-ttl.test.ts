@@ -1,0 +1,148 @@
+/**
+ * State that expires by event time, against a naive model: on V1 and V2 at any number of partitions
+ * and size of batches the rows are those of a table in which each key is forgotten when a row finds
+ * it older than the TTL. Records are random; TTL_SEED repeats a run.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runSql } from '../support/run-sql.js';
+import { seededRandom } from '../runtime/stream-support.js';
+
+const SEED = Number(process.env['TTL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const RECORDS = 3000;
+const BOUND_MS = 2000;
+const TTL_MS = 20_000;
+const LIMIT_MS = 240_000;
+const folder = mkdtempSync(join(tmpdir(), 'velo-ttl-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Event {
+  readonly k: string | null;
+  readonly v: number;
+  readonly at: number;
+}
+
+/** Keys of all ages, some NULL; times that fall back now and then, and jump now and then. */
+function events(): Event[] {
+  const random = seededRandom(SEED);
+  let clock = 1_000_000;
+  return Array.from({ length: RECORDS }, () => {
+    clock += random() < 0.005 ? TTL_MS : Math.floor(random() * 300);
+    const late = random() < 0.1 ? Math.floor(random() * 30_000) : Math.floor(random() * 2500);
+    const key = Math.floor(random() ** 3 * 400);
+    const k = key === 7 ? null : `k${key}`;
+    return { k, v: Math.floor(random() * 100), at: clock - late };
+  });
+}
+
+const all = events();
+
+interface Group {
+  n: number;
+  s: number;
+  last: number;
+}
+
+/** Each record with its group before it (null: not there) and behind it. */
+function* naive(
+  of: readonly Event[],
+): Generator<{ event: Event; before: Group | null; now: Group }> {
+  const groups = new Map<string | null, Group>();
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const event of of) {
+    highest = Math.max(highest, event.at);
+    const now = highest - BOUND_MS;
+    const known = groups.get(event.k);
+    const before = known === undefined || now >= known.last + TTL_MS ? null : { ...known };
+    const group = before === null ? { n: 0, s: 0, last: now } : { ...before };
+    group.n += 1;
+    group.s += event.v;
+    group.last = now;
+    groups.set(event.k, group);
+    yield { event, before, now: group };
+  }
+}
+
+function changesOf(of: readonly Event[]): string[] {
+  return [...naive(of)].flatMap(({ event: { k }, before, now }) => {
+    const row = (op: string, { n, s }: Group): string => JSON.stringify({ op, k, n, s });
+    return before === null ? [row('+I', now)] : [row('-U', before), row('+U', now)];
+  });
+}
+
+function distinctOf(of: readonly Event[]): string[] {
+  return [...naive(of)].flatMap(({ event: { k }, before }) =>
+    before === null ? [JSON.stringify({ k })] : [],
+  );
+}
+
+const sqlOf = (query: string): string => `
+  CREATE TABLE t (k STRING, v BIGINT, at BIGINT, ts AS TO_TIMESTAMP_LTZ(at, 3),
+    WATERMARK FOR ts AS ts - INTERVAL '${BOUND_MS / 1000}' SECOND)
+  WITH ('connector' = 'file', 'path' = '${join(folder, 'events.jsonl')}', 'format' = 'json');
+  SET 'state.ttl' = '${TTL_MS / 1000}s';
+  SET 'state.ttl.time' = 'event';
+  ${query};`;
+
+const ENGINES = [null, 1, 2, 3, 8].flatMap((partitions) =>
+  [1, 7, undefined].map((batchRows) => ({ partitions, batchRows })),
+);
+
+describe(`state that expires by event time, TTL_SEED=${SEED}`, () => {
+  beforeAll(() => {
+    const lines = all.map((event) => JSON.stringify(event));
+    writeFileSync(join(folder, 'events.jsonl'), `${lines.join('\n')}\n`);
+  });
+
+  it('has groups that expire, and groups that come back before they do', () => {
+    const seen = new Set<string | null>();
+    const counts = { expired: 0, kept: 0 };
+    for (const { event, before } of naive(all)) {
+      if (before !== null) counts.kept += 1;
+      else if (seen.has(event.k)) counts.expired += 1;
+      seen.add(event.k);
+    }
+    expect(counts.expired).toBeGreaterThan(100);
+    expect(counts.kept).toBeGreaterThan(100);
+  });
+
+  it.each([
+    {
+      name: 'GROUP BY',
+      query: 'SELECT k, COUNT(*) AS n, SUM(v) AS s FROM t GROUP BY k EMIT CHANGES',
+      changelog: true,
+      expected: () => changesOf(all),
+    },
+    {
+      name: 'GROUP BY of filtered rows',
+      query:
+        'SELECT k, COUNT(*) AS n, SUM(v) AS s FROM (SELECT v, k FROM t WHERE TRUE) GROUP BY k EMIT CHANGES',
+      changelog: true,
+      expected: () => changesOf(all),
+    },
+    {
+      name: 'DISTINCT',
+      query: 'SELECT DISTINCT k FROM t',
+      changelog: false,
+      expected: () => distinctOf(all),
+    },
+  ])(
+    '$name is the same everywhere',
+    async ({ query, changelog, expected }) => {
+      const rows = expected();
+      for (const { partitions, batchRows } of ENGINES) {
+        const { lines, errorText } = await runSql(sqlOf(query), {
+          changelog,
+          ...(batchRows === undefined ? {} : { batchRows }),
+          ...(partitions === null ? {} : { partitioned: { partitions, workers: 2 } }),
+        });
+        const at = JSON.stringify({ partitions, batchRows });
+        expect(errorText, at).toBe('');
+        expect(lines, at).toEqual(rows);
+      }
+    },
+    LIMIT_MS,
+  );
+});
