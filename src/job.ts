@@ -15,6 +15,7 @@ import { verifyTables } from './job/verify-tables.js';
 import { openDeadLetters, openQueries, querySinks } from './job/open-queries.js';
 import { RestartingJob } from './job/restarting-job.js';
 import type { JobLife, RestartingJobParts } from './job/restarting-job.js';
+import { placementOf } from './job/placement.js';
 import type { CompileOptions, RunOptions } from './job/job-options.js';
 import { didYouMean } from './plan/faults.js';
 import { limitOf, withEndingLimits } from './plan/pipeline/pipeline-limit.js';
@@ -210,16 +211,23 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
 export function createRestartingJob(
   job: CompiledJob,
   options: RunOptions,
-  { checkpoints, policy }: Pick<RestartingJobParts, 'checkpoints' | 'policy'>,
+  {
+    checkpoints,
+    policy,
+    rescaled,
+  }: Pick<RestartingJobParts, 'checkpoints' | 'policy' | 'rescaled'>,
 ): RestartingJob {
   checkDeadLetters(job, options);
-  const { durationMs, notice } = options;
+  const { durationMs, notice, partitioned = null } = options;
   const clock = options.clock === undefined ? systemClock : forwardClock(options.clock);
-  const create = ({ isFirst, ...life }: JobLife): JobProcessor => {
+  const create = ({ isFirst, placement, ...life }: JobLife): JobProcessor => {
     const sinks = { ...options.sinks, stdoutBegun: !isFirst };
-    return createLife(job, { ...options, ...life, sinks }, clock);
+    const placed = partitioned === null ? null : { ...partitioned, ...placement };
+    return createLife(job, { ...options, ...life, sinks, partitioned: placed }, clock);
   };
-  return new RestartingJob({ create, checkpoints, policy, durationMs, clock, notice });
+  const placement = partitioned === null ? null : placementOf(partitioned);
+  const parts = { create, checkpoints, policy, placement, durationMs, clock, notice, rescaled };
+  return new RestartingJob(parts);
 }
 
 function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobProcessor {
@@ -245,6 +253,8 @@ export function createPartitionedJob(
   clock: Clock = systemClock,
 ): PartitionedJobCoordinator {
   const queries = goingOn(job, options);
+  const { outputs = null, begun = () => undefined } = options;
+  const openOwn = querySinks(queries, options);
   return new PartitionedJobCoordinator({
     clock,
     settings,
@@ -257,9 +267,11 @@ export function createPartitionedJob(
     sinkPlace: (plan) => sinkPlaceOf(plan, options),
     notice: options.notice,
     detail: options.detail ?? (() => undefined),
-    openSink: querySinks(queries, options),
+    openSink: async (plan) => outputs?.sinks.get(plan.id) ?? openOwn(plan),
     openDeadLetters: async () =>
-      options.deadLetter === null ? null : openDeadLetters(options.deadLetter),
+      outputs?.letters ??
+      (options.deadLetter === null ? null : openDeadLetters(options.deadLetter)),
+    begun,
     stateLimits: options.stateLimits ?? null,
     restore: options.restore ?? options.checkpoints?.restore ?? null,
     checkpoints: options.checkpoints?.target ?? null,

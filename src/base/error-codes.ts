@@ -108,6 +108,7 @@ export const ERROR_CODES = {
   JOB_UNREACHABLE: external(
     'A running job that cannot be asked: it is not yours, or does not answer.',
   ),
+  JOB_RESCALE: user('A running job that cannot go on with other partitions or workers.'),
   JOB_ENDED: external('A job that ended before it had done what it was asked for.'),
   SAVEPOINT_FOLDER: user('A folder for a savepoint that holds checkpoints already.'),
   WORKER_DIED: internal('A worker ended before its work was done.'),

@@ -1,5 +1,5 @@
 /**
- * `velo job list|status|checkpoint|savepoint|stop`: asks running jobs by the folders of their
+ * `velo job list|status|checkpoint|savepoint|rescale|stop`: asks running jobs by the folders of their
  * checkpoints. Owns flags and which folders `list` looks into; how a job is asked is job/control,
  * what is shown job-report.ts.
  */
@@ -15,9 +15,10 @@ import type { ControlRequest } from '../job/control/control-messages.js';
 import { holderOf } from '../state/checkpoint/checkpoint-lock.js';
 import { jobsText, jobText, jsonText, stoppedText, writtenText } from './job-report.js';
 import type { ListedJob } from './job-report.js';
-import { addTalkFlags, verbosityOf } from './options.js';
+import { addTalkFlags, verbosityOf, wholeFlag } from './options.js';
 import type { TalkFlags } from './options.js';
 import { exitCodeOf } from './terminal/exit-code.js';
+import { rescaledText } from './terminal/rescaled-text.js';
 import { Terminal } from './terminal/terminal.js';
 
 interface JobFlags extends TalkFlags {
@@ -25,6 +26,8 @@ interface JobFlags extends TalkFlags {
   readonly to?: string;
   readonly savepoint?: string;
   readonly drain?: boolean;
+  readonly partitions?: number;
+  readonly workers?: number;
 }
 
 /** A job at work answers within milliseconds. */
@@ -38,13 +41,16 @@ Examples:
   $ velo job status state/orders
   $ velo job checkpoint state/orders
   $ velo job savepoint state/orders --to copies/orders-monday
+  $ velo job rescale state/orders --partitions 8
   $ velo job stop state/orders --savepoint copies/orders-last
   $ velo job stop state/orders --drain`;
 
 export function addJobCommand(program: Command): void {
   const command = program
     .command('job')
-    .description('list, look at, copy the state of or stop running jobs with a checkpoint folder')
+    .description(
+      'list, look at, copy the state of, rescale or stop running jobs with a checkpoint folder',
+    )
     .enablePositionalOptions()
     .addHelpText('after', EXAMPLES);
   action(command, 'list', 'the jobs that run in these folders, and in those below them', list);
@@ -56,6 +62,9 @@ export function addJobCommand(program: Command): void {
     'write its state to another folder, whole; it goes on',
     savepoint,
   ).requiredOption('--to <dir>', 'folder that is to have it, which has no checkpoints yet');
+  action(command, 'rescale', 'go on with other partitions or workers, from where it is', rescale)
+    .requiredOption('--partitions <n>', '1 to 64', wholeFlag('--partitions', 1))
+    .option('--workers <n>', '1 to 64 (default: as many as it has)', wholeFlag('--workers', 1));
   action(command, 'stop', 'stop it, with a last checkpoint', stop)
     .option('--savepoint <dir>', 'write the state at which it stops to that folder as well')
     .option('--drain', 'as if its input had ended: open windows are emitted, and nothing goes on');
@@ -172,6 +181,15 @@ async function written(
   if (answer.kind !== 'written') throw strange();
   return json === true ? jsonText({ schema: 1, ...answer.written }) : writtenText(answer.written);
 }
+
+const rescale: Action = async ([dir = ''], { json, partitions = 0, workers }, terminal) => {
+  terminal.progress('the job is cut anew');
+  const request: ControlRequest = { kind: 'rescale', partitions, workers: workers ?? null };
+  const answer = await asked(dir, request, terminal);
+  if (answer.kind !== 'rescaled') throw strange();
+  const { rescaled } = answer;
+  return json === true ? jsonText({ schema: 1, ...rescaled }) : rescaledText(rescaled);
+};
 
 const stop: Action = async ([dir = ''], { json, savepoint: to, drain }, terminal) => {
   terminal.progress('the job stops');

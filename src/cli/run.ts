@@ -12,6 +12,7 @@ import type { OpenCheckpoints } from '../job/checkpointing.js';
 import { ControlServer } from '../job/control/control-server.js';
 import { answerRequest } from '../job/control/job-control.js';
 import type { RestoreChoice } from '../job/job-options.js';
+import type { RestartingJob } from '../job/restarting-job.js';
 import { isEndless } from '../job/job-targets.js';
 import { createJob, createRestartingJob } from '../job.js';
 import type { CompiledJob, RunOptions } from '../job.js';
@@ -34,6 +35,7 @@ import type { WatchedScript } from './watch/watched-script.js';
 import { LiveTables } from './terminal/live-tables.js';
 import { progressText } from './terminal/progress-text.js';
 import { LivePartitionTable } from './terminal/partition-table.js';
+import { rescaledText } from './terminal/rescaled-text.js';
 import { Terminal, stdoutWidth } from './terminal/terminal.js';
 import {
   checkpointParts,
@@ -290,12 +292,20 @@ async function runWith(
     detail: (line) => terminal.detail(line),
   };
   const policy = { attempts: values['restart.attempts'], delayMs: values['restart.delay'] };
-  const processor =
+  const restarting =
     checkpoints === null
-      ? createJob(job, options)
-      : createRestartingJob(job, options, { checkpoints, policy });
+      ? null
+      : createRestartingJob(job, options, {
+          checkpoints,
+          policy,
+          rescaled: (cut) => terminal.note(rescaledText(cut)),
+        });
+  const processor = restarting ?? createJob(job, options);
   const server = await startMetrics(processor, values.metrics_port, terminal);
-  const control = checkpoints === null ? null : await openControl(checkpoints, processor, job, run);
+  const control =
+    checkpoints === null || restarting === null
+      ? null
+      : await openControl(checkpoints, restarting, job, run);
   interrupt.watch(processor);
   const rowsOnTerminal =
     process.stdout.isTTY && job.plan.queries.some((query) => query.sink.table === null);
@@ -328,16 +338,15 @@ async function runWith(
 /** `velo job` asks it there. */
 function openControl(
   checkpoints: OpenCheckpoints,
-  processor: JobProcessor,
+  processor: RestartingJob,
   { source }: CompiledJob,
-  { configuration: { architecture, partitioned }, terminal }: Run,
+  { configuration: { architecture }, terminal }: Run,
 ): Promise<ControlServer | null> {
   const controlled = {
     processor,
     checkpoints,
     name: basename(source.name),
     arch: architecture,
-    workers: partitioned?.workers ?? 1,
     startedMs: systemClock.nowMs(),
   };
   return ControlServer.listen(

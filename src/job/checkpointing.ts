@@ -81,6 +81,8 @@ export class OpenCheckpoints implements JobCheckpointing {
   commits: SinkCommits | null = null;
   /** Checkpoints written by this run, and those that it could not take or write. */
   written = 0;
+  /** Of the life that runs, for whoever reads the folder. */
+  partitions: number;
   private failed = 0;
   private last: CheckpointFigures['last'] = null;
   private readonly job: CheckpointedJob;
@@ -101,6 +103,7 @@ export class OpenCheckpoints implements JobCheckpointing {
     store: CheckpointStore,
   ) {
     this.job = job;
+    this.partitions = job.partitions;
     this.dir = store.dir;
     this.store = store;
     this.allowed = allowStateLoss;
@@ -189,6 +192,24 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.goOnWith(await foundIn(this.store, 'latest', this.job.notice));
   }
 
+  /**
+   * Another life goes on with this state, which no crash came between. Keeps it beside that life;
+   * the epoch, null where that was not possible.
+   */
+  async handedOver(state: JobState): Promise<number | null> {
+    const whole = withEnded(state, this.restore);
+    this.restore = whole;
+    try {
+      const { epoch } = await this.keep(state);
+      // From here on the folder has it: so much memory would be held for nothing.
+      if (this.restore === whole) this.restore = whole.filter(({ ended }) => ended);
+      return epoch;
+    } catch (error) {
+      this.target.failed(error);
+      return null;
+    }
+  }
+
   /** Gives the folder up. */
   async close(): Promise<void> {
     await this.commits?.close();
@@ -247,8 +268,8 @@ export class OpenCheckpoints implements JobCheckpointing {
     trigger: CheckpointContent['trigger'],
     epoch: number,
   ): CheckpointContent {
-    const { name, arch, partitions } = this.job;
-    const { meanings } = this;
+    const { name, arch } = this.job;
+    const { meanings, partitions } = this;
     return {
       epoch,
       trigger,

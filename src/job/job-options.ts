@@ -13,6 +13,7 @@ import type {
   ProcessingMode,
 } from '../processors/partitioned/job-settings.js';
 import type { CheckpointTarget } from '../processors/checkpoint-pace.js';
+import type { KeptOutputs } from '../processors/job-processor.js';
 import type { OnError } from '../processors/query-accounts.js';
 import type { StateLimits } from '../processors/state-limit.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
@@ -93,6 +94,10 @@ export interface RunOptions {
   readonly partitioned?: PartitionedSettings | null;
   /** null or absent: a job that stops has forgotten everything. */
   readonly checkpoints?: JobCheckpointing | null;
+  /** What an earlier life of the job left open, on V2. Default: nothing. */
+  readonly outputs?: KeptOutputs | null;
+  /** V2: everything is open, and reading begins. Default: nobody waits for it. */
+  readonly begun?: () => void;
   /** Rows per second of generator tables, whatever they declare (open loop); null: as declared. */
   readonly rate?: number | null;
 }

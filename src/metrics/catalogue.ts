@@ -188,6 +188,14 @@ export const JOB_METRICS = {
     'none',
     'Crashes that the job went on after, at its last checkpoint.',
   ),
+  velo_job_rescales_total: processCounter(
+    'none',
+    'Times that the running job went on with other partitions or workers.',
+  ),
+  velo_job_rescale_last_pause_seconds: processGauge(
+    'seconds',
+    'Time that the job stood still for the last of them.',
+  ),
   process_cpu_seconds_total: processCounter('seconds', 'User and system CPU time of the process.'),
   process_resident_memory_bytes: processGauge('bytes', 'Resident memory of the process.'),
   process_start_time_seconds: processGauge('seconds', 'Start of the process as Unix time.'),

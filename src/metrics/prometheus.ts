@@ -28,6 +28,7 @@ import type {
   WorkerMetric,
 } from './catalogue.js';
 import type { CheckpointFigures } from './checkpoint-figures.js';
+import type { RecutFigures } from './recut-figures.js';
 import { SEVERITIES } from './partition-metrics.js';
 import type { PartitionSnapshot, PartitionsSnapshot, WorkerSnapshot } from './partition-metrics.js';
 import { hotPartitions } from './rates.js';
@@ -65,6 +66,8 @@ export interface JobMetricsForExport {
   readonly restarts?: number;
   /** Default: it keeps none. */
   readonly checkpoints?: CheckpointFigures | null;
+  /** Default: it was never cut anew. */
+  readonly recuts?: RecutFigures | null;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -210,8 +213,11 @@ export class PrometheusExport {
 
   private addJob(job: JobMetricsForExport): void {
     const { user, system } = process.cpuUsage();
-    const values: Readonly<Record<Exclude<JobMetric, 'velo_job_state'>, number>> = {
+    const pauseMs = job.recuts?.lastPauseMs ?? null;
+    const values: Readonly<Record<Exclude<JobMetric, 'velo_job_state'>, number | null>> = {
       velo_job_restarts_total: job.restarts ?? 0,
+      velo_job_rescales_total: job.recuts?.rescales ?? 0,
+      velo_job_rescale_last_pause_seconds: pauseMs === null ? null : pauseMs / 1e3,
       process_cpu_seconds_total: (user + system) / 1e6,
       process_resident_memory_bytes: process.memoryUsage.rss(),
       process_start_time_seconds: this.startTimeSeconds,

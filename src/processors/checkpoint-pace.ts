@@ -122,6 +122,11 @@ export class CheckpointPace {
     this.requireWhole();
   }
 
+  /** Somebody else goes on from here: a write that others build on is waited for, and has to be whole. */
+  async handedOver(): Promise<void> {
+    if (this.target.isVital) await this.settled();
+  }
+
   private failed(error: unknown): void {
     if (!this.target.isVital) {
       this.target.failed(error);

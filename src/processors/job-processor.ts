@@ -7,7 +7,10 @@ import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
 import type { Histogram } from '../metrics/histogram.js';
 import type { JobMetricsForExport } from '../metrics/prometheus.js';
+import type { RecutFigures } from '../metrics/recut-figures.js';
+import type { Sink } from '../connectors/sink.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
+import type { DeadLetterWriter } from './query-accounts.js';
 
 export type LifecycleState =
   'created' | 'running' | 'paused' | 'stopping' | 'restarting' | 'finished' | 'failed';
@@ -101,6 +104,22 @@ export interface JobResult extends JobMetrics {
   readonly restarts?: number;
   /** Default: it keeps none. */
   readonly checkpoints?: CheckpointFigures | null;
+  /** How often its key groups were cut anew. Default: never. */
+  readonly recuts?: RecutFigures | null;
+}
+
+/** What stays open between two lives of a job. */
+export interface KeptOutputs {
+  /** By query, of those that have not ended: all rows before the state are out, none behind it. */
+  readonly sinks: ReadonlyMap<string, Sink>;
+  /** null: the job writes none. */
+  readonly letters: (DeadLetterWriter & { close(): Promise<void> }) | null;
+}
+
+/** What one life of a job leaves to the next. */
+export interface HandedOver {
+  readonly state: JobState;
+  readonly outputs: KeptOutputs;
 }
 
 export interface StopOptions {
@@ -124,6 +143,13 @@ export interface JobProcessor {
    * where the job keeps no state.
    */
   takeState(): Promise<JobState>;
+  /**
+   * Ends at one point of the streams, for another life of the job that goes on there: what is open
+   * stays unemitted, and its outputs stay open for that one. Rejects with JOB_RESCALE where that is
+   * not possible, and then goes on, and with JOB_ENDED where the job ends. Absent: it is never
+   * possible.
+   */
+  handOver?(): Promise<HandedOver>;
   numberOfPartitions(): number;
   metrics(): JobMetrics;
   /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */

@@ -45,9 +45,11 @@ function jobOf(lives: readonly Life[], attempts = 3, delayMs = 1) {
     create,
     checkpoints: checkpoints as unknown as OpenCheckpoints,
     policy: { attempts, delayMs },
+    placement: null,
     durationMs: null,
     clock: systemClock,
     notice: (line) => said.push(line),
+    rescaled: () => undefined,
   });
   return { job, said, begun };
 }

@@ -298,6 +298,47 @@ describe.runIf(javaSuiteRuns('exactly once into topics'))(
     );
 
     it(
+      'goes on with other partitions, whether it is killed afterwards or not',
+      async () => {
+        for (const dies of [false, true]) {
+          const name = `cut${dies ? 'b' : 'a'}`;
+          const { topic, ddl } = await topicOf(name, 'id BIGINT, n BIGINT');
+          const { file, dir } = script(
+            name,
+            `${ddl} ${numbers()} INSERT INTO ${name} SELECT i % 7, COUNT(*) FROM g GROUP BY i % 7 EMIT CHANGES;`,
+          );
+          let kill: (signal: NodeJS.Signals) => void = () => undefined;
+          let isCut = false;
+          let begins: () => void = () => undefined;
+          const begun = new Promise<void>((resolve) => (begins = resolve));
+          kafka.watch = ({ kind, apiKey }) => {
+            if (kind !== 'answer') return true;
+            if (apiKey === API_KEY.produce) begins();
+            // The transaction is one that was open when the job was cut.
+            const isKilled = dies && isCut && apiKey === API_KEY.endTxn;
+            if (isKilled) kill('SIGKILL');
+            return !isKilled;
+          };
+          const run = velo(['run', file, ...V2, ...flags(dir)], {
+            started: (signal) => (kill = signal),
+          });
+          await begun;
+          const cut = await velo(['job', 'rescale', dir, '--partitions', '8']);
+          isCut = true;
+          const { exit, stderr } = await run;
+          kafka.watch = null;
+          const told = `${stderr}\n${cut.stderr}`;
+          expect(stderr, told).toContain('rescaled from 3 to 8 partitions');
+          expect(exit, told).toBe(dies ? null : 0);
+          const next = dies ? await velo(['run', file, ...flags(dir)]) : null;
+          expect(next?.exit ?? 0, next?.stderr).toBe(0);
+          await expectGroups(topic, told);
+        }
+      },
+      LIMIT_MS,
+    );
+
+    it(
       'ends when another one has taken its place, and adds nothing',
       async () => {
         const { topic, ddl } = await topicOf('fenced', 'id BIGINT');

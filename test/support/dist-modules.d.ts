@@ -59,6 +59,9 @@ declare module '*/dist/processors/partitioned/main/coordinator.js' {
 declare module '*/dist/processors/partitioned/main/job-snapshots.js' {
   export * from '#source/processors/partitioned/main/job-snapshots.js';
 }
+declare module '*/dist/job/checkpointing.js' {
+  export * from '#source/job/checkpointing.js';
+}
 declare module '*/dist/processors/query-accounts.js' {
   export * from '#source/processors/query-accounts.js';
 }

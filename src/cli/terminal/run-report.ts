@@ -10,6 +10,7 @@ import type { OpenCheckpoints } from '../../job/checkpointing.js';
 import type { CompiledJob } from '../../job.js';
 import type { CheckpointFigures } from '../../metrics/checkpoint-figures.js';
 import type { QueryMetricsForExport } from '../../metrics/prometheus.js';
+import type { RecutFigures } from '../../metrics/recut-figures.js';
 import { describeEmission, describeWatermark } from '../../plan/explain/plan-notes.js';
 import { planFragments } from '../../plan/fragments/fragments.js';
 import { lateStrategiesOf, scansOf } from '../../plan/pipeline/pipeline-plan.js';
@@ -91,8 +92,9 @@ export function summaryLine(result: JobResult, committed: number | null = null):
   ];
   const { rows, bytes } = stateSize(result);
   if (rows > 0) parts.push(`state ${countText(rows)} rows`, sizeText(bytes));
-  const { restarts = 0, checkpoints = null } = result;
+  const { restarts = 0, checkpoints = null, recuts = null } = result;
   if (checkpoints !== null) parts.push(checkpointsPart(checkpoints));
+  if (recuts !== null) parts.push(rescalesPart(recuts));
   if (restarts > 0) parts.push(`since the last of ${plural(restarts, 'restart')}`);
   return parts.join(' · ');
 }
@@ -110,6 +112,10 @@ function checkpointsPart({ written, failed, last }: CheckpointFigures): string {
   const counts = failed > 0 ? `${count}, ${countText(failed)} failed` : count;
   if (last === null) return counts;
   return `${counts}, the last in ${durationText(last.writeMs * 1000)}`;
+}
+
+function rescalesPart({ rescales, lastPauseMs }: RecutFigures): string {
+  return `${plural(rescales, 'rescale')}, the last stood still for ${(lastPauseMs / 1000).toFixed(2)} s`;
 }
 
 /** --stats-json. Throws ConfigError FLAG_INVALID where the file cannot be written. */
@@ -131,6 +137,7 @@ export async function writeStats(
     latencyUs: { kind: 'service', ...result.latencyUs.percentiles() },
     end: result.end,
     restarts: result.restarts ?? 0,
+    recuts: result.recuts ?? null,
     state: stateSize(result),
     checkpoints: result.checkpoints ?? null,
     queries: result.queries,

@@ -10,6 +10,12 @@ export const REQUEST_BYTES_MAX = 64 * 1024;
 export const requestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('status') }),
   z.object({ kind: z.literal('checkpoint') }),
+  z.object({
+    kind: z.literal('rescale'),
+    partitions: z.number(),
+    /** null: as many as it has. */
+    workers: z.number().nullable(),
+  }),
   z.object({ kind: z.literal('savepoint'), to: z.string().min(1) }),
   z.object({
     kind: z.literal('stop'),
@@ -46,6 +52,8 @@ const statusSchema = z.object({
   state: z.string(),
   startedMs: z.number(),
   restarts: z.number(),
+  /** Times that it was cut anew. A job of an older velo does not say. */
+  rescales: z.number().default(0),
   rowsIn: z.number(),
   rowsOut: z.number(),
   rowsFailed: z.number(),
@@ -103,6 +111,18 @@ const stoppedSchema = z.object({
 
 export type StoppedJob = z.output<typeof stoppedSchema>;
 
+const placementSchema = z.object({ partitions: z.number(), workers: z.number() });
+
+const rescaledSchema = z.object({
+  from: placementSchema,
+  to: placementSchema,
+  /** null: the state could not be kept. */
+  epoch: z.number().nullable(),
+  movedRows: z.number(),
+  movedBytes: z.number(),
+  pauseMs: z.number(),
+});
+
 const errorSchema = z.object({
   key: z.string(),
   message: z.string(),
@@ -112,6 +132,7 @@ const errorSchema = z.object({
 export const answerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('status'), status: statusSchema }),
   z.object({ kind: z.literal('written'), written: writtenSchema }),
+  z.object({ kind: z.literal('rescaled'), rescaled: rescaledSchema }),
   z.object({ kind: z.literal('stopped'), stopped: stoppedSchema }),
   z.object({ kind: z.literal('error'), error: errorSchema }),
 ]);

@@ -1,22 +1,21 @@
 /**
  * What a running job does when it is asked over its socket: tells how it is, keeps its state now,
- * here or elsewhere, and stops. Owns the order of these steps, so that a savepoint of a job that
+ * here or elsewhere, goes on with other partitions, and stops. Owns the order of these steps, so that a savepoint of a job that
  * stops is where its reading ends; the socket is control-server.ts, the steps are the processor's
  * and the checkpoints'.
  */
 import { VeloError } from '../../base/errors.js';
 import { packageManifest } from '../../base/package-manifest.js';
 import type { JobMetricsForExport } from '../../metrics/prometheus.js';
-import type { JobProcessor } from '../../processors/job-processor.js';
+import type { RestartingJob } from '../restarting-job.js';
 import type { OpenCheckpoints } from '../checkpointing.js';
 import type { ControlAnswer, ControlRequest, JobStatus, StoppedJob } from './control-messages.js';
 
 export interface ControlledJob {
-  readonly processor: JobProcessor;
+  readonly processor: RestartingJob;
   readonly checkpoints: OpenCheckpoints;
   readonly name: string;
   readonly arch: 'v1' | 'v2';
-  readonly workers: number;
   readonly startedMs: number;
 }
 
@@ -41,6 +40,8 @@ export async function answerRequest(
         await savepoint.close();
       }
     }
+    case 'rescale':
+      return { kind: 'rescaled', rescaled: await processor.rescale(request) };
     case 'stop':
       return { kind: 'stopped', stopped: await stop(job, request) };
   }
@@ -72,14 +73,7 @@ async function stop(
   }
 }
 
-function statusOf({
-  processor,
-  checkpoints,
-  name,
-  arch,
-  workers,
-  startedMs,
-}: ControlledJob): JobStatus {
+function statusOf({ processor, checkpoints, name, arch, startedMs }: ControlledJob): JobStatus {
   const {
     queries,
     rowsRead,
@@ -100,10 +94,11 @@ function statusOf({
     velo: packageManifest().version,
     arch,
     partitions: processor.numberOfPartitions(),
-    workers,
+    workers: processor.workers,
     state,
     startedMs,
     restarts: observed.restarts ?? 0,
+    rescales: observed.recuts?.rescales ?? 0,
     rowsIn: rowsRead,
     rowsOut,
     rowsFailed,

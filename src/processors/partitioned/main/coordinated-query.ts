@@ -75,6 +75,9 @@ export class CoordinatedQuery implements QueryShape {
   private commits: OffsetCommits | null = null;
   private control: JobControl | null = null;
   private results: ResultReader | null = null;
+  /** In the sink when this life of the job began. */
+  private rowsBefore = 0;
+  private isLeft = false;
 
   static async open(
     plan: QueryPlan,
@@ -205,6 +208,7 @@ export class CoordinatedQuery implements QueryShape {
   async openSink(arenas: readonly SharedArrayBuffer[], control: JobControl): Promise<void> {
     if (this.sink !== 'main') return;
     const sink = await this.options.openSink(this.plan);
+    this.rowsBefore = sink.rowsWritten();
     const shape = resultShape(this.plan, this.fragments, this.options.settings);
     this.results = new ResultReader({ sink, shape, memory: this.memory, arenas, control });
   }
@@ -302,6 +306,20 @@ export class CoordinatedQuery implements QueryShape {
     for (const source of this.sources) await closeSource(source);
   }
 
+  /** What it reads once only, for a message; null: another life of the job could go on with it. */
+  get readOnce(): string | null {
+    const at = this.sources.findIndex(({ lease }) => lease !== null);
+    return at < 0 ? null : (this.fragments.sources[at] as SourceFragment).scan.table.name;
+  }
+
+  /** All its rows are out. As close(), but the sink stays open for who goes on; null: there is none. */
+  async leave(): Promise<Sink | null> {
+    await this.commits?.finish(this.deliveredSeq);
+    for (const source of this.sources) await closeSource(source);
+    this.isLeft = true;
+    return this.results?.sink ?? null;
+  }
+
   /** After a failure: nothing is committed. */
   async abandon(): Promise<void> {
     const sink = this.results?.sink;
@@ -314,6 +332,7 @@ export class CoordinatedQuery implements QueryShape {
 
   digest(digests: readonly (DigestSummary | null)[]): DigestSummary | null {
     const sink = this.results?.sink;
+    if (this.isLeft && sink !== undefined) return null;
     if (sink !== undefined) return sink.summary?.() ?? null;
     return mergeDigests(digests.filter((digest) => digest !== null));
   }
@@ -321,7 +340,8 @@ export class CoordinatedQuery implements QueryShape {
   metrics(): QueryMetrics {
     const { workers } = this.options.settings;
     const totals = sumAccounts(this.memory.accounts, workers);
-    const rowsOut = this.results === null ? totals.rowsOut : this.results.sink.rowsWritten();
+    const { results, rowsBefore } = this;
+    const rowsOut = results === null ? totals.rowsOut : results.sink.rowsWritten() - rowsBefore;
     const { rowsRead, rowsFailed, lateDropped, lateExpired } = totals;
     return {
       query: this.plan.id,

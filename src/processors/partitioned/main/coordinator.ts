@@ -16,6 +16,7 @@ import type { QueryPlan } from '../../../plan/pipeline/pipeline-plan.js';
 import { jobCounters, noState } from '../../job-processor.js';
 import type {
   EndReason,
+  HandedOver,
   JobMetrics,
   JobProcessor,
   JobResult,
@@ -44,6 +45,8 @@ import type { CheckpointTarget } from '../../checkpoint-pace.js';
 import { StateLimit } from '../../state-limit.js';
 import type { StateLimits } from '../../state-limit.js';
 import { JobCheckpoints } from './job-checkpoints.js';
+import type { TakenOutcome } from './job-checkpoints.js';
+import { cannotGoOn, reasonOf, requireLaterLife } from './later-life.js';
 
 /** How long results before a failure are waited for. */
 const FAILURE_GRACE_MS = 2000;
@@ -70,6 +73,8 @@ export interface PartitionedJobOptions {
   /** For those who want to know more. */
   readonly detail: (line: string) => void;
   readonly openSink: (query: QueryPlan) => Promise<Sink>;
+  /** Everything is open, and reading begins. */
+  readonly begun: () => void;
   readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
   /** State to start from; null: none. */
   readonly restore: JobState | null;
@@ -104,6 +109,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private checkpoints: JobCheckpoints | null = null;
   private failure: Failure | null = null;
   private stopReason: EndReason | null = null;
+  /** What the next life of the job goes on with; null: this is the last one. */
+  private left: HandedOver | null = null;
   private startedNs = Number.NaN;
   private endedNs = Number.NaN;
   private rssPeakBytes = 0;
@@ -182,6 +189,43 @@ export class PartitionedJobCoordinator implements JobProcessor {
     return taken;
   }
 
+  async handOver(): Promise<HandedOver> {
+    const { checkpoints } = this;
+    const ends = this.stopReason !== null;
+    if (checkpoints === null || ends || !this.isAtWork) throw noState(this.state);
+    requireLaterLife(this.queries);
+    this.control.order(COMMAND_PAUSE);
+    checkpoints.cancel('the job is cut anew');
+    this.leave(await checkpoints.take('asked'));
+    await this.finished;
+    if (this.left === null || this.hasFailed()) {
+      throw new VeloError('JOB_ENDED', { message: 'the job ended before it was cut anew' });
+    }
+    return this.left;
+  }
+
+  private get isAtWork(): boolean {
+    return this.state === 'running' || this.state === 'paused';
+  }
+
+  private hasFailed(): boolean {
+    return this.state === 'failed';
+  }
+
+  /** Stops at that state, or goes on. */
+  private leave({ state, error }: TakenOutcome): void {
+    if (this.stopReason !== null || !this.isAtWork) return;
+    if (state === null || state.every(({ ended }) => ended)) {
+      if (this.state === 'running') this.control.order(COMMAND_RUN);
+      throw cannotGoOn(state === null ? reasonOf(error) : 'its input has ended');
+    }
+    this.left = { state, outputs: { sinks: new Map(), letters: this.letters } };
+    this.stopReason = 'stopped';
+    this.state = 'stopping';
+    this.control.order(COMMAND_STOP);
+    this.control.wakeMain();
+  }
+
   /**
    * The state of all partitions at one point of the stream; the job goes on. `begun` hears the
    * number of the barrier.
@@ -194,7 +238,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
   }
 
   private async takeSnapshot(begun: (barrier: number) => void): Promise<JobState> {
-    if (this.state !== 'running' && this.state !== 'paused') {
+    if (!this.isAtWork) {
       throw new VeloError('STATE_INVALID', {
         message: `a job that is ${this.state} has no snapshot to give`,
         hint: 'take it while the job runs or is paused',
@@ -246,7 +290,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   private end(reason: EndReason, command: number, patient = false): void {
     if (this.state === 'finished' || this.state === 'failed') return;
-    const runs = this.opened && (this.state === 'running' || this.state === 'paused');
+    const runs = this.opened && this.isAtWork;
     // What a drained job goes on with is kept when it is drained: nothing.
     const keeps = reason !== 'drained' || this.pace?.isAsked === true;
     if (this.stopReason === null && runs && this.checkpoints !== null && keeps) {
@@ -313,6 +357,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.opened = true;
     this.beginCheckpoints();
     this.control.order(this.orderWhenReady);
+    options.begun();
   }
 
   private beginCheckpoints(): void {
@@ -442,16 +487,34 @@ export class PartitionedJobCoordinator implements JobProcessor {
     // Every sink has all its rows before the first one publishes them.
     this.checkpoints?.cancel('the job has ended');
     for (const query of this.queries) await query.finishRows();
-    if (this.stopReason === null || this.stopReason === 'drained') await this.keepEnd();
-    await this.pace?.settled();
-    for (const query of this.queries) await query.close();
-    await this.letters?.close();
+    if (this.left !== null) await this.leaveOutputs(this.left);
+    else await this.closeOutputs();
     const onMain = this.queries.some(({ sink }) => sink === 'main');
     // Sinks on main are done now; digests were when the last worker had its last row.
     this.endedNs = onMain
       ? this.options.clock.monotonicNs()
       : (lastDoneNs(this.crew.reports) ?? this.startedNs);
     this.crew.giveBack();
+  }
+
+  private async closeOutputs(): Promise<void> {
+    if (this.stopReason === null || this.stopReason === 'drained') await this.keepEnd();
+    await this.pace?.settled();
+    for (const query of this.queries) await query.close();
+    await this.letters?.close();
+  }
+
+  /** Outputs stay open for the next life of the job, but those of queries that are over. */
+  private async leaveOutputs({ state }: HandedOver): Promise<void> {
+    const sinks = new Map<string, Sink>();
+    await this.pace?.handedOver();
+    for (const [at, query] of this.queries.entries()) {
+      const { query: id, ended } = state[at] as QueryState;
+      const sink = await query.leave();
+      if (ended) await sink?.close();
+      else if (sink !== null) sinks.set(id, sink);
+    }
+    this.left = { state, outputs: { sinks, letters: this.letters } };
   }
 
   /** All rows are out: there is nothing to go on with. */

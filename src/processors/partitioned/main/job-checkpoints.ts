@@ -26,8 +26,13 @@ interface Taking {
   barrier: number;
   state: JobState | null;
   isFlushing: boolean;
-  readonly over: () => void;
+  readonly over: (outcome: TakenOutcome) => void;
 }
+
+/** The state, or why there is none. */
+export type TakenOutcome =
+  | { readonly state: JobState; readonly error: null }
+  | { readonly state: null; readonly error: unknown };
 
 export class JobCheckpoints {
   private readonly parts: JobCheckpointsParts;
@@ -59,7 +64,7 @@ export class JobCheckpoints {
   }
 
   /** Resolves when the state is on its way to where it is kept, or that was not possible. */
-  take(trigger: StateTrigger): Promise<void> {
+  take(trigger: StateTrigger): Promise<TakenOutcome> {
     return new Promise((resolve) => {
       const taking: Taking = {
         trigger,
@@ -67,9 +72,9 @@ export class JobCheckpoints {
         barrier: 0,
         state: null,
         isFlushing: false,
-        over: () => {
+        over: (outcome) => {
           if (this.taking === taking) this.taking = null;
-          resolve();
+          resolve(outcome);
         },
       };
       this.taking = taking;
@@ -101,7 +106,7 @@ export class JobCheckpoints {
       if (this.taking !== taking) return;
       const whole = state.map((query, at) => ({ ...query, sink: sinks[at] ?? null }));
       pace.publish(whole, taking.trigger, { rowsMoved: rowsMoved(), sinceNs: taking.sinceNs });
-      this.release(taking);
+      this.release(taking, { state: whole, error: null });
     } catch (error) {
       this.giveUp(taking, error);
     }
@@ -111,12 +116,12 @@ export class JobCheckpoints {
   private giveUp(taking: Taking, error: unknown): void {
     if (this.taking !== taking) return;
     if (taking.trigger === 'stop') this.parts.pace.missed(error);
-    this.release(taking);
+    this.release(taking, { state: null, error });
   }
 
-  private release(taking: Taking): void {
+  private release(taking: Taking, outcome: TakenOutcome): void {
     for (const query of this.parts.queries()) query.release();
-    taking.over();
+    taking.over(outcome);
     this.parts.wakeMain();
   }
 }
