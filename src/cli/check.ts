@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { checkDeadLetters } from '../job.js';
+import { checkCommitInterval } from '../job/job-targets.js';
 import { jobConfiguration } from './configuration/configuration.js';
 import { exitCodeOf } from './terminal/exit-code.js';
 import { RESOLVE_HELP, addTalkFlags, pairFlag, verbosityOf } from './options.js';
@@ -44,6 +45,7 @@ async function checkFiles(files: readonly string[], flags: CheckFlags): Promise<
       });
       const { values } = jobConfiguration(outer, job, source);
       checkDeadLetters(job, { onError: values.on_error, deadLetter: values.dead_letter });
+      checkCommitInterval(job.plan.queries, values['checkpoint.interval']);
       for (const warning of job.plan.warnings) terminal.warn(warning);
       const queries = job.plan.queries.length;
       terminal.note(`${file}: ${queries} ${queries === 1 ? 'query' : 'queries'}, no fault`);

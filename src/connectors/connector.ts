@@ -168,6 +168,11 @@ export interface CommitSide {
   wants(table: TableDefinition): boolean;
   /** Who sees its rows exactly once, as people read it. */
   readonly readers: string;
+  /**
+   * Throws ConfigError where such tables of a job cannot be written together; `intervalMs`: how often
+   * a state is kept, null: that is not known.
+   */
+  check(tables: readonly TableDefinition[], intervalMs: number | null): void;
   /** For all such tables of a job. */
   open(tables: readonly TableDefinition[], job: CommittingJob): Promise<SinkCommits>;
 }

@@ -148,9 +148,27 @@ export async function openCommits(
   tables: readonly (TableDefinition | null)[],
   job: CommittingJob,
 ): Promise<SinkCommits | null> {
-  const asking = tables.filter((table) => table !== null && commitsOf(table) !== null);
-  const side = commitsOf(asking[0] ?? null);
-  return side === null ? null : side.open(asking as readonly TableDefinition[], job);
+  const { side, asking } = committing(tables);
+  return side === null ? null : side.open(asking, job);
+}
+
+/** Throws ConfigError where openCommits() would, for what the tables say. */
+export function checkCommits(
+  tables: readonly (TableDefinition | null)[],
+  intervalMs: number | null,
+): void {
+  const { side, asking } = committing(tables);
+  side?.check(asking, intervalMs);
+}
+
+function committing(tables: readonly (TableDefinition | null)[]): {
+  readonly side: CommitSide | null;
+  readonly asking: readonly TableDefinition[];
+} {
+  const asking = tables
+    .filter((table) => table !== null)
+    .filter((table) => commitsOf(table) !== null);
+  return { side: commitsOf(asking[0] ?? null), asking };
 }
 
 /** Where a table's rows go; null: to where no two writers are in each other's way. */

@@ -3,6 +3,7 @@
  * and what the user hears of it; how that one fits the queries as they are now is job/restore's, the
  * folder state/checkpoint's, and when a state is taken the processors'.
  */
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { StateError } from '../base/errors.js';
 import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
@@ -15,12 +16,14 @@ import type {
   CheckpointContent,
   PublishedCheckpoint,
 } from '../state/checkpoint/checkpoint-store.js';
+import { copyCheckpoint } from '../state/checkpoint/checkpoint-copy.js';
 import { CheckpointReader } from '../state/checkpoint/checkpoint-reader.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 import type { CheckpointTarget, TakenState } from '../processors/checkpoint-pace.js';
 import type { JobCheckpointing, RestoreChoice } from './job-options.js';
 import { PublishedStates } from './published-states.js';
+import type { RestoredState } from './published-states.js';
 import { checkAllowed, restoredJob } from './restore/restored-job.js';
 import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
 import type { QueryMeaning } from './restore/saved-meaning.js';
@@ -85,6 +88,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   partitions: number;
   private failed = 0;
   private last: CheckpointFigures['last'] = null;
+  private newest: WrittenState | null = null;
   private readonly job: CheckpointedJob;
   private readonly store: CheckpointStore;
   private readonly allowed: readonly string[];
@@ -112,14 +116,15 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.meanings = job.queries.map(meaningOf);
     this.epoch = store.newestEpoch;
     this.epochBefore = this.epoch;
+    const isVital = job.queries.some(({ sink }) => commitsOf(sink.table) !== null);
     this.target = {
       intervalMs,
-      isVital: job.queries.some(({ sink }) => commitsOf(sink.table) !== null),
+      isVital,
+      // The outside world forgets a mark that nobody sets again.
+      restMs: isVital ? MARK_MS : null,
       take: (taken) => {
         const publish = this.published?.seal() ?? null;
-        return async () => {
-          await this.write(taken, publish);
-        };
+        return () => this.write(taken, publish);
       },
       failed: (error) => {
         this.failed += 1;
@@ -150,16 +155,16 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.commits = await openCommits(tables, { name, intervalMs, notice });
     const published = this.commits === null ? null : new PublishedStates(store, this.commits);
     this.published = published;
-    const own =
-      published === null
+    const { found, from } =
+      (published === null
         ? await foundIn(store, restore, notice)
-        : await published.restored(restore, job);
-    if (own !== null || restoreFrom === null) this.goOnWith(own);
+        : await published.restored(restore, restoreFrom, job)) ?? NOTHING;
+    if (found !== null || restoreFrom === null) this.goOnWith(found, from);
     else this.goOnWith(await savepointIn(restoreFrom, notice), restoreFrom);
     // What came behind it is not this job's any more.
     if (typeof restore === 'number') await store.discardNewer(restore);
-    await published?.begin(own?.epoch ?? null);
-    this.epoch = store.newestEpoch;
+    await published?.begin(found === null ? NOTHING : { found, from });
+    this.epoch = Math.max(store.newestEpoch, from === null ? -1 : (found?.epoch ?? -1));
     if (this.written === 0) this.epochBefore = this.epoch;
   }
 
@@ -189,7 +194,8 @@ export class OpenCheckpoints implements JobCheckpointing {
       return;
     }
     if (this.written === 0) return;
-    this.goOnWith(await foundIn(this.store, 'latest', this.job.notice));
+    const again = await foundIn(this.store, 'latest', this.job.notice);
+    this.goOnWith(again?.found ?? null);
   }
 
   /**
@@ -216,9 +222,16 @@ export class OpenCheckpoints implements JobCheckpointing {
     await this.store.close();
   }
 
-  /** Keeps a state between the intervals. */
-  async keep(state: JobState): Promise<WrittenState> {
-    return writtenState(await this.write({ state, trigger: 'asked', pauseMs: 0 }, null));
+  /** Keeps a state beside a life that has it in memory. */
+  private async keep(state: JobState): Promise<WrittenState> {
+    await this.write({ state, trigger: 'asked', pauseMs: 0 }, null);
+    return this.lastWritten();
+  }
+
+  /** Of a run that has written one. */
+  lastWritten(): WrittenState {
+    assert(this.newest !== null, 'a checkpoint was written');
+    return this.newest;
   }
 
   /** A folder for one state that needs nothing beside it; close() it. Rejects with StateError. */
@@ -235,7 +248,19 @@ export class OpenCheckpoints implements JobCheckpointing {
     }
     const write = async (state: JobState): Promise<WrittenState> =>
       writtenState(await store.write(this.contentOf(state, 'savepoint', this.epoch + 1)));
-    return { write, close };
+    const copySeen = async (): Promise<WrittenState> => writtenState(await this.copySeen(dir));
+    return { write: this.published === null ? write : null, copySeen, close };
+  }
+
+  /** The state whose rows are seen; none is written, and removed, meanwhile. */
+  private copySeen(dir: string): Promise<PublishedCheckpoint> {
+    const copying = this.writing.then(() => {
+      const epoch = this.published?.epoch ?? null;
+      assert(epoch !== null, 'a state was kept before it is copied');
+      return copyCheckpoint(this.store, epoch, dir);
+    });
+    this.writing = copying.catch(() => undefined);
+    return copying;
   }
 
   figures(): CheckpointFigures {
@@ -245,9 +270,9 @@ export class OpenCheckpoints implements JobCheckpointing {
 
   /** One after another, whoever asks for it. */
   private write(
-    { state, trigger, pauseMs }: StateToKeep,
+    { state, trigger, pauseMs }: TakenState,
     publish: ((epoch: number) => Promise<void>) | null,
-  ): Promise<PublishedCheckpoint> {
+  ): Promise<void> {
     const { clock } = this.job;
     const writing = this.writing.then(async () => {
       this.epoch += 1;
@@ -257,7 +282,7 @@ export class OpenCheckpoints implements JobCheckpointing {
       await publish?.(this.epoch);
       this.written += 1;
       this.last = { ...figuresOf(published), writeMs, pauseMs };
-      return published;
+      this.newest = writtenState(published);
     });
     this.writing = writing.catch(() => undefined);
     return writing;
@@ -283,12 +308,11 @@ export class OpenCheckpoints implements JobCheckpointing {
   }
 }
 
-interface StateToKeep extends Omit<TakenState, 'trigger'> {
-  readonly trigger: CheckpointContent['trigger'];
-}
-
 export interface Savepoint {
-  write(state: JobState): Promise<WrittenState>;
+  /** null: rows of the job are seen with its own states only, of which one is copied. */
+  readonly write: ((state: JobState) => Promise<WrittenState>) | null;
+  /** Of a job that has kept a state. */
+  copySeen(): Promise<WrittenState>;
   close(): Promise<void>;
 }
 
@@ -296,14 +320,17 @@ async function foundIn(
   store: CheckpointStore,
   restore: RestoreChoice,
   notice: (line: string) => void,
-): Promise<FoundCheckpoint | null> {
+): Promise<RestoredState | null> {
   if (restore === 'none') return null;
   if (restore !== 'latest') {
-    return { epoch: restore, passedOver: [], ...(await store.read(restore)) };
+    return {
+      found: { epoch: restore, passedOver: [], ...(await store.read(restore)) },
+      from: null,
+    };
   }
   const found = await store.latest();
   for (const line of found?.passedOver ?? []) notice(line);
-  return found;
+  return found === null ? null : { found, from: null };
 }
 
 /** A savepoint, or a copy of a checkpoint, of a job that has none of its own. */
@@ -352,7 +379,10 @@ function restoredLine(
   return `restored from epoch ${epoch}${place}, ${seconds} s old${shown === '' ? '' : `: ${shown}${more}`}`;
 }
 
+const NOTHING = { found: null, from: null } as const;
 const PLACES_SHOWN = 4;
+/** How old the mark of a job that rests becomes: clusters keep one for seven days at least. */
+const MARK_MS = 24 * 60 * 60 * 1000;
 
 function failureLine(error: unknown, epoch: number): string {
   const message = error instanceof Error ? error.message : String(error);

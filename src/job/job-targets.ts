@@ -4,9 +4,10 @@
  * what a table writes to is its connector's to say.
  */
 import { ConfigError } from '../base/errors.js';
-import { addressed, sinkTarget, sourceKey } from '../connectors/registry.js';
+import { addressed, checkCommits, sinkTarget, sourceKey } from '../connectors/registry.js';
 import { scansOf } from '../plan/pipeline/pipeline-plan.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
+import type { TableDefinition } from '../plan/schema.js';
 
 /** Some source of the job has no end, so it has none, and nothing that it writes is ever complete. */
 export function isEndless(queries: readonly QueryPlan[]): boolean {
@@ -29,6 +30,16 @@ export function checkTargets(queries: readonly QueryPlan[]): void {
     });
   }
   if (isEndless(queries)) checkReaders(queries, writers);
+  checkCommits(tablesOf(queries), null);
+}
+
+/** Throws ConfigError SETTING_INVALID where rows cannot wait for a state that is kept so often. */
+export function checkCommitInterval(queries: readonly QueryPlan[], intervalMs: number): void {
+  checkCommits(tablesOf(queries), intervalMs);
+}
+
+function tablesOf(queries: readonly QueryPlan[]): (TableDefinition | null)[] {
+  return queries.map(({ sink }) => sink.table);
 }
 
 function checkReaders(

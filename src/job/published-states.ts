@@ -8,10 +8,11 @@
  *   none    epochs       refused: the mark was lost, or the job wrote otherwise before
  *   begin   epochs       the beginning: no row of theirs is seen
  *   N       N, newer     N; newer ones are thrown away, their rows were taken back
- *   N       no such N    refused
+ *   N       no such N    the savepoint that is N, if it was asked for; else refused
  */
 import { StateError } from '../base/errors.js';
 import type { SinkCommits, SinkMark } from '../connectors/sink-commits.js';
+import { CheckpointReader } from '../state/checkpoint/checkpoint-reader.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
 import type { CheckpointStore } from '../state/checkpoint/checkpoint-store.js';
 import type { RestoreChoice } from './job-options.js';
@@ -22,6 +23,12 @@ interface Talk {
 }
 
 const BEGIN: SinkMark = { epoch: null, sum: '' };
+
+/** What a job goes on with, and the folder that it is in: null is its own. */
+export interface RestoredState {
+  readonly found: FoundCheckpoint;
+  readonly from: string | null;
+}
 
 export class PublishedStates {
   /** The state whose rows are seen; null: none. */
@@ -34,25 +41,42 @@ export class PublishedStates {
     this.commits = commits;
   }
 
-  /** null: the job begins. Rejects with StateError where that would lose rows or double them. */
-  async restored(restore: RestoreChoice, talk: Talk): Promise<FoundCheckpoint | null> {
+  /**
+   * null: the job begins, with a savepoint's state if `restoreFrom` names one. Rejects with
+   * StateError where that would lose rows or double them.
+   */
+  async restored(
+    restore: RestoreChoice,
+    restoreFrom: string | null,
+    talk: Talk,
+  ): Promise<RestoredState | null> {
     const { mark, label } = this.commits;
     if (restore === 'none') return null;
-    if (restore !== 'latest') return this.asked(restore, talk);
+    if (restore !== 'latest') return { found: await this.asked(restore, talk), from: null };
     if (mark === null) {
       if (this.store.newestEpoch < 0) return null;
       throw this.withoutMark();
+    }
+    if (mark.epoch !== null && restoreFrom !== null && this.store.newestEpoch < 0) {
+      const found = await this.savepoint(mark.epoch, mark.sum, restoreFrom);
+      return { found, from: restoreFrom };
     }
     const found = mark.epoch === null ? null : await this.marked(mark.epoch, mark.sum);
     for (const epoch of await this.store.discardNewer(mark.epoch ?? -1)) {
       talk.notice(`checkpoint epoch ${epoch} is thrown away: its rows are not in ${label}`);
     }
-    return found;
+    return found === null ? null : { found, from: null };
   }
 
   /** Before the first row: the mark says where the job goes on. */
-  async begin(epoch: number | null): Promise<void> {
+  async begin({ found, from }: RestoredState | { found: null; from: null }): Promise<void> {
     const { mark } = this.commits;
+    const epoch = found?.epoch ?? null;
+    // A savepoint is what the mark names by now.
+    if (from !== null) {
+      this.epoch = epoch;
+      return;
+    }
     const next = epoch === null ? BEGIN : await this.markOf(epoch);
     if (mark?.epoch !== next.epoch || mark.sum !== next.sum) await this.commits.begin(next);
     this.stands(epoch);
@@ -75,6 +99,19 @@ export class PublishedStates {
 
   private async markOf(epoch: number): Promise<SinkMark> {
     return { epoch, sum: await this.store.sumOf(epoch) };
+  }
+
+  /** The state that the mark names, in a folder that was copied from the job's. */
+  private async savepoint(epoch: number, sum: string, dir: string): Promise<FoundCheckpoint> {
+    const { label } = this.commits;
+    const reader = new CheckpointReader(dir);
+    const isIt = (await reader.epochs()).includes(epoch) && (await reader.sumOf(epoch)) === sum;
+    if (isIt) return { epoch, passedOver: [], ...(await reader.read(epoch)) };
+    throw new StateError('STATE_INVALID', {
+      message: `${label} has the rows of checkpoint epoch ${epoch}, and the savepoint in "${dir}" is another state`,
+      detail: 'rows of the time between the two would be missing, or come twice',
+      hint: "go on with the folder that has it, or give the job that begins here a topic or a 'sink.transactional-id-prefix' of its own",
+    });
   }
 
   private async marked(epoch: number, sum: string): Promise<FoundCheckpoint> {

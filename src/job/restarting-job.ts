@@ -168,6 +168,12 @@ export class RestartingJob implements JobProcessor {
     }
   }
 
+  async keepState(): Promise<void> {
+    await this.recut?.over;
+    if (this.isWaiting) throw noState(this.state);
+    await this.life.keepState();
+  }
+
   numberOfPartitions(): number {
     return this.life.numberOfPartitions();
   }

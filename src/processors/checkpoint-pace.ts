@@ -15,7 +15,8 @@ export type StateTrigger = CheckpointTrigger | 'asked';
 /** A state that is to be kept. */
 export interface TakenState {
   readonly state: JobState;
-  readonly trigger: CheckpointTrigger;
+  /** asked: somebody wants one between the intervals. */
+  readonly trigger: CheckpointTrigger | 'asked';
   /** How long the job stood still for it. */
   readonly pauseMs: number;
 }
@@ -23,6 +24,8 @@ export interface TakenState {
 /** Where states go. */
 export interface CheckpointTarget {
   readonly intervalMs: number;
+  /** A state is kept after so long without a row, too; null, the default: none is. */
+  readonly restMs?: number | null;
   /**
    * At the point of the state, with all rows before it in the sinks and none behind it. Gives what
    * makes it durable, one after the other, which rejects where that is not possible.
@@ -34,28 +37,35 @@ export interface CheckpointTarget {
   readonly failed: (error: unknown) => void;
 }
 
-interface Asked {
-  readonly resolve: (state: JobState) => void;
+interface Asked<T> {
+  readonly resolve: (answer: T) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** What timers take. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class CheckpointPace {
   private readonly target: CheckpointTarget;
   private readonly clock: Clock;
   private dueNs: number;
+  /** When one is due though nothing has moved. */
+  private restNs: number;
   private writing: Promise<void> | null = null;
   private rowsBefore = 0;
-  private asked: Asked[] = [];
+  private asked: Asked<JobState>[] = [];
+  private wanted: Asked<undefined>[] = [];
   /** Why the job has to end. */
   private broken: { readonly error: unknown } | null = null;
-  private readonly broke: () => void;
+  private readonly wake: () => void;
 
-  /** `broke`: due() will throw. */
-  constructor(target: CheckpointTarget, clock: Clock, broke: () => void) {
+  /** `wake`: due() is to be asked. */
+  constructor(target: CheckpointTarget, clock: Clock, wake: () => void) {
     this.target = target;
     this.clock = clock;
-    this.broke = broke;
+    this.wake = wake;
     this.dueNs = this.afterInterval();
+    this.restNs = this.afterRest();
   }
 
   /**
@@ -64,8 +74,11 @@ export class CheckpointPace {
    */
   due(rowsMoved: () => number): StateTrigger | null {
     this.requireWhole();
-    const isTime = this.writing === null && this.clock.monotonicNs() >= this.dueNs;
-    if (isTime && rowsMoved() !== this.rowsBefore) return 'interval';
+    if (this.writing === null) {
+      const nowNs = this.clock.monotonicNs();
+      if (this.wanted.length > 0 || nowNs >= this.restNs) return 'interval';
+      if (nowNs >= this.dueNs && rowsMoved() !== this.rowsBefore) return 'interval';
+    }
     return this.isAsked ? 'asked' : null;
   }
 
@@ -80,11 +93,21 @@ export class CheckpointPace {
     });
   }
 
-  /** ms until due() may give one; Infinity while a state is being written, or nothing has moved. */
+  /** The next state is kept, whatever its time; resolves when it is, rejects where it cannot be. */
+  keep(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.wanted.push({ resolve, reject });
+    });
+  }
+
+  /** ms until due() may give one; Infinity while a state is being written, or nothing will move. */
   dueInMs(rowsMoved: number): number {
     if (this.isAsked) return 0;
-    if (this.writing !== null || rowsMoved === this.rowsBefore) return Number.POSITIVE_INFINITY;
-    return Math.max(0, (this.dueNs - this.clock.monotonicNs()) / 1e6);
+    if (this.writing !== null) return Number.POSITIVE_INFINITY;
+    if (this.wanted.length > 0) return 0;
+    const dueNs = rowsMoved === this.rowsBefore ? this.restNs : Math.min(this.dueNs, this.restNs);
+    const ms = Math.max(0, (dueNs - this.clock.monotonicNs()) / 1e6);
+    return Number.isFinite(ms) ? Math.min(TIMER_MS_MAX, ms) : ms;
   }
 
   /** Hands a state to who asked for one and, where it is to be kept, writes it beside the job. */
@@ -98,13 +121,28 @@ export class CheckpointPace {
     this.rowsBefore = rowsMoved;
     const pauseMs = (this.clock.monotonicNs() - sinceNs) / 1e6;
     const before = this.writing ?? Promise.resolve();
-    const write = this.target.take({ state, trigger, pauseMs });
+    const wanted = this.wanted.splice(0);
+    const why = trigger === 'interval' && wanted.length > 0 ? 'asked' : trigger;
+    const write = this.target.take({ state, trigger: why, pauseMs });
     const writing = before
-      .then(() => (this.broken === null ? write() : undefined))
-      .catch((error: unknown) => this.failed(error))
+      .then(() => {
+        this.requireWhole();
+        return write();
+      })
+      .then(
+        () => {
+          for (const { resolve } of wanted) resolve(undefined);
+        },
+        (error: unknown) => {
+          for (const { reject } of wanted) reject(error);
+          this.failed(error);
+        },
+      )
       .finally(() => {
         this.dueNs = this.afterInterval();
+        this.restNs = this.afterRest();
         if (this.writing === writing) this.writing = null;
+        if (this.wanted.length > 0) this.wake();
       });
     this.writing = writing;
   }
@@ -132,8 +170,8 @@ export class CheckpointPace {
       this.target.failed(error);
       return;
     }
-    this.broken = { error };
-    this.broke();
+    this.broken ??= { error };
+    this.wake();
   }
 
   private requireWhole(): void {
@@ -148,9 +186,15 @@ export class CheckpointPace {
 
   private refuse(error: unknown): void {
     for (const { reject } of this.asked.splice(0)) reject(error);
+    for (const { reject } of this.wanted.splice(0)) reject(error);
   }
 
   private afterInterval(): number {
     return this.clock.monotonicNs() + this.target.intervalMs * 1e6;
+  }
+
+  private afterRest(): number {
+    const { restMs = null } = this.target;
+    return restMs === null ? Number.POSITIVE_INFINITY : this.clock.monotonicNs() + restMs * 1e6;
   }
 }

@@ -150,6 +150,11 @@ export interface JobProcessor {
    * possible.
    */
   handOver?(): Promise<HandedOver>;
+  /**
+   * Keeps the state now, as at an interval. Resolves when it is where states are kept and rows that
+   * wait for it are seen; rejects as takeState() does, and where it cannot be kept.
+   */
+  keepState(): Promise<void>;
   numberOfPartitions(): number;
   metrics(): JobMetrics;
   /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */

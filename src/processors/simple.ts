@@ -155,6 +155,13 @@ export class SimpleJobProcessor implements JobProcessor {
     return taken;
   }
 
+  async keepState(): Promise<void> {
+    if (this.pace === null) throw noState(this.state);
+    const kept = this.pace.keep();
+    if (this.state === 'running') this.wake?.();
+    await kept;
+  }
+
   numberOfPartitions(): number {
     return 1;
   }

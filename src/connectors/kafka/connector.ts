@@ -22,6 +22,7 @@ import {
 } from './settings/table-options.js';
 import type { KafkaWriteTarget } from './settings/table-options.js';
 import { topicAddress } from './topic-address.js';
+import { checkTransaction } from './transactions/transaction-tables.js';
 
 function check(table: TableDefinition, use: TableUse): readonly OptionFault[] {
   const reader = topicReader(table);
@@ -95,6 +96,7 @@ export const kafkaConnector: Connector = Object.freeze<Connector>({
     commits: {
       wants: ({ options }) => options['sink.delivery-guarantee'] === 'exactly-once',
       readers: 'read_committed readers',
+      check: checkTransaction,
       open: async (tables, job) =>
         (await import('./transactions/job-transactions.js')).JobTransactions.open(tables, job),
     },

@@ -25,6 +25,7 @@ import type { ProducerIdentity } from './produce/produce-wire.js';
 import { brokerErrorHint } from './record/record-delivery.js';
 import type { RecordDelivery } from './record/record-delivery.js';
 import type { SinkCommits } from '../sink-commits.js';
+import { exactlyOncePlan } from './transactions/transaction-tables.js';
 
 const IDENTITY_PAUSE_MS = 100;
 /** A broker that does not say how large batches may be is not waited for. */
@@ -88,7 +89,7 @@ async function openInTransactions(
   notice: (line: string) => void,
   commits: SinkCommits | null,
 ): Promise<RecordDelivery> {
-  const { JobTransactions, exactlyOncePlan } = await import('./transactions/job-transactions.js');
+  const { JobTransactions } = await import('./transactions/job-transactions.js');
   const { TransactionalDelivery } = await import('./transactions/transactional-delivery.js');
   const { settings, connection } = exactlyOncePlan(endpoint);
   if (!(commits instanceof JobTransactions)) throw needsCheckpoints(endpoint);

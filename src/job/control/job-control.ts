@@ -7,8 +7,10 @@
 import { VeloError } from '../../base/errors.js';
 import { packageManifest } from '../../base/package-manifest.js';
 import type { JobMetricsForExport } from '../../metrics/prometheus.js';
+import type { JobProcessor } from '../../processors/job-processor.js';
+import type { OpenCheckpoints, Savepoint } from '../checkpointing.js';
 import type { RestartingJob } from '../restarting-job.js';
-import type { OpenCheckpoints } from '../checkpointing.js';
+import type { WrittenState } from '../written-state.js';
 import type { ControlAnswer, ControlRequest, JobStatus, StoppedJob } from './control-messages.js';
 
 export interface ControlledJob {
@@ -27,15 +29,13 @@ export async function answerRequest(
   switch (request.kind) {
     case 'status':
       return { kind: 'status', status: statusOf(job) };
-    case 'checkpoint': {
-      const written = await checkpoints.keep(await processor.takeState());
-      return { kind: 'written', written };
-    }
+    case 'checkpoint':
+      await processor.keepState();
+      return { kind: 'written', written: checkpoints.lastWritten() };
     case 'savepoint': {
       const savepoint = await checkpoints.openSavepoint(request.to);
       try {
-        const written = await savepoint.write(await processor.takeState());
-        return { kind: 'written', written };
+        return { kind: 'written', written: await keptIn(savepoint, processor) };
       } finally {
         await savepoint.close();
       }
@@ -47,6 +47,13 @@ export async function answerRequest(
   }
 }
 
+/** Rows that wait for a state are seen with the job's own: that one is kept, and copied. */
+async function keptIn(savepoint: Savepoint, processor: JobProcessor): Promise<WrittenState> {
+  if (savepoint.write !== null) return savepoint.write(await processor.takeState());
+  await processor.keepState();
+  return savepoint.copySeen();
+}
+
 async function stop(
   { processor, checkpoints }: ControlledJob,
   { savepoint: dir, drain }: Extract<ControlRequest, { kind: 'stop' }>,
@@ -54,14 +61,10 @@ async function stop(
   // What is wrong with the folder is said before the job is stopped.
   const savepoint = dir === null ? null : await checkpoints.openSavepoint(dir);
   try {
-    const taken = savepoint === null ? null : processor.takeState();
-    // It is looked at below; the job may end before.
-    taken?.catch(() => undefined);
-    if (taken !== null && processor.state !== 'running') await taken;
-    const stopped = processor.stop({ drain, patient: true });
-    const state = taken === null ? null : await taken;
-    const written = savepoint === null || state === null ? null : await savepoint.write(state);
-    await stopped;
+    const written =
+      savepoint === null || savepoint.write !== null
+        ? await stopWith(savepoint?.write ?? null, processor, drain)
+        : await stopAndCopy(savepoint, processor, drain);
     if (processor.state === 'failed') {
       throw new VeloError('JOB_ENDED', { message: 'the job failed while it was stopped' });
     }
@@ -71,6 +74,34 @@ async function stop(
   } finally {
     await savepoint?.close();
   }
+}
+
+/** The savepoint is where reading ends. */
+async function stopWith(
+  write: Savepoint['write'],
+  processor: JobProcessor,
+  drain: boolean,
+): Promise<WrittenState | null> {
+  const taken = write === null ? null : processor.takeState();
+  // It is looked at below; the job may end before.
+  taken?.catch(() => undefined);
+  if (taken !== null && processor.state !== 'running') await taken;
+  const stopped = processor.stop({ drain, patient: true });
+  const state = taken === null ? null : await taken;
+  const written = write === null || state === null ? null : await write(state);
+  await stopped;
+  return written;
+}
+
+/** The same of a job whose rows are seen with its states: its last one, or the one before it drains. */
+async function stopAndCopy(
+  savepoint: Savepoint,
+  processor: JobProcessor,
+  drain: boolean,
+): Promise<WrittenState> {
+  const before = drain ? await keptIn(savepoint, processor) : null;
+  await processor.stop({ drain, patient: true });
+  return before ?? savepoint.copySeen();
 }
 
 function statusOf({ processor, checkpoints, name, arch, startedMs }: ControlledJob): JobStatus {

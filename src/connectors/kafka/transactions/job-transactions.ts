@@ -13,16 +13,15 @@
  */
 import { z } from 'zod';
 import { systemClock } from '../../../base/clock.js';
-import { ConfigError, ConnectorError } from '../../../base/errors.js';
+import { ConnectorError } from '../../../base/errors.js';
 import type { TableDefinition } from '../../../plan/schema.js';
 import type { CommittingJob, SinkCommits, SinkMark } from '../../sink-commits.js';
 import { Cluster } from '../cluster/cluster.js';
 import { kafkaError } from '../cluster/cluster-errors.js';
-import { produceSettings } from '../produce/produce-settings.js';
-import type { ProducePlan } from '../produce/produce-settings.js';
 import { clientSettings } from '../settings/client-settings.js';
 import { writeOptions } from '../settings/table-options.js';
-import type { KafkaWriteOptions, KafkaWriteTarget } from '../settings/table-options.js';
+import type { KafkaWriteOptions } from '../settings/table-options.js';
+import { checkTransaction, exactlyOncePlan, transactionTimeoutMs } from './transaction-tables.js';
 import { TransactionRequests } from './transaction-requests.js';
 import { TransactionSlot } from './transaction-slot.js';
 
@@ -35,19 +34,6 @@ const markSchema = z.strictObject({
   epoch: z.union([z.int().nonnegative(), z.null()]),
   sum: z.string(),
 });
-
-/** Throws ConfigError SETTING_INVALID where the properties of a table cannot be used so. */
-export function exactlyOncePlan(target: KafkaWriteTarget): ProducePlan {
-  const plan = produceSettings(target, target);
-  const unusable = plan.unusable ?? clientSettings(plan.connection).unusable;
-  if (unusable === null && target.produce !== 'librdkafka') return plan;
-  throw new ConfigError('SETTING_INVALID', {
-    message: `option "sink.delivery-guarantee" of ${target.label} cannot be "exactly-once": ${
-      unusable ?? 'librdkafka commits no state with its transactions'
-    }`,
-    hint: "leave the property or 'produce' away, or use 'at-least-once'",
-  });
-}
 
 interface Parts {
   readonly cluster: Cluster;
@@ -81,16 +67,12 @@ export class JobTransactions implements SinkCommits {
     tables: readonly TableDefinition[],
     job: CommittingJob,
   ): Promise<JobTransactions> {
+    checkTransaction(tables, job.intervalMs);
     const targets = tables.map(writeOptions);
     const [first] = targets;
     if (first === undefined) throw new Error('there is a table');
-    checkTogether(targets);
-    const plan = exactlyOncePlan(first);
-    const { settings, connection } = plan;
-    const timeoutMs = Math.min(
-      ...targets.map((target) => exactlyOncePlan(target).settings.transactionTimeoutMs),
-    );
-    checkInterval(first, timeoutMs, job.intervalMs);
+    const { settings, connection } = exactlyOncePlan(first);
+    const timeoutMs = transactionTimeoutMs(targets);
     const given = targets.flatMap(({ exactlyOnce }) => exactlyOnce?.idPrefix ?? [])[0];
     const prefix = given ?? `velo-${plainName(job.name)}-${first.topic}-`;
     const groupId = `velo-${given ?? `${plainName(job.name)}-${first.topic}`}`;
@@ -197,42 +179,6 @@ export class JobTransactions implements SinkCommits {
     }
     return this.failure;
   }
-}
-
-/** One transaction is of one cluster, and numbers the records of a partition once. */
-function checkTogether(targets: readonly KafkaWriteOptions[]): void {
-  const [first] = targets;
-  for (const [at, target] of targets.entries()) {
-    if (first !== undefined && serversOf(target) !== serversOf(first)) {
-      throw new ConfigError('SETTING_INVALID', {
-        message: `${first.label} and ${target.label} are written exactly once and on two clusters: a transaction is of one`,
-        hint: "write one of them in a job of its own, or with 'sink.delivery-guarantee' = 'at-least-once'",
-      });
-    }
-    const same = targets.slice(0, at).find(({ topic }) => topic === target.topic);
-    if (same === undefined) continue;
-    throw new ConfigError('SETTING_INVALID', {
-      message: `topic "${target.topic}" is written exactly once by two queries`,
-      hint: 'write the UNION ALL of both',
-    });
-  }
-}
-
-function serversOf({ brokers }: KafkaWriteOptions): string {
-  return brokers
-    .split(',')
-    .map((server) => server.trim())
-    .sort()
-    .join(',');
-}
-
-/** A transaction is open for an interval, and as long as keeping the state takes. */
-function checkInterval({ label }: KafkaWriteOptions, timeoutMs: number, intervalMs: number): void {
-  if (intervalMs < timeoutMs) return;
-  throw new ConfigError('SETTING_INVALID', {
-    message: `option "properties.transaction.timeout.ms" of ${label} cannot be "${timeoutMs}": a transaction is open from checkpoint to checkpoint, for ${intervalMs} ms`,
-    hint: 'give it more than --checkpoint-interval, or keep checkpoints oftener',
-  });
 }
 
 function markOf(text: string, { label }: KafkaWriteOptions, groupId: string): SinkMark {

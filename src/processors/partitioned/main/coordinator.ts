@@ -226,6 +226,13 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.control.wakeMain();
   }
 
+  async keepState(): Promise<void> {
+    if (this.pace === null) throw noState(this.state);
+    const kept = this.pace.keep();
+    this.control.wakeMain();
+    await kept;
+  }
+
   /**
    * The state of all partitions at one point of the stream; the job goes on. `begun` hears the
    * number of the barrier.
