@@ -21,7 +21,7 @@ import type {
   WindowCall,
 } from './pipeline/pipeline-plan.js';
 import { frameText, windowText } from './pipeline/state-signature.js';
-import { stateTtlText } from './pipeline/state-ttl.js';
+import { nodeTtlText } from './pipeline/state-ttl.js';
 
 export interface OperatorMeaning {
   readonly kind: PipelineNode['kind'];
@@ -61,8 +61,7 @@ export function stateMeanings(
   const found = new Map<string, OperatorMeaning>();
   const visit = (node: PipelineNode): Flow => {
     const step = stepOf(node, pipelineInputs(node).map(visit), originOf);
-    const ttl = 'ttl' in node && node.ttl !== null ? stateTtlText(node.ttl) : null;
-    found.set(node.id, { ...step.meaning, ttl });
+    found.set(node.id, { ...step.meaning, ttl: nodeTtlText(node) });
     return step.flow;
   };
   visit(root);

@@ -117,6 +117,12 @@ export const SHAPES: readonly Shape[] = [
       AND t.ts BETWEEN u.ts - INTERVAL '1' SECOND AND u.ts + INTERVAL '1' SECOND`,
   },
   {
+    name: 'join that expires',
+    set: EXPIRING,
+    two: true,
+    sql: `SELECT t.k, t.v, u.v AS w FROM t JOIN u ON t.k = u.k AND t.v < u.v WHERE t.g = 1 AND u.g = 2`,
+  },
+  {
     name: 'Top-N per key',
     changelog: true,
     sql: `SELECT k, v, r FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts)

@@ -25,8 +25,8 @@ interface Event {
 }
 
 /** Keys of all ages, some NULL; times that fall back now and then, and jump now and then. */
-function events(): Event[] {
-  const random = seededRandom(SEED);
+function events(seed: number): Event[] {
+  const random = seededRandom(seed);
   let clock = 1_000_000;
   return Array.from({ length: RECORDS }, () => {
     clock += random() < 0.005 ? TTL_MS : Math.floor(random() * 300);
@@ -37,7 +37,8 @@ function events(): Event[] {
   });
 }
 
-const all = events();
+const all = events(SEED);
+const joined = events(SEED + 1).slice(0, RECORDS / 2);
 
 interface Group {
   n: number;
@@ -78,7 +79,63 @@ function distinctOf(of: readonly Event[]): string[] {
   );
 }
 
+/** A pair meets when neither row had expired at the time of the other, whatever came first. */
+function pairsOf(
+  lefts: readonly Event[],
+  rights: readonly Event[],
+  hasCondition: boolean,
+): [Event, Event][] {
+  const timed = (of: readonly Event[]): { event: Event; ms: number }[] => {
+    let highest = Number.NEGATIVE_INFINITY;
+    return of.map((event) => {
+      highest = Math.max(highest, event.at);
+      return { event, ms: highest };
+    });
+  };
+  const others = timed(rights);
+  return timed(lefts).flatMap(({ event, ms }) =>
+    others
+      .filter((other) => event.k !== null && other.event.k === event.k)
+      .filter((other) => Math.abs(other.ms - ms) < TTL_MS)
+      .filter((other) => !hasCondition || event.v < other.event.v)
+      .map((other): [Event, Event] => [event, other.event]),
+  );
+}
+
+const pairText = (left: Event, right: Event | null): string =>
+  JSON.stringify({ k: left.k, v: left.v, w: right === null ? null : right.v });
+
+function joinedOf(hasCondition: boolean): string[] {
+  return pairsOf(all, joined, hasCondition)
+    .map(([left, right]) => pairText(left, right))
+    .sort();
+}
+
+/** What stands of a LEFT JOIN in the end. */
+function leftJoinedOf(): string[] {
+  const pairs = pairsOf(all, joined, true);
+  const met = new Set(pairs.map(([left]) => left));
+  const alone = all.filter((event) => !met.has(event)).map((event) => pairText(event, null));
+  return [...pairs.map(([left, right]) => pairText(left, right)), ...alone].sort();
+}
+
+/** The rows that a changelog leaves. */
+function standing(lines: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const line of lines) {
+    const { op, ...row } = JSON.parse(line) as { op: string };
+    const text = JSON.stringify(row);
+    const count = (counts.get(text) ?? 0) + (op === '+I' || op === '+U' ? 1 : -1);
+    if (count < 0) throw new Error(`${text} is taken back, and is not there`);
+    counts.set(text, count);
+  }
+  return [...counts].flatMap(([text, count]) => Array.from({ length: count }, () => text)).sort();
+}
+
 const sqlOf = (query: string): string => `
+  CREATE TABLE u (k STRING, v BIGINT, at BIGINT, ts AS TO_TIMESTAMP_LTZ(at, 3),
+    WATERMARK FOR ts AS ts - INTERVAL '${BOUND_MS / 1000}' SECOND)
+  WITH ('connector' = 'file', 'path' = '${join(folder, 'joined.jsonl')}', 'format' = 'json');
   CREATE TABLE t (k STRING, v BIGINT, at BIGINT, ts AS TO_TIMESTAMP_LTZ(at, 3),
     WATERMARK FOR ts AS ts - INTERVAL '${BOUND_MS / 1000}' SECOND)
   WITH ('connector' = 'file', 'path' = '${join(folder, 'events.jsonl')}', 'format' = 'json');
@@ -94,6 +151,8 @@ describe(`state that expires by event time, TTL_SEED=${SEED}`, () => {
   beforeAll(() => {
     const lines = all.map((event) => JSON.stringify(event));
     writeFileSync(join(folder, 'events.jsonl'), `${lines.join('\n')}\n`);
+    const others = joined.map((event) => JSON.stringify(event));
+    writeFileSync(join(folder, 'joined.jsonl'), `${others.join('\n')}\n`);
   });
 
   it('has groups that expire, and groups that come back before they do', () => {
@@ -141,6 +200,43 @@ describe(`state that expires by event time, TTL_SEED=${SEED}`, () => {
         const at = JSON.stringify({ partitions, batchRows });
         expect(errorText, at).toBe('');
         expect(lines, at).toEqual(rows);
+      }
+    },
+    LIMIT_MS,
+  );
+
+  it.each([
+    {
+      name: 'a join',
+      query: 'SELECT t.k, t.v, u.v AS w FROM t JOIN u ON t.k = u.k',
+      changelog: false,
+      expected: () => joinedOf(false),
+    },
+    {
+      name: 'a join with a condition',
+      query: 'SELECT t.k, t.v, u.v AS w FROM t JOIN u ON t.k = u.k AND t.v < u.v',
+      changelog: false,
+      expected: () => joinedOf(true),
+    },
+    {
+      name: 'a LEFT JOIN',
+      query: 'SELECT t.k, t.v, u.v AS w FROM t LEFT JOIN u ON t.k = u.k AND t.v < u.v',
+      changelog: true,
+      expected: leftJoinedOf,
+    },
+  ])(
+    '$name has the same rows everywhere, whichever input is ahead',
+    async ({ query, changelog, expected }) => {
+      const rows = expected();
+      for (const { partitions, batchRows } of ENGINES) {
+        const { lines, errorText } = await runSql(sqlOf(query), {
+          changelog,
+          ...(batchRows === undefined ? {} : { batchRows }),
+          ...(partitions === null ? {} : { partitioned: { partitions, workers: 2 } }),
+        });
+        const at = JSON.stringify({ partitions, batchRows });
+        expect(errorText, at).toBe('');
+        expect(changelog ? standing(lines) : [...lines].sort(), at).toEqual(rows);
       }
     },
     LIMIT_MS,

@@ -124,7 +124,8 @@ function compiled(
   const { slots, places, values } = kept[own];
   const { first, next } = sides[own === 0 ? 1 : 0];
   const { header } = batchOf([{ type: BIGINT, values: [1n] }]);
-  candidates.begin({ side: own, header, count: values.length, slots, places, first, next });
+  const count = values.length;
+  candidates.begin({ side: own, header, count, slots, places, first, next, expiry: null });
   return values.map((_, position) => {
     if (skips(position)) return 'left out';
     answer.count = 0;

@@ -4,7 +4,7 @@
 import { BIGINT, BOOLEAN, DOUBLE, VARCHAR } from '../../src/columnar/types.js';
 import type { SqlType } from '../../src/columnar/types.js';
 import type { BoundExpression } from '../../src/plan/expression/expression.js';
-import type { JoinNode } from '../../src/plan/pipeline/pipeline-plan.js';
+import type { JoinNode, StateTtl } from '../../src/plan/pipeline/pipeline-plan.js';
 import { JoinOperator } from '../../src/runtime/operators/join/join.js';
 import { ChangeRecorder, changeBatch, inputNode, restored } from './changelog-support.js';
 import type { Change, SchemaColumns } from './changelog-support.js';
@@ -30,6 +30,7 @@ interface Options {
   readonly leftKeys?: readonly number[];
   readonly rightKeys?: readonly number[];
   readonly condition?: BoundExpression | null;
+  readonly ttls?: readonly [StateTtl | null, StateTtl | null];
 }
 
 function joinNode(options: Options = {}): JoinNode {
@@ -44,6 +45,7 @@ function joinNode(options: Options = {}): JoinNode {
     leftKeys: options.leftKeys ?? [0],
     rightKeys: options.rightKeys ?? [1],
     condition: options.condition ?? null,
+    ttls: options.ttls ?? [null, null],
     signature: '',
     schema: [...left, ...right],
     mode: isAppend ? 'append' : 'retract',
@@ -87,8 +89,15 @@ export class Run {
   }
 
   push(side: 0 | 1, changes: readonly Change[], gaps = false): this {
+    return this.pushAt(0, side, changes, gaps);
+  }
+
+  /** Rows that were read at a time. */
+  pushAt(ms: number, side: 0 | 1, changes: readonly Change[], gaps = false): this {
     const { schema } = side === 0 ? this.node.left : this.node.right;
-    this.operator.process(side, changeBatch(schema, changes, gaps));
+    const batch = changeBatch(schema, changes, gaps);
+    batch.header.ingestTimeMs = ms;
+    this.operator.process(side, batch);
     return this;
   }
 

@@ -23,7 +23,7 @@ import type {
 } from '../pipeline/pipeline-plan.js';
 import type { Schema } from '../schema.js';
 import { frameText, windowText } from '../pipeline/state-signature.js';
-import { stateTtlText } from '../pipeline/state-ttl.js';
+import { nodeTtlText } from '../pipeline/state-ttl.js';
 
 const LIMIT_TEXTS = {
   passing: '',
@@ -72,8 +72,8 @@ function stateText(node: PipelineNode): string {
 }
 
 function ttlText(node: PipelineNode): string {
-  const ttl = 'ttl' in node ? node.ttl : null;
-  return ttl === null ? '' : `expires after ${stateTtlText(ttl)}`;
+  const ttl = nodeTtlText(node);
+  return ttl === null ? '' : `expires after ${ttl}`;
 }
 
 function detailsOf(node: PipelineNode): readonly string[] {

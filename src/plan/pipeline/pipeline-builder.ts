@@ -179,7 +179,10 @@ function buildSource(services: BuildServices, chain: SourceChain, context: Build
     ...bound,
     idleTimeoutMs: base.table.idleTimeoutMs ?? idleTimeoutMs,
   });
-  return stackStages(services, watermark, { node, stages: rest, shape: context.shape });
+  // A clock is not a column that anybody asked for: who copies rows gets them without it.
+  const isAsked = context.time !== null || at >= 0 || rest.length > 0;
+  const above = isAsked ? rest : [{ filter: null, outputs: identity(node) }];
+  return stackStages(services, watermark, { node, stages: above, shape: context.shape });
 }
 
 function warnAssumed(services: BuildServices, name: string, scan: LogicalScan): void {

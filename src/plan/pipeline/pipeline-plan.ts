@@ -216,6 +216,8 @@ export interface JoinNode extends NodeBase {
   readonly rightKeys: readonly number[];
   /** Residual condition over left columns, right columns. */
   readonly condition: BoundExpression | null;
+  /** Of the left rows and the right ones, both of one time; null: they are kept for good. */
+  readonly ttls: readonly [StateTtl | null, StateTtl | null];
   readonly signature: string;
 }
 
@@ -364,10 +366,16 @@ export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
   }
 }
 
+/** By input, how long a node keeps state of its rows; null: for good. */
+export function ttlsOf(node: PipelineNode): readonly (StateTtl | null)[] {
+  if (node.kind === 'join') return node.ttls;
+  return node.kind === 'aggregate' ? [node.ttl] : [];
+}
+
 /** Whether an operator of the query must know how far event time is at each of its rows, late or not. */
 export function needsEveryRowWatermark(root: PipelineNode): boolean {
   if (root.kind === 'window-aggregate' && root.window.kind === 'session') return true;
-  if ('ttl' in root && root.ttl?.time === 'event') return true;
+  if (ttlsOf(root).some((ttl) => ttl?.time === 'event')) return true;
   return pipelineInputs(root).some(needsEveryRowWatermark);
 }
 

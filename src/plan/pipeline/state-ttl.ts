@@ -7,7 +7,8 @@ import { calcChain } from '../logical/calc-fusion.js';
 import type { LogicalNode } from '../logical/logical-plan.js';
 import { logicalInputs } from '../logical/logical-plan.js';
 import type { BuildServices } from './pipeline-build.js';
-import type { StateTtl } from './pipeline-plan.js';
+import { ttlsOf } from './pipeline-plan.js';
+import type { PipelineNode, StateTtl } from './pipeline-plan.js';
 
 /** What the settings say of an operator; its rows must have the time that is counted. */
 export function settingTtl(services: BuildServices, node: LogicalNode): StateTtl | null {
@@ -57,7 +58,16 @@ const UNITS_MS = [
 ] as const;
 
 /** `90 min of event time`. */
-export function stateTtlText({ ms, time }: StateTtl): string {
+function stateTtlText({ ms, time }: StateTtl): string {
   const [unit, each] = UNITS_MS.find(([, size]) => ms % size === 0) ?? ['ms', 1];
   return `${ms / each} ${unit} of ${time} time`;
+}
+
+/** `1 h of event time`, of a join `left 3 d of processing time, right none`; null: all is kept for good. */
+export function nodeTtlText(node: PipelineNode): string | null {
+  const ttls = ttlsOf(node);
+  if (ttls.every((ttl) => ttl === null)) return null;
+  const texts = ttls.map((ttl) => (ttl === null ? 'none' : stateTtlText(ttl)));
+  const [first = '', second] = texts;
+  return second === undefined || second === first ? first : `left ${first}, right ${second}`;
 }

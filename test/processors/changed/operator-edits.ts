@@ -1,8 +1,26 @@
 /** Edits of what the state of an operator means, and of what stands above it. */
-import { D, G, J, N, O, R, S, T, W, rows } from './edit.js';
+import { D, expiring, G, J, N, O, R, S, T, W, rows } from './edit.js';
 import type { Edit } from './edit.js';
 
 export const OPERATOR_EDITS: readonly Edit[] = [
+  {
+    name: 'a TTL of a join',
+    before: J,
+    after: expiring('25s', J),
+    expected: {
+      rows: rows('a 5 50, a 8 80, b 6 60, c 7 70'),
+      said: ['query-1/join-1: state TTL 25 s of event time, before none'],
+    },
+  },
+  {
+    name: 'no TTL of a join any more',
+    before: expiring('25s', J),
+    after: J,
+    expected: {
+      rows: rows('a 5 50, a 8 80, b 6 60, c 7 70'),
+      said: ['query-1/join-1: state TTL none, before 25 s of event time'],
+    },
+  },
   {
     name: 'WHERE changed',
     before: 'SELECT k, SUM(v) AS s FROM t WHERE v > 1 GROUP BY k EMIT FINAL',

@@ -64,7 +64,7 @@ export class JoinAnswer {
   /** A row came. */
   added(side: Side, at: number): void {
     const other: Side = side === 0 ? 1 : 0;
-    this.sides[side].matches[at] = roomForCount(this.matches(other), 'partners of a row');
+    this.sides[side].matches[at] = roomForCount(this.rowsMet(other), 'partners of a row');
     this.begin(side, at, this.isOuter[other] ? ADDED_PADDED : ADDED);
     if (this.count === 0 && this.isOuter[side]) this.push(at, NULL_ROW, OP_INSERT);
   }
@@ -72,7 +72,9 @@ export class JoinAnswer {
   /** A row went. */
   removed(side: Side, at: number): void {
     this.begin(side, at, this.isOuter[side === 0 ? 1 : 0] ? REMOVED_PADDED : REMOVED);
-    if (this.count === 0 && this.isOuter[side]) this.push(at, NULL_ROW, OP_DELETE);
+    // One whose partners have all expired was given with them, and not padded.
+    const isPadded = this.isOuter[side] && this.sides[side].matches[at] === 0;
+    if (isPadded) this.push(at, NULL_ROW, OP_DELETE);
   }
 
   /** A row took another's place. */
@@ -110,7 +112,8 @@ export class JoinAnswer {
     this.left = -1;
   }
 
-  private matches(other: Side): number {
+  /** The rows of the other side that the row at work joins, equal ones each for itself. */
+  rowsMet(other: Side): number {
     const { copies } = this.sides[other];
     let matches = 0;
     for (let index = 0; index < this.count; index += 1) matches += copies[this.partners[index]!]!;

@@ -19,6 +19,7 @@ import { NULL_ROW } from '../rows/row-store.js';
 import type { RowStore } from '../rows/row-store.js';
 import type { RecordFailure } from '../../operator.js';
 import type { JoinAnswer, Side } from './join-answer.js';
+import type { JoinExpiry } from './join-expiry.js';
 import { NO_KEY } from './join-keys.js';
 
 /** What has become of the look for partners. */
@@ -49,6 +50,8 @@ export interface AnsweredBatch {
   /** The other side: the first row of a slot, and the row after a row. */
   readonly first: Int32Array;
   readonly next: Int32Array;
+  /** Says which of them a row still meets; null: all. */
+  readonly expiry: JoinExpiry | null;
 }
 
 export class JoinCandidates {
@@ -163,7 +166,7 @@ export class JoinCandidates {
 
   /** The number of pairs, as many as there is room for. */
   private list(): number {
-    const { side, count, slots, places, first, next } = this.answered!;
+    const { side, count, slots, places, first, next, expiry } = this.answered!;
     const { positions } = this;
     const owns = this.rows[side];
     const others = this.rows[side === 0 ? 1 : 0];
@@ -176,6 +179,7 @@ export class JoinCandidates {
       if (row === NULL_ROW) row = first[slot]!;
       const place = places[position]!;
       for (; row !== NULL_ROW && pair < room; row = next[row]!) {
+        if (expiry !== null && !expiry.meets(side, expiry.times[position]!, row)) continue;
         positions[pair] = position;
         owns[pair] = place;
         others[pair] = row;

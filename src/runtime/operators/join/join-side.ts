@@ -20,6 +20,8 @@ export interface JoinSideOptions {
   readonly types: readonly SqlType[];
   /** Whether the input has −U and −D rows. */
   readonly retracts: boolean;
+  /** Whether `dropFirst` will be called. Default false. */
+  readonly expires?: boolean;
 }
 
 export class JoinSide {
@@ -38,9 +40,13 @@ export class JoinSide {
   private readonly identity: GroupedState | null;
   private rowOf: Int32Array = new Int32Array(64);
   private ids: Int32Array = new Int32Array(0);
+  /** Identity by row, where rows expire; else empty. */
+  private idOf: Int32Array = new Int32Array(0);
+  private readonly expires: boolean;
   private readonly gone: number[] = [];
 
-  constructor({ id, types, retracts }: JoinSideOptions) {
+  constructor({ id, types, retracts, expires = false }: JoinSideOptions) {
+    this.expires = expires && retracts;
     this.store = new RowStore(types);
     this.identity = retracts
       ? new GroupedStateFactory({
@@ -130,6 +136,43 @@ export class JoinSide {
     return at;
   }
 
+  /** Forgets the first row of a key, at once. */
+  dropFirst(slot: number): void {
+    const at = this.first[slot]!;
+    const after = this.next[at]!;
+    this.first[slot] = after;
+    if (after === NULL_ROW) this.last[slot] = NULL_ROW;
+    else this.previous[after] = NULL_ROW;
+    this.store.release(at);
+    if (this.identity === null) return;
+    const id = this.idOf[at]!;
+    if (this.rowOf[id] !== at) return;
+    this.rowOf[id] = NULL_ROW;
+    this.identity.freeSlot(id);
+  }
+
+  /** The kept row that the one at a position equals is not taken for it, unless it is joined as often. */
+  disown(position: number, matches: number): void {
+    const id = this.ids[position]!;
+    const known = this.rowOf[id]!;
+    if (known !== NULL_ROW && this.matches[known] !== matches) this.rowOf[id] = NULL_ROW;
+  }
+
+  /** Puts a row at the end of its key's list, where it is already in it. */
+  moveToEnd(at: number, slot: number): void {
+    const after = this.next[at]!;
+    if (after === NULL_ROW) return;
+    const before = this.previous[at]!;
+    if (before === NULL_ROW) this.first[slot] = after;
+    else this.next[before] = after;
+    this.previous[after] = before;
+    const end = this.last[slot]!;
+    this.next[end] = at;
+    this.previous[at] = end;
+    this.next[at] = NULL_ROW;
+    this.last[slot] = at;
+  }
+
   /** A row that is in no list goes at the next sweep. */
   retire(at: number): void {
     this.gone.push(at);
@@ -188,7 +231,8 @@ export class JoinSide {
 
   byteSize(): number {
     const lists = (this.next.length * 5 + this.first.length * 2) * 4;
-    return this.store.byteSize() + lists + (this.identity?.byteSize() ?? 0);
+    const ids = this.idOf.byteLength;
+    return this.store.byteSize() + lists + ids + (this.identity?.byteSize() ?? 0);
   }
 
   private identityOf(at: number, identity: GroupedState): number {
@@ -203,7 +247,11 @@ export class JoinSide {
   }
 
   private identify(at: number, id: number): void {
-    if (id >= 0) this.rowOf[id] = at;
+    if (id < 0) return;
+    this.rowOf[id] = at;
+    if (!this.expires) return;
+    if (this.idOf.length < this.next.length) this.idOf = grown(this.idOf, this.next.length);
+    this.idOf[at] = id;
   }
 
   /** Makes room for key slots 0 … count - 1. */

@@ -1,7 +1,7 @@
 /**
  * A regular equi-join: each row meets the rows of the other input with its key that came before.
  * Owns what a row means for the result; keys are join-keys.ts, kept rows join-side.ts. Both inputs
- * are kept for good: there is no time bound. @hot
+ * are kept for good, or as long as their TTL says (join-expiry.ts). @hot
  *
  * An outer join pads a row that has no partner with NULLs, takes that back when the first partner
  * comes and gives it again when the last one goes. A record whose condition fails changes nothing.
@@ -30,6 +30,7 @@ import { JoinAnswer } from './join-answer.js';
 import type { Side } from './join-answer.js';
 import { FAILED, FOUND, JoinCandidates, LOOKING } from './join-candidates.js';
 import type { Look } from './join-candidates.js';
+import { JoinExpiry } from './join-expiry.js';
 import { JoinKeys, NO_KEY } from './join-keys.js';
 import { JoinOutput } from './join-output.js';
 import { JoinSide } from './join-side.js';
@@ -58,6 +59,7 @@ export class JoinOperator implements Operator {
   /** Judges pairs by the condition beside the keys, if there is one. */
   private readonly candidates: JoinCandidates | null;
   private readonly answer: JoinAnswer;
+  private readonly expiry: JoinExpiry | null;
   /** The row at work: what it is, its kept row and the one that it replaces. */
   private kind = KEPT;
   private at = NULL_ROW;
@@ -82,6 +84,8 @@ export class JoinOperator implements Operator {
     ];
     this.retracts = [node.left.mode !== 'append', node.right.mode !== 'append'];
     this.sides = [this.side(0), this.side(1)];
+    const isKept = node.ttls.every((ttl) => ttl === null);
+    this.expiry = isKept ? null : new JoinExpiry(this.sides, this.keys.state, node.ttls);
     const stores = [this.sides[0].store, this.sides[1].store] as const;
     this.output = new JoinOutput(stores, context, node.mode !== 'append');
     this.answer = new JoinAnswer(this.sides, this.isOuter, this.output);
@@ -101,9 +105,11 @@ export class JoinOperator implements Operator {
   private *answerAll(side: Side, held: HeldBatch, slots: Int32Array): Work {
     const own = this.sides[side];
     const count = held.batch.selectedCount;
+    this.expiry?.begin(side, held.batch, slots);
     let places: Int32Array | null = null;
     if (this.retracts[side]) own.begin(held.batch);
     else places = own.addAll(held.batch);
+    if (this.expiry !== null && places !== null) this.noteTimes(this.expiry, side, places, count);
     if (this.candidates !== null) this.beginCandidates(side, held.batch, slots, places);
     for (let k = 0; k < count;) {
       k = this.someRows(side, held.batch, slots, places, k);
@@ -116,6 +122,29 @@ export class JoinOperator implements Operator {
     this.output.flush();
     own.sweep(held.batch);
     if (this.retracts[0] || this.retracts[1]) this.forgetKeys(slots, count);
+    this.expiry?.sweep(count);
+  }
+
+  private noteTimes(expiry: JoinExpiry, side: Side, places: Int32Array, count: number): void {
+    for (let k = 0; k < count; k += 1) expiry.came(side, places[k]!, expiry.times[k]!);
+  }
+
+  /**
+   * Adds a row of an input that takes rows back; a kept one that it equals is as new as it. One that
+   * was given with partners that have expired is left to expire itself: what was given for it is
+   * not what is given for this row.
+   */
+  private addRow(side: Side, batch: Batch, position: number, slot: number): number {
+    const own = this.sides[side];
+    if (this.expiry !== null && this.isOuter[side]) {
+      own.disown(position, this.answer.rowsMet(side === 0 ? 1 : 0));
+    }
+    const at = own.add(batch, rowOf(batch, position), position, slot);
+    if (this.expiry !== null) {
+      this.expiry.came(side, at, this.expiry.times[position]!);
+      own.moveToEnd(at, slot);
+    }
+    return at;
   }
 
   /**
@@ -176,7 +205,7 @@ export class JoinOperator implements Operator {
     if (places !== null) this.beginKind(KEPT, places[position]!);
     else if (this.isUpdate(batch, slots, position)) {
       this.before = own.remove(position, slot);
-      const after = own.add(batch, rowOf(batch, position + 1), position + 1, slot);
+      const after = this.addRow(side, batch, position + 1, slot);
       this.width = 2;
       this.beginKind(UPDATED, after);
     } else if (!isAddition(opOf(batch, position))) {
@@ -230,14 +259,14 @@ export class JoinOperator implements Operator {
       }
     } else if (failed) return;
     else if (kind === ADDED) {
-      answer.added(side, own.add(batch, rowOf(batch, position), position, slot));
+      answer.added(side, this.addRow(side, batch, position, slot));
     } else if (kind === REMOVED) answer.removed(side, at);
     else answer.updated(side, this.before, at);
   }
 
   /** Lists rows of the other side that the row at work joins, some at a time. */
   private look(side: Side, batch: Batch, position: number): void {
-    if (this.candidates === null) this.lookAtAll(side);
+    if (this.candidates === null) this.lookAtAll(side, position);
     else {
       this.found = this.candidates.look(position, this.answer);
       this.looked += this.candidates.listed;
@@ -249,13 +278,16 @@ export class JoinOperator implements Operator {
   }
 
   /** Without a condition every row of the key is a partner. */
-  private lookAtAll(side: Side): void {
+  private lookAtAll(side: Side, position: number): void {
     const other = this.sides[side === 0 ? 1 : 0];
+    const expiry = this.expiry?.filters === true ? this.expiry : null;
     let left = LOOK_AT_ONCE;
     let row = this.partner;
     for (; row !== NULL_ROW && left > 0; row = other.next[row]!) {
       left -= 1;
-      this.answer.addPartner(row);
+      if (expiry === null || expiry.meets(side, expiry.times[position]!, row)) {
+        this.answer.addPartner(row);
+      }
     }
     this.found = row === NULL_ROW ? FOUND : LOOKING;
     this.partner = row;
@@ -296,6 +328,7 @@ export class JoinOperator implements Operator {
       places: kept ?? this.sides[side].holdAll(batch),
       first,
       next,
+      expiry: this.expiry?.filters === true ? this.expiry : null,
     });
   }
 
@@ -315,12 +348,14 @@ export class JoinOperator implements Operator {
       id: `${this.id}-${side === 0 ? 'left' : 'right'}`,
       types: schema.map((column) => column.type),
       retracts: this.retracts[side],
+      expires: this.node.ttls.some((ttl) => ttl !== null),
     });
     if (this.isOuter[side === 0 ? 1 : 0]) kept.store.padNullRow();
     return kept;
   }
 
   watermark(input: number, watermarkMs: number): void {
+    this.expiry?.watermark(input as Side, watermarkMs);
     if (!this.watermarks.update(input, watermarkMs)) return;
     this.context.output.watermark(this.watermarks.current());
   }
@@ -332,9 +367,15 @@ export class JoinOperator implements Operator {
 
   /** Watermarks come again from the sources. */
   snapshot(writer: StateWriter): void {
-    this.keys.state.snapshot(writer, (entry, slot) => {
-      for (const side of this.sides) side.writeKey(entry, slot);
-    });
+    const { state } = this.keys;
+    for (let slot = 0; slot < state.groupCount; slot += 1) {
+      if (state.table.isFreed(slot)) continue;
+      writer.beginEntry(state.keyGroup(slot));
+      for (const side of this.sides) side.writeKey(writer, slot);
+      state.writeGroup(writer, slot);
+      this.expiry?.writeTimes(writer, slot);
+      writer.endEntry();
+    }
   }
 
   restore(reader: StateReader): void {
@@ -342,6 +383,7 @@ export class JoinOperator implements Operator {
       const rows = this.sides.map((side) => side.readKey(reader));
       const slot = this.keys.state.restoreGroup(reader);
       this.sides.forEach((side, at) => side.restoreKey(rows[at]!, slot));
+      this.expiry?.readTimes(reader, slot);
     }
   }
 
@@ -349,7 +391,11 @@ export class JoinOperator implements Operator {
     const [left, right] = this.sides;
     return {
       rows: left.store.size + right.store.size,
-      bytes: left.byteSize() + right.byteSize() + this.keys.state.byteSize(),
+      bytes:
+        left.byteSize() +
+        right.byteSize() +
+        this.keys.state.byteSize() +
+        (this.expiry?.byteSize() ?? 0),
     };
   }
 }
