@@ -124,7 +124,10 @@ export class OpenCheckpoints implements JobCheckpointing {
       restMs: isVital ? MARK_MS : null,
       take: (taken) => {
         const publish = this.published?.seal() ?? null;
-        return () => this.write(taken, publish);
+        return async () => {
+          const state = await taken.state;
+          await this.write({ ...taken, state }, publish);
+        };
       },
       failed: (error) => {
         this.failed += 1;
@@ -270,7 +273,7 @@ export class OpenCheckpoints implements JobCheckpointing {
 
   /** One after another, whoever asks for it. */
   private write(
-    { state, trigger, pauseMs }: TakenState,
+    { state, trigger, pauseMs }: StateToKeep,
     publish: ((epoch: number) => Promise<void>) | null,
   ): Promise<void> {
     const { clock } = this.job;
@@ -306,6 +309,10 @@ export class OpenCheckpoints implements JobCheckpointing {
       counters: new Map(),
     };
   }
+}
+
+interface StateToKeep extends Omit<TakenState, 'state'> {
+  readonly state: JobState;
 }
 
 export interface Savepoint {

@@ -14,7 +14,8 @@ export type StateTrigger = CheckpointTrigger | 'asked';
 
 /** A state that is to be kept. */
 export interface TakenState {
-  readonly state: JobState;
+  /** Rejects with JOB_ENDED where the job ends before all of it is there. */
+  readonly state: Promise<JobState>;
   /** asked: somebody wants one between the intervals. */
   readonly trigger: CheckpointTrigger | 'asked';
   /** How long the job stood still for it. */
@@ -38,7 +39,7 @@ export interface CheckpointTarget {
 }
 
 interface Asked<T> {
-  readonly resolve: (answer: T) => void;
+  readonly resolve: (answer: T | Promise<T>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -112,11 +113,13 @@ export class CheckpointPace {
 
   /** Hands a state to who asked for one and, where it is to be kept, writes it beside the job. */
   publish(
-    state: JobState,
+    state: Promise<JobState>,
     trigger: StateTrigger,
     { rowsMoved, sinceNs }: { readonly rowsMoved: number; readonly sinceNs: number },
   ): void {
     for (const { resolve } of this.asked.splice(0)) resolve(state);
+    // Who asked hears of a job that ends; of one that keeps its state, its own end tells.
+    state.catch(() => undefined);
     if (trigger === 'asked') return;
     this.rowsBefore = rowsMoved;
     const pauseMs = (this.clock.monotonicNs() - sinceNs) / 1e6;
@@ -166,6 +169,7 @@ export class CheckpointPace {
   }
 
   private failed(error: unknown): void {
+    if (error instanceof VeloError && error.key === 'JOB_ENDED') return;
     if (!this.target.isVital) {
       this.target.failed(error);
       return;

@@ -15,6 +15,7 @@ import { buildPipeline } from '../runtime/pipeline.js';
 import { endedState } from '../state/checkpoint/job-state.js';
 import type { QueryState, SplitState } from '../state/checkpoint/job-state.js';
 import type { Pipeline, ScanPort } from '../runtime/pipeline.js';
+import type { TakenQuery } from './job-copy.js';
 import type { QueryMetrics } from './job-processor.js';
 import type { OperatorSize } from './memory-budget.js';
 import type { QueryAccounts } from './query-accounts.js';
@@ -176,10 +177,10 @@ export class QueryRun {
   }
 
   /** Between two blocks, when nothing is put off: all that the query goes on with. */
-  state(sink: string | null): QueryState {
+  state(sink: string | null): TakenQuery {
     const { plan } = this.parts;
-    if (this.done) return endedState(plan.id);
-    const { operators, highestMs } = stateOf(plan.root, this.pipeline.operators);
+    if (this.done) return { state: endedState(plan.id), copy: null };
+    const { operators, copy, highestMs } = stateOf(plan.root, this.pipeline.operators);
     const next = this.next % Math.max(1, this.inputs.length);
     const splits = this.inputs.map(({ scan, reader, ended }, at): SplitState => {
       const { id, table } = scan.port.node;
@@ -193,7 +194,7 @@ export class QueryRun {
         next: at === next,
       };
     });
-    return { query: plan.id, ended: false, splits, operators, sink };
+    return { state: { query: plan.id, ended: false, splits, operators, sink }, copy };
   }
 
   /** LIMITs, not the input, have ended the reading. */

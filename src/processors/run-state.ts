@@ -8,12 +8,15 @@ import { VeloError } from '../base/errors.js';
 import { scansOf, watermarksOf } from '../plan/pipeline/pipeline-plan.js';
 import type { PipelineNode } from '../plan/pipeline/pipeline-plan.js';
 import type { Operator } from '../runtime/operator.js';
+import { StateCopy } from '../runtime/state-copy.js';
 import { readSplitWatermarks, writeSplitWatermark } from '../runtime/watermark-entries.js';
 import type { OperatorState, QueryState, SplitState } from '../state/checkpoint/job-state.js';
 import { StateReader, StateWriter } from '../state/snapshot.js';
 
 export interface OperatorsState {
   readonly operators: readonly OperatorState[];
+  /** Of operators whose state is copied while they go on; null: there are none. */
+  readonly copy: StateCopy | null;
   /** By scan, then split: its highest event time. */
   readonly highestMs: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
@@ -21,24 +24,21 @@ export interface OperatorsState {
 /** Of operators that have no work left. */
 export function stateOf(root: PipelineNode, operators: readonly Operator[]): OperatorsState {
   const watermarks = new Map(watermarksOf(root).map((node) => [node.id, node]));
-  const states: OperatorState[] = [];
+  const copy = new StateCopy(operators.filter(({ id }) => !watermarks.has(id)));
   const highestMs = new Map<string, Map<number, number>>();
   for (const operator of operators) {
+    const watermark = watermarks.get(operator.id);
+    if (watermark === undefined) continue;
     const writer = new StateWriter();
     operator.snapshot(writer);
-    const bytes = writer.finish();
-    const watermark = watermarks.get(operator.id);
-    if (watermark === undefined) {
-      if (bytes.length > 0) states.push({ operator: operator.id, bytes });
-      continue;
-    }
     const times = new Map<number, number>();
-    for (const split of readSplitWatermarks(new StateReader(bytes))) {
+    for (const split of readSplitWatermarks(new StateReader(writer.finish()))) {
       times.set(split.split, split.highestMs);
     }
     for (const { id } of scansOf(watermark)) highestMs.set(id, times);
   }
-  return { operators: states, highestMs };
+  if (copy.isWhole) return { operators: copy.parts, copy: null, highestMs };
+  return { operators: [], copy, highestMs };
 }
 
 /** Before the first batch: what operators go on with. Splits that have ended say so themselves. */
@@ -48,15 +48,25 @@ export function restoreOperators(
   state: QueryState,
 ): void {
   const byId = new Map(operators.map((operator) => [operator.id, operator]));
+  const sizes = bytesOf(state.operators);
   for (const { operator, bytes } of state.operators) {
     const found = byId.get(operator);
     if (found === undefined) throw strangeOperator(state, operator);
-    found.restore(new StateReader(bytes));
+    found.restore(new StateReader(bytes, () => true, sizes.get(operator)));
   }
   for (const watermark of watermarksOf(root)) {
     const bytes = watermarkBytes(scansOf(watermark), state.splits, () => false);
     byId.get(watermark.id)?.restore(new StateReader(bytes));
   }
+}
+
+/** By operator: bytes of all its parts. */
+export function bytesOf(parts: readonly OperatorState[]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { operator, bytes } of parts) {
+    sizes.set(operator, (sizes.get(operator) ?? 0) + bytes.length);
+  }
+  return sizes;
 }
 
 /** The entries of a watermark above these scans. */

@@ -17,6 +17,7 @@ import type {
 } from './job-processor.js';
 import { CheckpointPace } from './checkpoint-pace.js';
 import type { CheckpointTarget, StateTrigger } from './checkpoint-pace.js';
+import { JobCopy } from './job-copy.js';
 import { MemoryBudget, memoryError } from './memory-budget.js';
 import type { OperatorSize } from './memory-budget.js';
 import { INTERVAL_MS, LatencyLog } from './latency-log.js';
@@ -79,10 +80,12 @@ export class SimpleJobProcessor implements JobProcessor {
   private readonly budget: MemoryBudget;
   private readonly stateLimit: StateLimit;
   private pace: CheckpointPace | null = null;
+  private readonly copy: JobCopy;
 
   constructor(options: SimpleJobOptions) {
     this.options = options;
     this.latency = new LatencyLog(options.clock);
+    this.copy = new JobCopy(options.clock);
     this.budget = new MemoryBudget(options.maxMemoryBytes);
     this.stateLimit = new StateLimit(options.stateLimits, options.clock);
   }
@@ -126,6 +129,7 @@ export class SimpleJobProcessor implements JobProcessor {
     } finally {
       clearTimeout(timer);
       this.observer?.end();
+      this.copy.jobEnded();
       this.pace?.jobEnded();
       settle();
     }
@@ -203,7 +207,10 @@ export class SimpleJobProcessor implements JobProcessor {
     let active = this.runs.filter((run) => !run.done);
     let sliceEndNs = this.options.clock.monotonicNs() + SLICE_MS * 1e6;
     while (active.length > 0 && this.stopReason === null) {
-      if (this.state === 'paused') await this.sleepUntilWoken();
+      if (this.state === 'paused') {
+        this.copy.finish();
+        await this.sleepUntilWoken();
+      }
       let progressed = false;
       for (const run of active) {
         if (this.stepRun(run)) progressed = true;
@@ -214,7 +221,7 @@ export class SimpleJobProcessor implements JobProcessor {
       const inSlice = this.options.clock.monotonicNs() < sliceEndNs;
       if (progressed && inSlice) continue;
       for (const run of active) run.handOn();
-      if (!progressed && active.length > 0) {
+      if (!progressed && active.length > 0 && !this.copy.isUnderWay) {
         const dueMs = this.dueInMs(active);
         if (dueMs >= AWAKE_MS) await this.waitForInput(active, dueMs);
         else if (inSlice) continue;
@@ -223,6 +230,7 @@ export class SimpleJobProcessor implements JobProcessor {
       const nowNs = this.options.clock.monotonicNs();
       sliceEndNs = nowNs + SLICE_MS * 1e6;
       this.measureMemory(nowNs);
+      this.copy.step();
       const trigger = this.pace?.due(() => this.rowsMoved()) ?? null;
       if (trigger !== null) await this.checkpoint(trigger);
     }
@@ -232,6 +240,7 @@ export class SimpleJobProcessor implements JobProcessor {
   private async checkpoint(trigger: StateTrigger): Promise<void> {
     const { pace } = this;
     if (pace === null) return;
+    this.copy.finish();
     const sinceNs = this.options.clock.monotonicNs();
     const mayWait = trigger === 'interval' || trigger === 'asked';
     if (mayWait) await this.finishBlocks();
@@ -250,7 +259,8 @@ export class SimpleJobProcessor implements JobProcessor {
         if (!isOut || run.hasLostRows) throw lostRows('a sink has not taken all rows');
         sinks.push(await position);
       }
-      const state = this.runs.map((run, at) => run.state(sinks[at] ?? null));
+      const state = this.copy.begin(this.runs.map((run, at) => run.state(sinks[at] ?? null)));
+      if (!mayWait) this.copy.finish();
       pace.publish(state, trigger, { rowsMoved: this.rowsMoved(), sinceNs });
     } catch (error) {
       if (!(error instanceof VeloError) || error.code !== 'VELO_STATE_INVALID') throw error;

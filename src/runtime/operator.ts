@@ -24,10 +24,21 @@ export interface Operator {
   end(input: number, flush: boolean): void;
   /** Writes all state as entries per key group (state/snapshot.ts). Stateless operators write nothing. */
   snapshot(writer: StateWriter): void;
+  /**
+   * As snapshot, where there is so much that it is better written while the operator goes on; null:
+   * snapshot() is as good. One at a time.
+   */
+  freeze?(): FrozenState | null;
   /** Takes in what a snapshot of this operator (or a part of its key groups) holds. */
   restore(reader: StateReader): void;
   /** Rows and bytes of state, for metrics. */
   stateSize(): { readonly rows: number; readonly bytes: number };
+}
+
+/** State as it was at one moment, whatever has become of it since. */
+export interface FrozenState {
+  /** Writes entries while `goesOn`, and some at least. False: there are no more. */
+  step(writer: StateWriter, goesOn: () => boolean): boolean;
 }
 
 /** A record that failed inside an operator or a kernel. */

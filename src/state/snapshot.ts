@@ -15,11 +15,21 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 /** Key group of entries that belong to the operator as a whole; every restore sees them. */
 export const GLOBAL_ENTRY = 0xffffffff;
 
+const ENTRY_HEAD_BYTES = 8;
+/** Beyond so many bytes a call that copies memory is faster than a loop. */
+const LONG_ENTRY = 256;
+
 export class StateWriter {
-  private bytes = new Uint8Array(4096);
-  private view = new DataView(this.bytes.buffer);
+  private bytes: Uint8Array;
+  private view: DataView;
   private used = 0;
   private entryStart = -1;
+
+  /** `bytes`: for how many there is room before memory has to grow. */
+  constructor(bytes = 4096) {
+    this.bytes = new Uint8Array(bytes);
+    this.view = new DataView(this.bytes.buffer);
+  }
 
   beginEntry(keyGroup: number): void {
     assert(this.entryStart < 0, 'entries do not nest');
@@ -39,6 +49,29 @@ export class StateWriter {
     this.reserve(8);
     this.view.setFloat64(this.used, value, true);
     this.used += 8;
+  }
+
+  /** As writeF64 for each of `cells` from `from` to `to`. */
+  writeCells(cells: Float64Array, from: number, to: number): void {
+    this.reserve(8 * (to - from));
+    const { view } = this;
+    let { used } = this;
+    for (let at = from; at < to; at += 1) {
+      view.setFloat64(used, cells[at] as number, true);
+      used += 8;
+    }
+    this.used = used;
+  }
+
+  /** An entry of another writer, which begins there. */
+  copyEntry(other: StateWriter, place: number): void {
+    assert(this.entryStart < 0, 'entries do not nest');
+    const size = 8 + other.view.getUint32(place + 4, true);
+    this.reserve(size);
+    if (size > LONG_ENTRY) {
+      this.bytes.set(other.bytes.subarray(place, place + size), this.used);
+    } else this.copyWords(other.view, place, size);
+    this.used += size;
   }
 
   writeU32(value: number): void {
@@ -87,9 +120,29 @@ export class StateWriter {
     this.used = 0;
   }
 
+  /** What was written, without a copy; the writer begins anew in other memory. */
+  handOver(): Uint8Array {
+    assert(this.entryStart < 0, 'entries are whole');
+    const written = this.bytes.subarray(0, this.used);
+    this.bytes = new Uint8Array(this.bytes.length);
+    this.view = new DataView(this.bytes.buffer);
+    this.used = 0;
+    return written;
+  }
+
   finish(): Uint8Array {
     assert(this.entryStart < 0, 'a snapshot ends between entries');
     return this.bytes.slice(0, this.used);
+  }
+
+  private copyWords(from: DataView, place: number, size: number): void {
+    const { view, used } = this;
+    let at = 0;
+    // As integers: a float64 of a text's bytes may be a NaN, whose bits are not kept.
+    for (; at + 4 <= size; at += 4) {
+      view.setUint32(used + at, from.getUint32(place + at, true), true);
+    }
+    for (; at < size; at += 1) view.setUint8(used + at, from.getUint8(place + at));
   }
 
   private reserve(length: number): void {
@@ -107,10 +160,19 @@ export class StateReader {
   private readonly owns: (keyGroup: number) => boolean;
   private at = 0;
   private entryEnd = 0;
+  private readonly expectedBytes: number;
 
-  /** `owns` picks the key groups to restore; global entries always are. */
-  constructor(bytes: Uint8Array, owns: (keyGroup: number) => boolean = () => true) {
+  /**
+   * `owns` picks the key groups to restore; global entries always are. `expectedBytes`: about how
+   * many bytes of them whoever restores will see, in this part and those behind it.
+   */
+  constructor(
+    bytes: Uint8Array,
+    owns: (keyGroup: number) => boolean = () => true,
+    expectedBytes = bytes.length,
+  ) {
     this.bytes = bytes;
+    this.expectedBytes = expectedBytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.owns = owns;
   }
@@ -129,6 +191,12 @@ export class StateReader {
     return -1;
   }
 
+  /** About how many entries are to come, from the size of the first one. */
+  expectedEntries(): number {
+    if (this.bytes.length < ENTRY_HEAD_BYTES) return 0;
+    return this.expectedBytes / (ENTRY_HEAD_BYTES + this.view.getUint32(4, true));
+  }
+
   /** Whether the current entry holds more fields. */
   hasMore(): boolean {
     return this.at < this.entryEnd;
@@ -137,6 +205,17 @@ export class StateReader {
   readF64(): number {
     this.at += 8;
     return this.view.getFloat64(this.at - 8, true);
+  }
+
+  /** As readF64 for each of `cells` from `from` to `to`. */
+  readCells(cells: Float64Array, from: number, to: number): void {
+    const { view } = this;
+    let { at } = this;
+    for (let cell = from; cell < to; cell += 1) {
+      cells[cell] = view.getFloat64(at, true);
+      at += 8;
+    }
+    this.at = at;
   }
 
   readU32(): number {

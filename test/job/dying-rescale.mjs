@@ -6,6 +6,7 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { PartitionCopies } from '../../dist/processors/partitioned/worker/partition-copies.js';
 import { QueryPartitions } from '../../dist/processors/partitioned/worker/query-partitions.js';
 
 const dir = process.env.VELO_ARMED;
@@ -20,9 +21,10 @@ function isArmed(point) {
 }
 
 if (!isMainThread && dir !== undefined) {
-  for (const point of ['snapshot', 'restore']) {
-    const whole = QueryPartitions.prototype[point];
-    QueryPartitions.prototype[point] = function (...args) {
+  const points = { snapshot: [PartitionCopies, 'begin'], restore: [QueryPartitions, 'restore'] };
+  for (const [point, [where, name]] of Object.entries(points)) {
+    const whole = where.prototype[name];
+    where.prototype[name] = function (...args) {
       if (isArmed(point)) process.exit(7);
       return whole.apply(this, args);
     };

@@ -40,7 +40,8 @@ class Kept {
   /** What is due after so many rows; a state is taken where it is. */
   step(rowsMoved: number): string | null {
     const trigger = this.pace.due(() => rowsMoved);
-    if (trigger !== null) this.pace.publish([], trigger, { rowsMoved, sinceNs: 0 });
+    if (trigger !== null)
+      this.pace.publish(Promise.resolve([]), trigger, { rowsMoved, sinceNs: 0 });
     return trigger;
   }
 

@@ -64,9 +64,8 @@ async function run(
         isVital: false,
         take:
           ({ state }) =>
-          () => {
-            states.push(state);
-            return Promise.resolve();
+          async () => {
+            states.push(await state);
           },
         failed: (error) => failures.push(error),
       },

@@ -138,6 +138,21 @@ export const SHAPES: readonly Shape[] = [
     sql: `SELECT k, _WINDOW_START AS w, COUNT(*) AS n FROM t GROUP BY k
       WINDOW TUMBLING(ts, INTERVAL '30' SECOND) EMIT FINAL ORDER BY n DESC, w, k LIMIT 25`,
   },
+  {
+    name: 'many groups, changes',
+    sql: `SELECT k, v, COUNT(*) AS n, SUM(g) AS s FROM t GROUP BY k, v EMIT CHANGES`,
+  },
+  {
+    name: 'many groups under a window',
+    sql: `SELECT k, v, _WINDOW_START AS w, COUNT(*) AS n FROM t GROUP BY k, v
+      WINDOW TUMBLING(ts, INTERVAL '4' MINUTE) EMIT FINAL`,
+  },
+  {
+    name: 'many groups, with rows taken back',
+    changelog: true,
+    sql: `SELECT n, v, COUNT(*) AS c, SUM(s) AS s FROM
+      (SELECT k, v, COUNT(*) AS n, SUM(g) AS s FROM t GROUP BY k, v) GROUP BY n, v EMIT CHANGES`,
+  },
 ];
 
 export const SOURCES: readonly { readonly source: Source; readonly splits: number }[] = [

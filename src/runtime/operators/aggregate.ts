@@ -10,6 +10,7 @@ import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { resultHeader } from '../../columnar/batch.js';
 import type { AggregateNode } from '../../plan/pipeline/pipeline-plan.js';
+import { FREEZE_GROUPS } from '../../state/groups/frozen-groups.js';
 import { GroupExpiry } from '../../state/groups/group-expiry.js';
 import { GroupMerger } from '../../state/groups/group-merger.js';
 import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
@@ -19,7 +20,7 @@ import { StateReader } from '../../state/snapshot.js';
 import type { StateWriter } from '../../state/snapshot.js';
 import { interruptible, spending } from '../flow.js';
 import type { Work } from '../flow.js';
-import type { Operator, OperatorContext } from '../operator.js';
+import type { FrozenState, Operator, OperatorContext } from '../operator.js';
 import { RowClock } from '../row-clock.js';
 
 export class AggregateOperator implements Operator {
@@ -123,6 +124,11 @@ export class AggregateOperator implements Operator {
   snapshot(writer: StateWriter): void {
     if (this.expiry === null) this.state.snapshot(writer);
     else this.expiry.groups.snapshot(writer);
+  }
+
+  freeze(): FrozenState | null {
+    if (this.state.groupCount < FREEZE_GROUPS) return null;
+    return this.expiry === null ? this.state.freeze() : this.expiry.groups.freeze();
   }
 
   restore(reader: StateReader): void {

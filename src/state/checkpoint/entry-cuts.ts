@@ -87,7 +87,7 @@ function walk({ part, view, from, before, range }: Walk): { at: number; isCut: b
     // A huge entry stands alone, so that what is small does not go with it.
     if (bytes > 0 && bytes + size > CUT_BYTES_MAX) return { at, isCut: true };
     range.add(view.getUint32(at, true));
-    const isCut = bytes + size >= CUT_BYTES_MIN && endsFile(part, at, size);
+    const isCut = bytes + size >= CUT_BYTES_MIN && endsFile(view, at, size);
     at += size;
     if (isCut) return { at, isCut };
   }
@@ -95,11 +95,16 @@ function walk({ part, view, from, before, range }: Walk): { at: number; isCut: b
 }
 
 /** One of so many that files have their mean, whatever the size of entries. */
-function endsFile(part: Uint8Array, at: number, size: number): boolean {
+function endsFile(view: DataView, at: number, size: number): boolean {
   let mixed = 0;
   const stop = at + Math.min(size, HEAD_BYTES + DECIDING_BYTES);
-  for (let byte = at; byte < stop; byte += 1) {
-    mixed = Math.imul(mixed ^ (part[byte] ?? 0), 0x01000193);
+  let place = at;
+  for (; place + 4 <= stop; place += 4) {
+    mixed = Math.imul(mixed ^ view.getUint32(place, true), 0x9e3779b1);
+    mixed ^= mixed >>> 15;
+  }
+  for (; place < stop; place += 1) {
+    mixed = Math.imul(mixed ^ view.getUint8(place), 0x01000193);
   }
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0x297a2d39);

@@ -14,6 +14,7 @@ import type { Batch } from '../../columnar/batch.js';
 import type { StateTtl } from '../../plan/pipeline/pipeline-plan.js';
 import type { ResultRows } from '../result-rows.js';
 import type { StateReader, StateWriter } from '../snapshot.js';
+import type { FrozenGroups } from './frozen-groups.js';
 import type { GroupedState, ResolvedRows, SlotNotes } from './grouped-state.js';
 
 const TIME_KINDS = { event: 1, processing: 2 } as const;
@@ -102,17 +103,21 @@ export class GroupExpiry implements SlotNotes {
   }
 
   snapshot(writer: StateWriter): void {
-    const { state, lastMs } = this;
+    this.freeze().step(writer, () => true);
+  }
+
+  /** The groups and their times as they are now, while rows go on changing them. */
+  freeze(): FrozenGroups {
+    const { state, beganMs } = this;
+    const kind = TIME_KINDS[this.ttl.time];
     this.reserve(state.groupCount);
-    for (let slot = 0; slot < state.groupCount; slot += 1) {
-      if (state.table.isFreed(slot)) continue;
-      const last = lastMs[slot]!;
-      writer.beginEntry(state.keyGroup(slot));
-      state.writeGroup(writer, slot);
-      writer.writeU32(TIME_KINDS[this.ttl.time]);
-      writer.writeF64(Number.isFinite(last) ? last : this.beganMs);
-      writer.endEntry();
-    }
+    return state.freeze({
+      behind: (writer, slot) => {
+        const last = this.lastMs[slot]!;
+        writer.writeU32(kind);
+        writer.writeF64(Number.isFinite(last) ? last : beganMs);
+      },
+    });
   }
 
   /** Times of another clock say nothing: those groups count from now on. */

@@ -39,7 +39,7 @@ export class GroupMerger {
     }
     const scratch = this.scratch ?? this.newScratch();
     records.load(reader, scratch, SCRATCH_SLOT);
-    records.merge(state, slot, scratch, SCRATCH_SLOT);
+    state.merge(scratch, SCRATCH_SLOT, slot);
     const rows = records.rowsOf(scratch, SCRATCH_SLOT);
     scratch.resetSlot(SCRATCH_SLOT);
     return rows;

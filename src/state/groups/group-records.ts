@@ -25,6 +25,13 @@ export interface GroupParts {
   readonly objects: readonly GroupObject[];
 }
 
+/** Cells of a record; null: all of them are plain numbers. */
+interface StoredCells {
+  readonly codec: CellCodec | null;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Group `otherSlot` of `other` on its way into `slot` of `to`. */
 interface Merge {
   readonly to: GroupParts;
@@ -39,6 +46,10 @@ export class GroupRecords {
   /** Codec of each cell that may hold an id; null for plain numbers. */
   private readonly cellCodecs: readonly (CellCodec | null)[];
   private readonly holdsIds: boolean;
+  /** What reads and writes the cells in a snapshot: plain numbers in a row, or one cell. */
+  private readonly storedCells: readonly StoredCells[];
+  private readonly cellsBehindKeys: readonly StoredCells[];
+  private readonly keyCodecs: readonly CellCodec[];
   private readonly itemsOfLane: readonly (readonly AggregateItem[])[];
 
   constructor(layout: AggregateLayout, codecs: ReadonlyMap<number, CellCodec>) {
@@ -55,13 +66,16 @@ export class GroupRecords {
     }
     this.cellCodecs = cellCodecs;
     this.holdsIds = cellCodecs.some((codec) => codec !== null);
+    this.keyCodecs = layout.spec.keys.map((key) => codecs.get(key)!);
+    this.storedCells = this.cellsInRows(0);
+    this.cellsBehindKeys = this.cellsInRows(this.keyCodecs.length);
     this.itemsOfLane = layout.lanes.map((_, lane) =>
       layout.items.filter((item) => item.lane === lane),
     );
   }
 
   codecOfKey(key: number): CellCodec {
-    return this.codecs.get(this.layout.spec.keys[key]!)!;
+    return this.keyCodecs[key]!;
   }
 
   /** What reads and writes a cell in a snapshot; null: a plain number. */
@@ -102,10 +116,9 @@ export class GroupRecords {
   store(writer: StateWriter, parts: GroupParts, slot: number): void {
     const cells = parts.table.cellsOf(slot);
     const base = parts.table.baseOf(slot);
-    for (let cell = 0; cell < this.layout.stride; cell += 1) {
-      const codec = this.codecOfCell(cell);
-      if (codec === null) writer.writeF64(cells[base + cell]!);
-      else codec.store(writer, cells[base + cell]!);
+    for (const { codec, from, to } of this.storedCells) {
+      if (codec === null) writer.writeCells(cells, base + from, base + to);
+      else codec.store(writer, cells[base + from]!);
     }
     for (const table of parts.tables) table.snapshot(writer, slot);
     for (const object of parts.objects) object.snapshot(writer, slot);
@@ -121,9 +134,9 @@ export class GroupRecords {
   load(reader: StateReader, parts: GroupParts, slot: number): void {
     const cells = parts.table.cellsOf(slot);
     const base = parts.table.baseOf(slot);
-    for (let cell = this.layout.spec.keys.length; cell < this.layout.stride; cell += 1) {
-      const codec = this.cellCodecs[cell]!;
-      cells[base + cell] = codec === null ? reader.readF64() : codec.load(reader);
+    for (const { codec, from, to } of this.cellsBehindKeys) {
+      if (codec === null) reader.readCells(cells, base + from, base + to);
+      else cells[base + from] = codec.load(reader);
     }
     for (const table of parts.tables) table.restore(reader, slot);
     for (const object of parts.objects) object.restore(reader, slot);
@@ -144,6 +157,18 @@ export class GroupRecords {
     for (const table of parts.tables) table.remapIds(newIds);
     for (const object of parts.objects) object.remapIds(newIds);
     parts.table.reindex();
+  }
+
+  private cellsInRows(first: number): StoredCells[] {
+    const found: StoredCells[] = [];
+    for (let cell = first; cell < this.layout.stride; cell += 1) {
+      const codec = this.codecOfCell(cell);
+      const last = found.at(-1);
+      if (codec === null && last?.codec === null)
+        found[found.length - 1] = { ...last, to: cell + 1 };
+      else found.push({ codec, from: cell, to: cell + 1 });
+    }
+    return found;
   }
 
   private idCodec(column: number): CellCodec | null {

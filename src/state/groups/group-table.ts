@@ -17,6 +17,9 @@ const CHUNK_SLOTS = 1 << SLOT_BITS;
 const CHUNK_MASK = CHUNK_SLOTS - 1;
 const FIRST_SLOTS = 16;
 
+/** Places that are made for groups which are only expected: 512 MiB. */
+const PLACES_EXPECTED_MAX = 1 << 27;
+
 /** Rows cell of a slot that was freed. */
 export const FREED = -1;
 
@@ -132,6 +135,13 @@ export class GroupTable {
     this.isChunked = false;
     if (this.places.length > CHUNK_SLOTS) this.places = new Int32Array(2 * FIRST_SLOTS);
     else this.places.fill(0);
+  }
+
+  /** So many groups are to come: look-ups get their places once, instead of again and again. */
+  expect(groups: number): void {
+    let places = this.places.length;
+    while (places < 2 * groups && places < PLACES_EXPECTED_MAX) places *= 2;
+    if (places > this.places.length) this.index(places);
   }
 
   /** Finds every place anew, after key cells have changed. */

@@ -14,6 +14,7 @@ import { BATCH_ROWS_MAX, OP_INSERT, OP_UPDATE_AFTER } from '../../columnar/batch
 import type { Batch } from '../../columnar/batch.js';
 import { combineHash, finaliseHash } from '../../columnar/hash.js';
 import { CodeCombinations } from './code-combinations.js';
+import { FrozenGroups } from './frozen-groups.js';
 import type { GroupObject } from '../values/group-object.js';
 import { newGroupObject } from './group-objects.js';
 import { GroupTable } from './group-table.js';
@@ -46,6 +47,12 @@ export interface ResolvedRows {
   readonly rows: Int32Array | null;
   readonly slots: Int32Array;
   readonly count: number;
+}
+
+/** What an entry has beside its group. */
+export interface EntryParts {
+  readonly before?: (writer: StateWriter) => void;
+  readonly behind?: (writer: StateWriter, slot: number) => void;
 }
 
 /** What is known of slots beside their groups. */
@@ -90,6 +97,8 @@ export class GroupedState implements IdHolder {
   /** Slots whose group may have lost its last row in the call at work. */
   private readonly suspects: number[] = [];
   private slots = NO_SLOTS;
+  /** Who writes the groups as they were at one moment; null: nobody. */
+  private frozen: FrozenGroups | null = null;
 
   constructor(shared: SharedParts) {
     const { layout, codecs, interner } = shared;
@@ -195,6 +204,7 @@ export class GroupedState implements IdHolder {
     if (count === 0) return;
     let present = this.table.slotCount;
     const slots = this.resolve(batch, rows, count);
+    this.frozen?.keep(slots, 0, count);
     const { interner, spec } = this.shared;
     const takesBack = batch.ops !== null && spec.inputRetracts === true;
     results.begin(batch.header, true, interner.dictionary, true);
@@ -309,6 +319,7 @@ export class GroupedState implements IdHolder {
 
   /** Adds the group `otherSlot` of `other` (same factory) to `slot`, whose rows came first. */
   merge(other: GroupedState, otherSlot: number, slot: number): void {
+    this.frozen?.keepOne(slot);
     this.shared.records.merge(this, slot, other, otherSlot);
   }
 
@@ -335,6 +346,7 @@ export class GroupedState implements IdHolder {
   }
 
   private freeOne(slot: number): boolean {
+    this.frozen?.keepOne(slot);
     this.version = this.shared.nextVersion();
     this.clearParts(slot);
     this.notes?.forget(slot);
@@ -354,6 +366,7 @@ export class GroupedState implements IdHolder {
 
   /** Forgets all groups. */
   clear(): void {
+    this.frozen?.keepAll();
     this.version = this.shared.nextVersion();
     this.isMerged = false;
     this.table.clear();
@@ -371,6 +384,26 @@ export class GroupedState implements IdHolder {
       this.writeGroup(writer, slot);
       writer.endEntry();
     }
+  }
+
+  /** As snapshot, of the groups as they are now, while rows go on changing them; one at a time. */
+  freeze({ before, behind }: EntryParts = {}): FrozenGroups {
+    const frozen = new FrozenGroups({
+      groupCount: this.groupCount,
+      isFreed: (slot) => this.table.isFreed(slot),
+      writeEntry: (writer, slot) => {
+        writer.beginEntry(this.keyGroup(slot));
+        before?.(writer);
+        this.writeGroup(writer, slot);
+        behind?.(writer, slot);
+        writer.endEntry();
+      },
+      written: () => {
+        if (this.frozen === frozen) this.frozen = null;
+      },
+    });
+    this.frozen = frozen;
+    return frozen;
   }
 
   /** Key group of a group: from the value hash of its key. */
@@ -418,6 +451,7 @@ export class GroupedState implements IdHolder {
 
   /** All entries of a snapshot written without extra fields. */
   restore(reader: StateReader): void {
+    if (this.shared.spec.keys.length > 0) this.table.expect(reader.expectedEntries());
     while (reader.nextEntry() >= 0) this.restoreGroup(reader);
   }
 
@@ -453,6 +487,7 @@ export class GroupedState implements IdHolder {
     to: number,
     end: number,
   ): void {
+    this.frozen?.keep(slots, from, to);
     const form = { selected: rows !== null, chunked: this.table.isChunked };
     const kernel = this.shared.kernels.aggregate('update', batch, null, form);
     kernel(this, batch, rows, slots, from, to, end, null);
@@ -473,7 +508,8 @@ export class GroupedState implements IdHolder {
   }
 
   /** Before the first emitRows of a call; `settle` ends it. */
-  emitting({ batch }: ResolvedRows, results: ResultRows): void {
+  emitting({ batch, slots, count }: ResolvedRows, results: ResultRows): void {
+    this.frozen?.keep(slots, 0, count);
     results.begin(batch.header, true, this.shared.interner.dictionary);
   }
 

@@ -9,6 +9,8 @@ import { describe, expect, it } from 'vitest';
 import { VeloError } from '../../../src/base/errors.js';
 import { meaningOf } from '../../../src/job/restore/saved-meaning.js';
 import { compileJob } from '../../../src/job.js';
+import type { TakenState } from '../../../src/processors/checkpoint-pace.js';
+import type { JobState } from '../../../src/state/checkpoint/job-state.js';
 import { AGGREGATE_EDITS } from './aggregate-edits.js';
 import { G } from './edit.js';
 import type { Edit, Expected } from './edit.js';
@@ -159,7 +161,7 @@ describe('a job that goes on after a crash', () => {
     try {
       expect(second.said).toHaveLength(1);
       const before = checkpoints.restore;
-      await checkpoints.target.take({ state: before ?? [], trigger: 'interval', pauseMs: 0 })();
+      await checkpoints.target.take(takenAt(before ?? []))();
       await checkpoints.again();
       expect(checkpoints.restore).toEqual(before);
       expect(before?.[0]?.operators[0]?.bytes.length).toBeGreaterThan(0);
@@ -196,3 +198,7 @@ describe('a topic', () => {
     expect(other).toBe('from kafka returns');
   });
 });
+
+function takenAt(state: JobState): TakenState {
+  return { state: Promise.resolve(state), trigger: 'interval', pauseMs: 0 };
+}

@@ -131,16 +131,19 @@ export async function run(sql: string, place: Place): Promise<Outcome> {
           ...checkpoints.target,
           take:
             ({ state }) =>
-            () => {
-              states.push(state);
-              return Promise.resolve();
+            async () => {
+              states.push(await state);
             },
         },
       },
     }).start();
     const kept = place.keep?.(states);
     if (kept !== undefined) {
-      await checkpoints.target.take({ state: kept, trigger: 'interval', pauseMs: 0 })();
+      await checkpoints.target.take({
+        state: Promise.resolve(kept),
+        trigger: 'interval',
+        pauseMs: 0,
+      })();
     }
   } finally {
     await checkpoints.close();

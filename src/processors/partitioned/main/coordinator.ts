@@ -196,7 +196,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     requireLaterLife(this.queries);
     this.control.order(COMMAND_PAUSE);
     checkpoints.cancel('the job is cut anew');
-    this.leave(await checkpoints.take('asked'));
+    this.leave(await checkpoints.take('asked', true));
     await this.finished;
     if (this.left === null || this.hasFailed()) {
       throw new VeloError('JOB_ENDED', { message: 'the job ended before it was cut anew' });
@@ -325,7 +325,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     const tooLong = (): void =>
       checkpoints.cancel('the state at the end is not kept: it takes too long');
     const late = patient ? undefined : setTimeout(tooLong, STATE_GRACE_MS);
-    await checkpoints.take(command === COMMAND_DRAIN ? 'asked' : 'stop');
+    await checkpoints.take(command === COMMAND_DRAIN ? 'asked' : 'stop', true);
     clearTimeout(late);
     if (this.state === 'finished' || this.state === 'failed') return;
     this.state = 'stopping';
@@ -493,6 +493,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   private async complete(): Promise<void> {
     // Every sink has all its rows before the first one publishes them.
     this.checkpoints?.cancel('the job has ended');
+    // The workers are done: what they have not sent of a state will not come.
+    this.snapshots.jobEnded();
     for (const query of this.queries) await query.finishRows();
     if (this.left !== null) await this.leaveOutputs(this.left);
     else await this.closeOutputs();
@@ -532,7 +534,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     for (const query of queries)
       state.push({ ...query.state(null), sink: await query.sinkPosition() });
     const sinceNs = this.options.clock.monotonicNs();
-    pace.publish(state, 'end', { rowsMoved: this.rowsMoved(), sinceNs });
+    pace.publish(Promise.resolve(state), 'end', { rowsMoved: this.rowsMoved(), sinceNs });
   }
 
   /** Sends every worker home, ends those that do not go, and releases what was opened. */

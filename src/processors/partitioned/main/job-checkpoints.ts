@@ -1,6 +1,6 @@
 /**
  * Checkpoints of a job on partitions: a barrier through all queries, their rows up to it in the
- * sinks and none behind it, and then the state is kept beside the running job. Owns the order of
+ * sinks and none behind it, and then the state is copied and kept beside the running job. Owns the order of
  * these steps, each of which main takes in passing; barriers and the parts of a state are the
  * coordinator's, when one is due is processors/checkpoint-pace.
  */
@@ -24,15 +24,20 @@ interface Taking {
   readonly trigger: StateTrigger;
   readonly sinceNs: number;
   barrier: number;
-  state: JobState | null;
+  state: Promise<JobState> | null;
   isFlushing: boolean;
+  /** Nobody goes on behind it: all of the state is waited for. */
+  readonly isLast: boolean;
   readonly over: (outcome: TakenOutcome) => void;
 }
 
-/** The state, or why there is none. */
-export type TakenOutcome =
-  | { readonly state: JobState; readonly error: null }
-  | { readonly state: null; readonly error: unknown };
+/** What became of it. */
+export interface TakenOutcome {
+  /** All of it, of the last one; null: it is not there, or is still on its way. */
+  readonly state: JobState | null;
+  /** Why it could not be taken; null: it was. */
+  readonly error: unknown;
+}
 
 export class JobCheckpoints {
   private readonly parts: JobCheckpointsParts;
@@ -56,15 +61,17 @@ export class JobCheckpoints {
       return;
     }
     const { state, barrier } = taking;
-    if (state === null || taking.isFlushing) return;
-    if (!queries().every((query, at) => query.isAtBarrier(barrier, state[at]?.ended === true)))
-      return;
+    if (state === null || barrier === 0 || taking.isFlushing) return;
+    if (!queries().every((query) => query.isAtBarrier(barrier, query.endedBefore(barrier)))) return;
     taking.isFlushing = true;
     void this.keep(taking, state);
   }
 
-  /** Resolves when the state is on its way to where it is kept, or that was not possible. */
-  take(trigger: StateTrigger): Promise<TakenOutcome> {
+  /**
+   * Resolves when the state is on its way to where it is kept, or that was not possible. `isLast`:
+   * the job stops behind it, and all of the state is waited for.
+   */
+  take(trigger: StateTrigger, isLast = false): Promise<TakenOutcome> {
     return new Promise((resolve) => {
       const taking: Taking = {
         trigger,
@@ -72,6 +79,7 @@ export class JobCheckpoints {
         barrier: 0,
         state: null,
         isFlushing: false,
+        isLast,
         over: (outcome) => {
           if (this.taking === taking) this.taking = null;
           resolve(outcome);
@@ -82,13 +90,8 @@ export class JobCheckpoints {
         taking.barrier = barrier;
         for (const query of this.parts.queries()) query.holdAt(barrier);
       };
-      this.parts.snapshot(begun).then(
-        (state) => {
-          taking.state = state;
-          this.parts.wakeMain();
-        },
-        (error: unknown) => this.giveUp(taking, error),
-      );
+      taking.state = this.parts.snapshot(begun);
+      taking.state.catch((error: unknown) => this.giveUp(taking, error));
     });
   }
 
@@ -98,15 +101,19 @@ export class JobCheckpoints {
     if (taking !== null) this.giveUp(taking, new VeloError('STATE_INVALID', { message: why }));
   }
 
-  private async keep(taking: Taking, state: JobState): Promise<void> {
+  /** Rows go on behind the barrier when those before it are out; the copy of the state takes longer. */
+  private async keep(taking: Taking, state: Promise<JobState>): Promise<void> {
     const { pace, queries, rowsMoved } = this.parts;
     try {
       const sinks: (string | null)[] = [];
       for (const query of queries()) sinks.push(await query.sinkPosition());
+      const whole = state.then((parts) =>
+        parts.map((query, at) => ({ ...query, sink: sinks[at] ?? null })),
+      );
+      const last = taking.isLast ? await whole : null;
       if (this.taking !== taking) return;
-      const whole = state.map((query, at) => ({ ...query, sink: sinks[at] ?? null }));
       pace.publish(whole, taking.trigger, { rowsMoved: rowsMoved(), sinceNs: taking.sinceNs });
-      this.release(taking, { state: whole, error: null });
+      this.release(taking, { state: last, error: null });
     } catch (error) {
       this.giveUp(taking, error);
     }

@@ -74,7 +74,7 @@ export class SnapshotCollector {
   jobEnded(): void {
     for (const { reject } of this.pending) {
       reject(
-        new VeloError('STATE_INVALID', { message: 'the job ended before its snapshot was taken' }),
+        new VeloError('JOB_ENDED', { message: 'the job ended before its snapshot was taken' }),
       );
     }
     this.pending = [];

@@ -18,7 +18,9 @@ import type {
 import type { Flow } from '../../../runtime/flow.js';
 import { buildPipeline } from '../../../runtime/pipeline.js';
 import type { ExchangePort } from '../../../runtime/pipeline.js';
-import { StateReader, StateWriter } from '../../../state/snapshot.js';
+import { bytesOf } from '../../run-state.js';
+import { StateCopy } from '../../../runtime/state-copy.js';
+import { StateReader } from '../../../state/snapshot.js';
 
 /** The state of one operator of one partition. */
 export interface OperatorSnapshot {
@@ -191,19 +193,25 @@ export class PartitionStateManager {
     return { rows, bytes };
   }
 
-  snapshot(): readonly OperatorSnapshot[] {
-    return this.operators.map((operator) => {
-      const writer = new StateWriter();
-      operator.snapshot(writer);
-      return { operator: operator.id, bytes: writer.finish() };
-    });
+  /** Its state as it is now, to be copied while it goes on. */
+  copy(): StateCopy {
+    return new StateCopy(this.operators);
   }
 
-  /** Takes in the key groups that belong to this partition, whoever held them before. */
-  restore(snapshots: readonly OperatorSnapshot[], owns: (keyGroup: number) => boolean): void {
+  /**
+   * Takes in the key groups that belong to this partition, one of so many, whoever held them
+   * before.
+   */
+  restore(
+    snapshots: readonly OperatorSnapshot[],
+    owns: (keyGroup: number) => boolean,
+    partitions: number,
+  ): void {
     const operators = new Map(this.operators.map((operator) => [operator.id, operator]));
+    const sizes = bytesOf(snapshots);
     for (const { operator, bytes } of snapshots) {
-      operators.get(operator)?.restore(new StateReader(bytes, owns));
+      const expected = (sizes.get(operator) ?? 0) / partitions;
+      operators.get(operator)?.restore(new StateReader(bytes, owns, expected));
     }
   }
 

@@ -162,15 +162,6 @@ export class QueryPartitions {
     };
   }
 
-  /** The state of the partitions owned here. */
-  snapshot(): PartitionSnapshot[] {
-    return this.managers.map(snapshotOf);
-  }
-
-  globalSnapshot(): PartitionSnapshot {
-    return snapshotOf(this.global!);
-  }
-
   /** Takes in the key groups that fall to these partitions, whoever held them before. */
   restore(snapshots: readonly PartitionSnapshot[]): void {
     const { partitions } = this.parts.query;
@@ -181,14 +172,10 @@ export class QueryPartitions {
         manager.restore(
           operators,
           (keyGroup) => partitionOfKeyGroup(keyGroup, count) === manager.partition,
+          count,
         );
       }
-      if (this.global?.fragment.index === fragment) this.global.restore(operators, () => true);
+      if (this.global?.fragment.index === fragment) this.global.restore(operators, () => true, 1);
     }
   }
-}
-
-function snapshotOf(manager: PartitionStateManager): PartitionSnapshot {
-  const { fragment, partition } = manager;
-  return { fragment: fragment.index, partition, operators: manager.snapshot() };
 }

@@ -15,7 +15,9 @@ import type { ExchangeReceiver, ExchangeSender, TurnFacts } from '../exchange/ex
 import { stageMarker } from './global-stage.js';
 import { standsInSequence } from '../messages.js';
 import type { PartitionSnapshot, QueryReport } from '../messages.js';
+import { PartitionCopies } from './partition-copies.js';
 import { PartitionHost } from './partition-host.js';
+import type { PartitionStateManager } from './partition-state.js';
 import { QueryArrivals } from './query-arrivals.js';
 import { QueryObserver } from './query-observer.js';
 import { QueryPartitions } from './query-partitions.js';
@@ -67,6 +69,8 @@ export class QueryWorker {
   private readonly arrivals: QueryArrivals | null;
   private readonly stage: QueryStage | null;
   private readonly observer: QueryObserver;
+  /** Of barriers that have passed. */
+  readonly copies: PartitionCopies;
   /** Lanes whose readers here hold what others may wait for. */
   private readonly held: number[];
   /** Kind of the round that the turn at hand completes. */
@@ -78,6 +82,7 @@ export class QueryWorker {
 
   constructor(parts: QueryWorkerParts) {
     this.parts = parts;
+    this.copies = new PartitionCopies(parts.clock);
     this.held = [...parts.readers.keys()].filter((lane) => parts.readers[lane]?.letGo);
     const { task, worker, workers, partitions } = parts;
     this.level = topLevel(task.fragments);
@@ -238,7 +243,7 @@ export class QueryWorker {
         this.observer.workDone();
         this.sawTurn(seq);
       },
-      snapshot: () => this.snapshot([this.partitions.globalSnapshot()]),
+      snapshot: () => this.copyState([this.partitions.global!], []),
     });
   }
 
@@ -445,11 +450,9 @@ export class QueryWorker {
   /** A barrier in sequence: the partitions hold exactly what came before it. */
   private hostBarrier(): void {
     this.roundDone = ROUND_BARRIER;
-    const parts = this.partitions.snapshot();
-    if (this.parts.worker === 0) {
-      parts.push({ fragment: -1, partition: 0, operators: this.host!.edgeSnapshots() });
-    }
-    this.snapshot(parts);
+    const isFirst = this.parts.worker === 0;
+    const edges = { fragment: -1, partition: 0, operators: this.host!.edgeSnapshots() };
+    this.copyState(this.partitions.managers, isFirst ? [edges] : []);
   }
 
   /** Where the lanes stand at a barrier; nobody reads on before that is noted. */
@@ -464,8 +467,12 @@ export class QueryWorker {
     this.parts.snapshot(index, lanes, []);
   }
 
-  private snapshot(parts: readonly PartitionSnapshot[]): void {
-    this.parts.snapshot(this.parts.index, null, parts);
+  private copyState(
+    managers: readonly PartitionStateManager[],
+    rest: readonly PartitionSnapshot[],
+  ): void {
+    const { index, snapshot } = this.parts;
+    this.copies.begin(managers, rest, (parts) => snapshot(index, null, parts));
   }
 
   private restore(snapshots: readonly PartitionSnapshot[]): void {

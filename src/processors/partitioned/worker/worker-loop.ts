@@ -145,7 +145,7 @@ class WorkerJob {
         failed: (at, seq, error) =>
           this.post({ kind: 'failed', query: at, seq, error: errorText(error) }),
         snapshot: (at, lanes, parts) =>
-          this.post({
+          this.postSnapshot({
             kind: 'snapshot',
             query: at,
             barrier: control.barrier(),
@@ -172,9 +172,13 @@ class WorkerJob {
         if (query.poll()) progressed = true;
         if (this.take(query)) progressed = true;
         rowsPerMeasure = Math.max(rowsPerMeasure, query.rowsPerMeasure);
-        if (query.done) open.delete(query);
+        if (query.done) {
+          query.copies.finish();
+          open.delete(query);
+        }
       }
       if (open.size === 0) return;
+      if (this.copyState(open, !progressed)) progressed = true;
       if (progressed) {
         this.idleSinceNs = Number.NaN;
         if (this.socketsWait()) await this.lookAtSockets();
@@ -184,6 +188,13 @@ class WorkerJob {
       for (const query of open) query.observe();
       await this.sleep(ticket);
     }
+  }
+
+  /** Between turns; true: there is more of it. */
+  private copyState(queries: ReadonlySet<QueryWorker>, isIdle: boolean): boolean {
+    let hasMore = false;
+    for (const { copies } of queries) if (copies.step(isIdle)) hasMore = true;
+    return hasMore;
   }
 
   private socketsWait(): boolean {
@@ -322,6 +333,13 @@ class WorkerJob {
 
   private post(message: FromWorker): void {
     this.port.postMessage(message);
+  }
+
+  /** The memory of its parts becomes main's: nobody here looks at it again. */
+  private postSnapshot(message: Extract<FromWorker, { kind: 'snapshot' }>): void {
+    const parts = message.partitions.flatMap(({ operators }) => operators);
+    const memory = new Set(parts.map(({ bytes }) => bytes.buffer as ArrayBuffer));
+    this.port.postMessage(message, [...memory]);
   }
 }
 

@@ -16,7 +16,7 @@ import { GLOBAL_ENTRY, StateReader } from '../../../state/snapshot.js';
 import type { StateWriter } from '../../../state/snapshot.js';
 import { spending } from '../../flow.js';
 import type { HeldBatch, Work } from '../../flow.js';
-import type { Operator, OperatorContext } from '../../operator.js';
+import type { FrozenState, Operator, OperatorContext } from '../../operator.js';
 import { FixedWindows } from './window-fixed.js';
 import type { WindowParts, Windows } from './window-parts.js';
 import { LateAccount, WindowInput } from './window-parts.js';
@@ -111,10 +111,15 @@ export class WindowAggregateOperator implements Operator {
   }
 
   snapshot(writer: StateWriter): void {
-    writer.beginEntry(GLOBAL_ENTRY);
-    writer.writeF64(this.windows.reached());
-    writer.endEntry();
+    writeReached(writer, this.windows.reached());
     this.windows.snapshot(writer);
+  }
+
+  freeze(): FrozenState | null {
+    const windows = this.windows.freeze?.() ?? null;
+    if (windows === null) return null;
+    const reachedMs = this.windows.reached();
+    return new FrozenWindows(reachedMs, windows);
   }
 
   /** May be called once per former partition; the windows go on from the least watermark. */
@@ -134,5 +139,35 @@ export class WindowAggregateOperator implements Operator {
   private *close(watermarkMs: number): Work {
     yield* this.windows.advance(watermarkMs);
     this.results.flush();
+  }
+}
+
+function writeReached(writer: StateWriter, reachedMs: number): void {
+  writer.beginEntry(GLOBAL_ENTRY);
+  writer.writeF64(reachedMs);
+  writer.endEntry();
+}
+
+/** How far the windows had come, and then one window behind the other. */
+class FrozenWindows implements FrozenState {
+  private readonly reachedMs: number;
+  private readonly windows: readonly FrozenState[];
+  private at = -1;
+
+  constructor(reachedMs: number, windows: readonly FrozenState[]) {
+    this.reachedMs = reachedMs;
+    this.windows = windows;
+  }
+
+  step(writer: StateWriter, goesOn: () => boolean): boolean {
+    if (this.at < 0) {
+      writeReached(writer, this.reachedMs);
+      this.at = 0;
+    }
+    while (this.at < this.windows.length) {
+      if (this.windows[this.at]?.step(writer, goesOn) !== true) this.at += 1;
+      if (!goesOn()) break;
+    }
+    return this.at < this.windows.length;
   }
 }

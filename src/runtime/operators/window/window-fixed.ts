@@ -12,6 +12,8 @@ import { assert } from '../../../base/assert.js';
 import type { Batch } from '../../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../../columnar/batch.js';
 import type { WindowAggregateNode } from '../../../plan/pipeline/pipeline-plan.js';
+import type { FrozenState } from '../../operator.js';
+import { FREEZE_GROUPS } from '../../../state/groups/frozen-groups.js';
 import { GroupMerger } from '../../../state/groups/group-merger.js';
 import type { RowOfBatch } from '../../../state/groups/grouped-state.js';
 import type { StateReader, StateWriter } from '../../../state/snapshot.js';
@@ -138,6 +140,15 @@ export class FixedWindows implements Windows {
     this.store.forEach((pane) => {
       pane.state.snapshot(writer, () => writePane(writer, pane));
     });
+  }
+
+  freeze(): FrozenState[] | null {
+    const frozen: FrozenState[] = [];
+    if (this.stateSize().rows < FREEZE_GROUPS) return null;
+    this.store.forEach((pane) => {
+      frozen.push(pane.state.freeze({ before: (writer) => writePane(writer, pane) }));
+    });
+    return frozen;
   }
 
   restoreEntry(reader: StateReader): void {

@@ -9,7 +9,7 @@ import type { GroupedStateFactory } from '../../../state/groups/grouped-state-fa
 import type { ResultRows } from '../../../state/result-rows.js';
 import type { StateReader, StateWriter } from '../../../state/snapshot.js';
 import type { HeldBatch, OperatorFlow, Work } from '../../flow.js';
-import type { OperatorContext } from '../../operator.js';
+import type { FrozenState, OperatorContext } from '../../operator.js';
 import { eventTimes } from '../../split-watermarks.js';
 
 /** The windows of one operator: FixedWindows or SessionWindows. */
@@ -26,6 +26,8 @@ export interface Windows {
   /** The watermark up to which windows have been closed; may run ahead within a batch. */
   reached(): number;
   snapshot(writer: StateWriter): void;
+  /** As snapshot, one behind the other; null: there is too little for it, or it is not known how. */
+  freeze?(): FrozenState[] | null;
   /** Reads one entry that `snapshot` wrote; the reader stands behind its key group. */
   restoreEntry(reader: StateReader): void;
   /** After all entries of a restore. */
