@@ -130,6 +130,8 @@ export interface Union extends Node {
 }
 export interface Select extends Node {
   readonly kind: 'select';
+  /** Of a hint STATE_TTL ('name' = '1h', …) behind SELECT; absent: there is none. */
+  readonly stateTtl?: readonly Option[];
   readonly distinct: boolean;
   readonly items: readonly SelectItem[];
   readonly from: Relation | null;

@@ -68,6 +68,11 @@ export function printHint(options: readonly Ast.Option[]): string {
   return options.length === 0 ? '' : ` /*+ OPTIONS(${options.map(printOption).join(', ')}) */`;
 }
 
+/** The hint behind SELECT, with a space behind it; nothing without options. */
+export function printStateTtl(options: readonly Ast.Option[]): string {
+  return options.length === 0 ? '' : `/*+ STATE_TTL(${options.map(printOption).join(', ')}) */ `;
+}
+
 /** WITH (…), a line for each option. */
 export function printOptionLines(options: readonly Ast.Option[]): string {
   return `WITH (\n  ${options.map(printOption).join(',\n  ')}\n)`;

@@ -10,6 +10,7 @@ import {
   printAlias,
   printAnnotation,
   printHint,
+  printStateTtl,
   printIdentifier,
   printInterval,
   printLiteral,
@@ -177,7 +178,8 @@ function bodyClauses(body: Ast.QueryBody, separator: string): string[] {
 
 function selectClauses(select: Ast.Select): string[] {
   const items = select.items.map(selectItem).join(', ');
-  const clauses = [`SELECT ${select.distinct ? 'DISTINCT ' : ''}${items}`];
+  const hint = printStateTtl(select.stateTtl ?? []);
+  const clauses = [`SELECT ${hint}${select.distinct ? 'DISTINCT ' : ''}${items}`];
   if (select.from !== null) clauses.push(`FROM ${printRelation(select.from)}`);
   if (select.where !== null) clauses.push(`WHERE ${printExpression(select.where)}`);
   if (select.groupBy.length > 0) clauses.push(`GROUP BY ${list(select.groupBy)}`);

@@ -34,6 +34,12 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   'ttl-behind-groups': [
     'TTL_INVALID SELECT n, COUNT(*) AS groups FROM (SELECT k, COUNT(*) AS n FROM t GROUP BY k) GROUP BY n',
   ],
+  'ttl-hint': [
+    "TTL_INVALID 'u'",
+    "TTL_INVALID 'soon'",
+    "TTL_INVALID 't'",
+    'TTL_INVALID EMIT FINAL',
+  ],
   'ttl-no-watermark': ['TTL_INVALID SELECT k, COUNT(*) AS n FROM t GROUP BY k'],
   'type-mismatch': ['TYPE_MISMATCH name + id'],
   'unknown-column': ['COLUMN_NOT_FOUND amuont'],

@@ -174,6 +174,8 @@ describe('a hint', () => {
     ['SELECT /*+ BROADCAST(t) */ a FROM t', 'hint "BROADCAST"'],
     [`SELECT /*+ OPTIONS('a' = 'b') */ a FROM t`, 'stands behind no table'],
     ['SELECT a FROM t /*+ OPTIONS(path) */', 'write OPTIONS'],
+    ['SELECT /*+ STATE_TTL(t) */ DISTINCT a FROM t', 'write STATE_TTL'],
+    [`SELECT a FROM t /*+ STATE_TTL('t' = '1h') */`, 'stands behind no SELECT'],
   ])('that has no effect is warned of, with its place: %s', (sql, warning) => {
     expect(saidOf(TABLE + sql).warnings).toEqual([
       expect.stringMatching(/^test\.sql:2:\d+: /) as string,

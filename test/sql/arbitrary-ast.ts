@@ -337,8 +337,10 @@ export class TreeSource {
       if (this.upTo(3) === 0) return { kind: 'star', qualifier: alias, span };
       return { kind: 'item', expression: this.expression(depth), alias, span };
     };
+    const stateTtl = this.hints();
     return {
       kind: 'select',
+      ...(stateTtl.length === 0 ? {} : { stateTtl }),
       distinct: this.chance(),
       items: this.list(1, 2, item),
       from: this.maybe(() => this.relation(depth)),

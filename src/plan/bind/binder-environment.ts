@@ -11,6 +11,7 @@ import type { BoundExpression } from '../expression/expression.js';
 import type { Relation, ScopeColumn } from './scope.js';
 import type * as ast from '../../sql/ast.js';
 import type { OptionContext } from './connector-options.js';
+import type { StateTtlHint } from '../state-ttl-hint.js';
 
 /** What reading the first records of FROM '…' gave. */
 export interface QuotedSchema {
@@ -35,6 +36,8 @@ export interface BinderEnvironment extends OptionContext {
   readonly quotedSchemas: ReadonlyMap<string, QuotedSchema | UnknownSchema>;
   readonly ctes: readonly NamedRelation[];
   readonly isOutermost: boolean;
+  /** Of the SELECT whose FROM is bound; absent: it has none. */
+  readonly stateTtl?: StateTtlHint;
   /** binder-query's bindQuery, for subqueries. */
   readonly bindQuery: (environment: BinderEnvironment, query: ast.Query) => Relation;
 }

@@ -288,6 +288,8 @@ function bindJoin(environment: BinderEnvironment, node: ast.Join): Relation {
   const merged =
     node.using === null ? all : usingColumns(environment, node, [left.columns, shifted]);
   const context: BindContext = { faults, columns: all, clause: 'ON' };
+  const ttls = [node.left, node.right].map((side) => environment.stateTtl?.take(side) ?? null);
+  const [leftMs = null, rightMs = null] = ttls;
   const join: LogicalJoin = {
     kind: 'join',
     type: node.type === 'cross' ? 'inner' : node.type,
@@ -295,6 +297,7 @@ function bindJoin(environment: BinderEnvironment, node: ast.Join): Relation {
     right: right.node,
     condition: joinCondition(context, node, { left: left.columns, right: shifted }),
     schema: [...left.node.schema, ...right.node.schema],
+    ...(leftMs === null && rightMs === null ? {} : { ttlsMs: [leftMs, rightMs] }),
     span: node.span,
   };
   withinSize(faults, join, node.right.span);

@@ -24,9 +24,10 @@ import type { BoundExpression } from '../expression/expression.js';
 import { columnIndexes, expressionKey } from '../expression/expression-walk.js';
 import { Poisoned } from '../faults.js';
 import type { FaultCollector } from '../faults.js';
-import type { LogicalNode, LogicalSortKey } from '../logical/logical-plan.js';
+import type { LogicalAggregate, LogicalNode, LogicalSortKey } from '../logical/logical-plan.js';
 import { oneRowRelation } from './one-row.js';
 import type { Relation, ScopeColumn } from './scope.js';
+import { StateTtlHint } from '../state-ttl-hint.js';
 import { columnsNamed } from './scope.js';
 
 export interface BoundSelect {
@@ -40,11 +41,15 @@ export function bindSelect(
   select: Select,
   orderBy: readonly OrderItem[],
 ): BoundSelect {
+  const { faults } = environment;
+  const stateTtl = new StateTtlHint(faults, select);
   const input =
     select.from === null
       ? oneRowRelation(environment, select.span)
-      : bindRelation(environment, select.from);
-  return new SelectBinder(environment.faults, select, input).bind(orderBy);
+      : bindRelation({ ...environment, stateTtl }, select.from);
+  const bound = new SelectBinder(faults, select, input, stateTtl).bind(orderBy);
+  stateTtl.checkTaken();
+  return bound;
 }
 
 /** The clauses over input columns and placeholders. */
@@ -60,12 +65,14 @@ class SelectBinder {
   private readonly faults: FaultCollector;
   private readonly select: Select;
   private readonly input: Relation;
+  private readonly stateTtl: StateTtlHint;
   private readonly aggregates: AggregateCollector;
   private readonly windows: WindowCallCollector;
   private window: GroupWindow | 'faulty' | null = null;
   private keys: readonly GroupKey[] = [];
 
-  constructor(faults: FaultCollector, select: Select, input: Relation) {
+  constructor(faults: FaultCollector, select: Select, input: Relation, stateTtl: StateTtlHint) {
+    this.stateTtl = stateTtl;
     this.faults = faults;
     this.select = select;
     this.input = input;
@@ -261,7 +268,8 @@ class SelectBinder {
     const shared = { input, keys, aggregates, span: window?.span ?? this.select.span };
     if (window === null) {
       const schema = [...keySchema, ...aggregateSchema];
-      return { node: { kind: 'aggregate', ...shared, distinct: false, schema }, output };
+      const ttl = this.inputTtl();
+      return { node: { kind: 'aggregate', ...shared, distinct: false, ...ttl, schema }, output };
     }
     const bounds = ['window_start', 'window_end'].map((name) => ({
       name,
@@ -270,6 +278,13 @@ class SelectBinder {
     const schema = [...keySchema, ...bounds, ...aggregateSchema];
     const { spec, time } = window;
     return { node: { kind: 'window-aggregate', ...shared, window: spec, time, schema }, output };
+  }
+
+  /** What the hint says of the one input of groups that have no window. */
+  private inputTtl(): { readonly ttlMs?: number } {
+    const { from } = this.select;
+    const ttlMs = from === null ? null : this.stateTtl.take(from);
+    return ttlMs === null ? {} : { ttlMs };
   }
 
   private declaredEventTime(): BoundExpression | null {
@@ -324,7 +339,7 @@ class SelectBinder {
       timeIndex === null ? [] : [hiddenTime(timeIndex, schema[timeIndex]?.type ?? BOOLEAN)];
     return {
       relation: {
-        node: select.distinct ? distinctOf(project) : project,
+        node: select.distinct ? { ...distinctOf(project), ...this.inputTtl() } : project,
         columns: [...columns, ...hidden],
         eventTime:
           time === null || timeIndex === null
@@ -350,7 +365,7 @@ function hiddenTime(index: number, type: ScopeColumn['type']): ScopeColumn {
 }
 
 /** Each different row of a relation once. */
-export function distinctOf(input: LogicalNode): LogicalNode {
+export function distinctOf(input: LogicalNode): LogicalAggregate {
   const { schema, span } = input;
   const keys = schema.map(({ name, type }, index): BoundExpression => {
     return { kind: 'column', index, name, type, span };

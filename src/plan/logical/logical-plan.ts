@@ -77,6 +77,8 @@ export interface LogicalAggregate extends LogicalBase {
   readonly keys: readonly BoundExpression[];
   readonly aggregates: readonly LogicalAggregateCall[];
   readonly distinct: boolean;
+  /** What a hint says of its input; absent: nothing. */
+  readonly ttlMs?: number;
 }
 /** Output: keys, window_start, window_end, aggregates. */
 export interface LogicalWindowAggregate extends LogicalBase {
@@ -137,6 +139,8 @@ export interface LogicalJoin extends LogicalBase {
   readonly left: LogicalNode;
   readonly right: LogicalNode;
   readonly condition: BoundExpression | null;
+  /** What a hint says of the left rows and of the right ones; absent or null: nothing. */
+  readonly ttlsMs?: readonly [number | null, number | null];
 }
 export interface LogicalSort extends LogicalBase {
   readonly kind: 'sort';

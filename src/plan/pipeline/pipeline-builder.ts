@@ -46,7 +46,7 @@ import {
   buildWindowColumns,
 } from './pipeline-stateful.js';
 import { boundDelayMs, delayed, demandBelow } from './pipeline-time.js';
-import { settingTtl } from './state-ttl.js';
+import { inputTtl, refuseFinalTtl } from './state-ttl.js';
 import { callText, signature, signedCall, signedKeys, windowText } from './state-signature.js';
 import { checkWindowsPerRecord } from './window-limit.js';
 
@@ -243,7 +243,8 @@ function buildAggregate(
   const wanted = [...node.keys, ...node.aggregates.flatMap(aggregateInputs)];
   const below = materialise(node.input, wanted, false);
   const consumer = emission === 'final' ? 'at-end' : 'stateful';
-  const ttl = emission === 'final' ? null : settingTtl(services, node);
+  if (emission === 'final') refuseFinalTtl(services, node);
+  const ttl = emission === 'final' ? null : inputTtl(services, node, node.ttlMs);
   const input = services.build(below.node, {
     ...BELOW_STATE,
     consumer,

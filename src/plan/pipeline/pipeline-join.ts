@@ -11,7 +11,7 @@ import type { BuildContext, BuildServices } from './pipeline-build.js';
 import type { PipelineNode } from './pipeline-plan.js';
 import type { Built } from './pipeline-scan.js';
 import { signature, signedKeys } from './state-signature.js';
-import { settingTtl } from './state-ttl.js';
+import { inputTtl } from './state-ttl.js';
 
 interface JoinKeys {
   readonly left: readonly BoundExpression[];
@@ -70,7 +70,10 @@ export function buildJoin(
       hint: 'window both sides before they are joined',
     });
   }
-  const ttl = settingTtl(services, node);
+  const [leftMs = null, rightMs = null] = node.ttlsMs ?? [];
+  const leftTtl = inputTtl(services, node, leftMs);
+  const rightTtl = inputTtl(services, node, rightMs);
+  const clock = [leftTtl, rightTtl].some((ttl) => ttl?.time === 'event');
   const keys = joinKeys(node);
   if (keys.left.length === 0) {
     faults.fail('NOT_SUPPORTED', {
@@ -84,7 +87,6 @@ export function buildJoin(
     { input: node.right, expressions: [...keys.right, ...keys.ofRight] },
   ].map(({ input, expressions }) => {
     const below = materialise(input, expressions, true);
-    const clock = ttl?.time === 'event';
     const built = services.build(below.node, { ...BELOW_STATE, clock });
     requireMode(faults, node, built.node.mode);
     return { built, columns: new InputColumns(built, below) };
@@ -114,7 +116,7 @@ export function buildJoin(
     leftKeys: keys.left.map((key) => left.columns.of(key)),
     rightKeys: keys.right.map((key) => right.columns.of(key)),
     condition,
-    ttls: [ttl, ttl],
+    ttls: [leftTtl, rightTtl],
     signature: signature('join', {
       type: [node.type],
       left: [...signedKeys(left.columns, keys.left), ...left.built.lineage],

@@ -4,19 +4,34 @@
  */
 import { operatorName } from './changelog-mode.js';
 import { calcChain } from '../logical/calc-fusion.js';
-import type { LogicalNode } from '../logical/logical-plan.js';
+import type { LogicalAggregate, LogicalNode } from '../logical/logical-plan.js';
 import { logicalInputs } from '../logical/logical-plan.js';
 import type { BuildServices } from './pipeline-build.js';
 import { ttlsOf } from './pipeline-plan.js';
 import type { PipelineNode, StateTtl } from './pipeline-plan.js';
 
-/** What the settings say of an operator; its rows must have the time that is counted. */
-export function settingTtl(services: BuildServices, node: LogicalNode): StateTtl | null {
-  const { stateTtl } = services.settings;
-  if (stateTtl?.time === 'event') {
+/** What a hint or the settings say of an input of an operator; its rows must have the time that is counted. */
+export function inputTtl(
+  services: BuildServices,
+  node: LogicalNode,
+  hintMs: number | null | undefined,
+): StateTtl | null {
+  const { stateTtl, stateTtlTime } = services.settings;
+  const ttl = hintMs == null ? stateTtl : hintMs === 0 ? null : { ms: hintMs, time: stateTtlTime };
+  if (ttl?.time === 'event') {
     for (const input of logicalInputs(node)) requireClock(services, node, input);
   }
-  return stateTtl;
+  return ttl;
+}
+
+/** EMIT FINAL is of all rows: its groups do not expire. */
+export function refuseFinalTtl(services: BuildServices, node: LogicalAggregate): void {
+  if (node.ttlMs === undefined) return;
+  services.faults.report('TTL_INVALID', {
+    message: 'hint STATE_TTL says nothing to EMIT FINAL, which is of all rows',
+    span: services.emit?.span ?? node.span,
+    hint: 'write EMIT CHANGES, or leave out the hint',
+  });
 }
 
 /** Of operators that keep their state whatever the settings say. */

@@ -17,6 +17,7 @@ import {
   OptionsHint,
   OtherHint,
   QuotedName,
+  StateTtlHint,
   StrayVariable,
   StringText,
   UnclosedComment,
@@ -39,6 +40,8 @@ export interface TextWarning {
   readonly span: Span;
 }
 
+const HINTS = new Set<TokenType>([OptionsHint, StateTtlHint, OtherHint]);
+
 let sharedLexer: ChevrotainLexer | undefined;
 
 /** Reads the whole text; never throws for what a user wrote. */
@@ -52,7 +55,7 @@ export function tokenise(source: SourceText): TokenisedText {
   const kept: IToken[] = [];
   const warnings: TextWarning[] = [];
   for (const token of tokens) {
-    if (token.tokenType === OptionsHint || token.tokenType === OtherHint) {
+    if (HINTS.has(token.tokenType)) {
       const hint = hintTokens(token, kept.at(-1));
       if (typeof hint === 'string') warnings.push({ message: hint, span: spanOfToken(token) });
       else kept.push(...hint);
@@ -80,20 +83,25 @@ function spanOfToken(token: IToken): Span {
 }
 
 /**
- * A hint OPTIONS ('key' = 'value', …) behind a name as tokens of the grammar; a text that says why
- * it has no effect where it is another hint, or stands elsewhere.
+ * A hint OPTIONS ('key' = 'value', …) behind a name, or STATE_TTL behind SELECT, as tokens of the
+ * grammar; a text that says why it has no effect where it is another hint, or stands elsewhere.
  */
 function hintTokens(hint: IToken, before: IToken | undefined): IToken[] | string {
   const text = hint.image.slice(3, -2);
   if (hint.tokenType === OtherHint) {
     const name = /\w+/.exec(text)?.[0].toUpperCase() ?? '';
-    const form = name === 'OPTIONS' ? ": write OPTIONS('key' = 'value')" : '';
+    const form =
+      name === 'OPTIONS' || name === 'STATE_TTL' ? `: write ${name}('key' = 'value')` : '';
     return `hint "${name}" says nothing to velo: it is ignored${form}`;
   }
   const isName =
     before !== undefined &&
     ([Word, QuotedName].includes(before.tokenType) || KEYWORDS.has(before.image.toUpperCase()));
-  if (!isName || before.image.toUpperCase() === 'SELECT') {
+  const isSelect = before?.image.toUpperCase() === 'SELECT';
+  if (hint.tokenType === StateTtlHint && !isSelect) {
+    return 'hint "STATE_TTL" stands behind no SELECT: it is ignored';
+  }
+  if (hint.tokenType === OptionsHint && (!isName || isSelect)) {
     return 'hint "OPTIONS" stands behind no table: it is ignored';
   }
   const tokens = (sharedLexer as ChevrotainLexer).tokenize(text).tokens.slice(1);

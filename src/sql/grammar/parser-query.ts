@@ -197,6 +197,7 @@ export abstract class QueryParser extends RelationParser {
     () => {
       const start = this.startHere();
       this.CONSUME(Keyword.SELECT);
+      const stateTtl = this.OPTION4(() => this.SUBRULE(this.hint));
       const distinct = this.OPTION(() => this.CONSUME(Keyword.DISTINCT)) !== undefined;
       const items: Ast.SelectItem[] = [];
       this.AT_LEAST_ONE_SEP({
@@ -229,6 +230,7 @@ export abstract class QueryParser extends RelationParser {
       const { groupBy, window, namedWindows, having, emit } = clauses;
       const body: Ast.Select = {
         kind: 'select',
+        ...(stateTtl === undefined ? {} : { stateTtl }),
         distinct,
         items,
         from: from ?? null,

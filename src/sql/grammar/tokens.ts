@@ -95,6 +95,13 @@ export const OptionsHint = createToken({
   line_breaks: true,
   start_chars_hint: ['/'],
 });
+/** The same behind SELECT: how long state is kept. */
+export const StateTtlHint = createToken({
+  name: 'StateTtlHint',
+  pattern: /\/\*\+\s*STATE_TTL\s*\((?:\s*'(?:[^']|'')*'\s*[=,]?)*\s*\)\s*\*\//i,
+  line_breaks: true,
+  start_chars_hint: ['/'],
+});
 /** Any other hint has no effect, which lexer.ts says. */
 export const OtherHint = createToken({
   name: 'OtherHint',
@@ -218,14 +225,14 @@ export const Semicolon = symbol('Semicolon', ';');
 export const HintStart = createToken({
   name: 'HintStart',
   pattern: Lexer.NA,
-  label: '"/*+ OPTIONS"',
+  label: '"/*+"',
 });
 export const HintEnd = createToken({ name: 'HintEnd', pattern: Lexer.NA, label: '"*/"' });
 
 /** In order of trial: the first pattern that matches wins. */
 // prettier-ignore
 export const LEXED_TOKENS: TokenType[] = [
-  Space, AnnotationComment, LineComment, OptionsHint, OtherHint, BlockComment, UnclosedComment,
+  Space, AnnotationComment, LineComment, OptionsHint, StateTtlHint, OtherHint, BlockComment, UnclosedComment,
   Word, QuotedName, StringText, UnclosedText, StrayVariable,
   DoubleNumber, NumberWithUnit, DecimalNumber, IntegerNumber,
   Arrow, LessEqual, GreaterEqual, NotEqual, Less, Greater, Equal, Concat, Colons,
