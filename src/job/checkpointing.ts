@@ -87,6 +87,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   /** Of the life that runs, for whoever reads the folder. */
   partitions: number;
   private failed = 0;
+  private longestPauseMs: number | null = null;
   private last: CheckpointFigures['last'] = null;
   private newest: WrittenState | null = null;
   private readonly job: CheckpointedJob;
@@ -123,6 +124,7 @@ export class OpenCheckpoints implements JobCheckpointing {
       // The outside world forgets a mark that nobody sets again.
       restMs: isVital ? MARK_MS : null,
       take: (taken) => {
+        this.longestPauseMs = Math.max(this.longestPauseMs ?? 0, taken.pauseMs);
         const publish = this.published?.seal() ?? null;
         return async () => {
           const state = await taken.state;
@@ -267,8 +269,8 @@ export class OpenCheckpoints implements JobCheckpointing {
   }
 
   figures(): CheckpointFigures {
-    const { written, failed, last } = this;
-    return { intervalMs: this.target.intervalMs, written, failed, last };
+    const { written, failed, longestPauseMs, last } = this;
+    return { intervalMs: this.target.intervalMs, written, failed, longestPauseMs, last };
   }
 
   /** One after another, whoever asks for it. */

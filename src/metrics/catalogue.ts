@@ -164,6 +164,10 @@ export const CHECKPOINT_METRICS = {
     'seconds',
     'Time that the job stood still for the last checkpoint.',
   ),
+  velo_checkpoint_longest_pause_seconds: processGauge(
+    'seconds',
+    'The longest that the job stood still for a checkpoint.',
+  ),
   velo_checkpoint_last_state_bytes: processGauge('bytes', 'State in the last checkpoint.'),
   velo_checkpoint_last_written_bytes: processGauge(
     'bytes',

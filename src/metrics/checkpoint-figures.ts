@@ -14,6 +14,8 @@ export interface CheckpointFigures {
   readonly written: number;
   /** That could not be taken or written. */
   readonly failed: number;
+  /** The longest that the job stood still for one of them; null: none was taken yet. */
+  readonly longestPauseMs: number | null;
   /** null: none was written yet. */
   readonly last: {
     readonly epoch: number;

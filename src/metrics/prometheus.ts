@@ -189,7 +189,7 @@ export class PrometheusExport {
     this.addAll(values, this.labelsOf({ query, worker: String(worker.worker) }));
   }
 
-  private addCheckpoints({ written, failed, last }: CheckpointFigures): void {
+  private addCheckpoints({ written, failed, longestPauseMs, last }: CheckpointFigures): void {
     const ageMs = last === null ? null : Math.max(0, systemClock.nowMs() - last.takenAtMs);
     const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1e3);
     const values: Readonly<Record<CheckpointMetric, number | null>> = {
@@ -198,6 +198,7 @@ export class PrometheusExport {
       velo_checkpoint_last_age_seconds: seconds(ageMs),
       velo_checkpoint_last_duration_seconds: seconds(last?.writeMs ?? null),
       velo_checkpoint_last_pause_seconds: seconds(last?.pauseMs ?? null),
+      velo_checkpoint_longest_pause_seconds: seconds(longestPauseMs),
       velo_checkpoint_last_state_bytes: last?.bytes ?? null,
       velo_checkpoint_last_written_bytes: last?.bytesWritten ?? null,
     };

@@ -107,11 +107,12 @@ function stateSize({ queries }: JobResult): { readonly rows: number; readonly by
   };
 }
 
-function checkpointsPart({ written, failed, last }: CheckpointFigures): string {
+function checkpointsPart({ written, failed, longestPauseMs, last }: CheckpointFigures): string {
   const count = plural(written, 'checkpoint');
   const counts = failed > 0 ? `${count}, ${countText(failed)} failed` : count;
   if (last === null) return counts;
-  return `${counts}, the last in ${durationText(last.writeMs * 1000)}`;
+  const pause = durationText((longestPauseMs ?? 0) * 1000);
+  return `${counts}, the last in ${durationText(last.writeMs * 1000)}, stood still for ${pause} at most`;
 }
 
 function rescalesPart({ rescales, lastPauseMs }: RecutFigures): string {

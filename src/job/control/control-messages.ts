@@ -75,6 +75,7 @@ const statusSchema = z.object({
     intervalMs: z.number(),
     written: z.number(),
     failed: z.number(),
+    longestPauseMs: z.number().nullable(),
     /** Of this run; null: there is none yet. */
     last: z
       .looseObject({
