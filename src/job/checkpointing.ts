@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { StateError } from '../base/errors.js';
-import type { CheckpointFigures } from '../metrics/checkpoint-figures.js';
+import type { CheckpointFigures, TransactionFigures } from '../metrics/checkpoint-figures.js';
 import { commitsOf, openCommits } from '../connectors/registry.js';
 import type { SinkCommits } from '../connectors/sink-commits.js';
 import { stateSignature } from '../plan/state-meaning.js';
@@ -88,6 +88,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   partitions: number;
   private failed = 0;
   private longestPauseMs: number | null = null;
+  private transactions: TransactionFigures = { committed: 0, failed: 0, lastMs: null };
   private last: CheckpointFigures['last'] = null;
   private newest: WrittenState | null = null;
   private readonly job: CheckpointedJob;
@@ -270,7 +271,9 @@ export class OpenCheckpoints implements JobCheckpointing {
 
   figures(): CheckpointFigures {
     const { written, failed, longestPauseMs, last } = this;
-    return { intervalMs: this.target.intervalMs, written, failed, longestPauseMs, last };
+    const { intervalMs, isVital } = this.target;
+    const transactions = isVital ? this.transactions : null;
+    return { intervalMs, written, failed, longestPauseMs, transactions, last };
   }
 
   /** One after another, whoever asks for it. */
@@ -284,13 +287,27 @@ export class OpenCheckpoints implements JobCheckpointing {
       const sinceNs = clock.monotonicNs();
       const published = await this.store.write(this.contentOf(state, trigger, this.epoch));
       const writeMs = (clock.monotonicNs() - sinceNs) / 1e6;
-      await publish?.(this.epoch);
+      if (publish !== null) await this.publish(publish);
       this.written += 1;
       this.last = { ...figuresOf(published), writeMs, pauseMs };
       this.newest = writtenState(published);
     });
     this.writing = writing.catch(() => undefined);
     return writing;
+  }
+
+  private async publish(publish: (epoch: number) => Promise<void>): Promise<void> {
+    const { clock } = this.job;
+    const sinceNs = clock.monotonicNs();
+    const { committed, failed } = this.transactions;
+    try {
+      await publish(this.epoch);
+    } catch (error) {
+      this.transactions = { ...this.transactions, failed: failed + 1 };
+      throw error;
+    }
+    const lastMs = (clock.monotonicNs() - sinceNs) / 1e6;
+    this.transactions = { committed: committed + 1, failed, lastMs };
   }
 
   private contentOf(

@@ -168,6 +168,18 @@ export const CHECKPOINT_METRICS = {
     'seconds',
     'The longest that the job stood still for a checkpoint.',
   ),
+  velo_transactions_total: processCounter(
+    'none',
+    'Transactions committed, of rows that are seen with their checkpoint.',
+  ),
+  velo_transaction_failures_total: processCounter(
+    'none',
+    'Transactions that could not be committed, and were taken back.',
+  ),
+  velo_transaction_last_duration_seconds: processGauge(
+    'seconds',
+    'Time from the checkpoint that is on disk to the rows that are seen.',
+  ),
   velo_checkpoint_last_state_bytes: processGauge('bytes', 'State in the last checkpoint.'),
   velo_checkpoint_last_written_bytes: processGauge(
     'bytes',

@@ -8,6 +8,14 @@ export interface StoredOperator {
   readonly bytes: number;
 }
 
+export interface TransactionFigures {
+  readonly committed: number;
+  /** That could not be committed, and were taken back. */
+  readonly failed: number;
+  /** From the checkpoint that is on disk to rows that are seen; null: none was committed yet. */
+  readonly lastMs: number | null;
+}
+
 export interface CheckpointFigures {
   readonly intervalMs: number;
   /** By this run. */
@@ -16,6 +24,8 @@ export interface CheckpointFigures {
   readonly failed: number;
   /** The longest that the job stood still for one of them; null: none was taken yet. */
   readonly longestPauseMs: number | null;
+  /** Of rows that are seen with their checkpoint; null: the job writes none so. */
+  readonly transactions: TransactionFigures | null;
   /** null: none was written yet. */
   readonly last: {
     readonly epoch: number;

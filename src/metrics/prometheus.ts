@@ -189,7 +189,8 @@ export class PrometheusExport {
     this.addAll(values, this.labelsOf({ query, worker: String(worker.worker) }));
   }
 
-  private addCheckpoints({ written, failed, longestPauseMs, last }: CheckpointFigures): void {
+  private addCheckpoints(figures: CheckpointFigures): void {
+    const { written, failed, longestPauseMs, transactions, last } = figures;
     const ageMs = last === null ? null : Math.max(0, systemClock.nowMs() - last.takenAtMs);
     const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1e3);
     const values: Readonly<Record<CheckpointMetric, number | null>> = {
@@ -199,6 +200,9 @@ export class PrometheusExport {
       velo_checkpoint_last_duration_seconds: seconds(last?.writeMs ?? null),
       velo_checkpoint_last_pause_seconds: seconds(last?.pauseMs ?? null),
       velo_checkpoint_longest_pause_seconds: seconds(longestPauseMs),
+      velo_transactions_total: transactions?.committed ?? null,
+      velo_transaction_failures_total: transactions?.failed ?? null,
+      velo_transaction_last_duration_seconds: seconds(transactions?.lastMs ?? null),
       velo_checkpoint_last_state_bytes: last?.bytes ?? null,
       velo_checkpoint_last_written_bytes: last?.bytesWritten ?? null,
     };

@@ -42,7 +42,9 @@ describe.each([
         ...place,
       ]);
       expect(run.exit, run.stderr).toBe(0);
-      expect(run.stderr).toMatch(/ · state 400 rows · [\d.]+ KiB · 1 checkpoint, the last in [\d.]+ m?s, stood still for [\d.]+ [mµ]?s at most/);
+      expect(run.stderr).toMatch(
+        / · state 400 rows · [\d.]+ KiB · 1 checkpoint, the last in [\d.]+ m?s, stood still for [\d.]+ [mµ]?s at most/,
+      );
       const { state, checkpoints } = JSON.parse(readFileSync(stats, 'utf8')) as Stats;
       expect(state.rows).toBe(GROUPS);
       expect(state.bytes).toBeGreaterThan(0);

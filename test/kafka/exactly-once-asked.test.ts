@@ -102,12 +102,26 @@ describe.runIf(javaSuiteRuns('states of exactly-once jobs that are asked for')).
       return { ended, kill };
     }
 
-    async function hasRead({ dir }: Copying, rows: number): Promise<void> {
+    interface Status {
+      readonly rowsIn: number;
+      readonly checkpoints: {
+        readonly transactions: {
+          readonly committed: number;
+          readonly failed: number;
+          readonly lastMs: number;
+        };
+      };
+    }
+
+    async function statusOf({ dir }: Copying): Promise<Status> {
+      const { stdout } = await velo(['job', 'status', dir, '--json']);
+      return JSON.parse(stdout) as Status;
+    }
+
+    async function hasRead(job: Copying, rows: number): Promise<void> {
       await vi.waitFor(
         async () => {
-          const { stdout } = await velo(['job', 'status', dir, '--json']);
-          const { rowsIn } = JSON.parse(stdout) as { readonly rowsIn: number };
-          expect(rowsIn).toBe(rows);
+          expect((await statusOf(job)).rowsIn).toBe(rows);
         },
         { timeout: LIMIT_MS, interval: 50 },
       );
@@ -130,6 +144,9 @@ describe.runIf(javaSuiteRuns('states of exactly-once jobs that are asked for')).
         expect(await job.rows()).toEqual(range(ROWS));
         const again = await asked('checkpoint', job.dir);
         expect(again).toBe(epoch + 1);
+        const { checkpoints } = await statusOf(job);
+        expect(checkpoints.transactions).toMatchObject({ committed: 2, failed: 0 });
+        expect(checkpoints.transactions.lastMs).toBeGreaterThan(0);
         first.kill('SIGKILL');
         await first.ended;
         writeFileSync(job.file, sqlOf(job.from, job.to, BOUNDED));

@@ -48,6 +48,8 @@ export function jobOf(partitions: number, query = 'query-1'): JobMetricsForExpor
       intervalMs: 10_000,
       written: 12,
       failed: 1,
+      longestPauseMs: 7,
+      transactions: { committed: 3, failed: 1, lastMs: 40 },
       last: {
         epoch: 11,
         takenAtMs: systemClock.nowMs() - 4000,

@@ -155,12 +155,16 @@ async function incremental() {
   const { checkpoints: found } = await checkpoints(dir);
   for (const { epoch, size } of found) {
     const { bytes, bytesWritten } = size;
-    console.log(`incremental: epoch ${epoch}: ${mib(bytes)} of state, ${mib(bytesWritten)} written`);
+    console.log(
+      `incremental: epoch ${epoch}: ${mib(bytes)} of state, ${mib(bytesWritten)} written`,
+    );
   }
 }
 
 try {
-  console.log(`${groups.toLocaleString('en-US')} groups, ${place.length > 0 ? place.join(' ') : 'V1'}`);
+  console.log(
+    `${groups.toLocaleString('en-US')} groups, ${place.length > 0 ? place.join(' ') : 'V1'}`,
+  );
   await throughput();
   await latency();
   await restore();

@@ -76,6 +76,9 @@ const statusSchema = z.object({
     written: z.number(),
     failed: z.number(),
     longestPauseMs: z.number().nullable(),
+    transactions: z
+      .object({ committed: z.number(), failed: z.number(), lastMs: z.number().nullable() })
+      .nullable(),
     /** Of this run; null: there is none yet. */
     last: z
       .looseObject({
