@@ -211,11 +211,7 @@ export function createJob(job: CompiledJob, options: RunOptions): JobProcessor {
 export function createRestartingJob(
   job: CompiledJob,
   options: RunOptions,
-  {
-    checkpoints,
-    policy,
-    rescaled,
-  }: Pick<RestartingJobParts, 'checkpoints' | 'policy' | 'rescaled'>,
+  own: Pick<RestartingJobParts, 'checkpoints' | 'policy' | 'rescaled' | 'rebalanced'>,
 ): RestartingJob {
   checkDeadLetters(job, options);
   const { durationMs, notice, partitioned = null } = options;
@@ -226,8 +222,8 @@ export function createRestartingJob(
     return createLife(job, { ...options, ...life, sinks, partitioned: placed }, clock);
   };
   const placement = partitioned === null ? null : placementOf(partitioned);
-  const parts = { create, checkpoints, policy, placement, durationMs, clock, notice, rescaled };
-  return new RestartingJob(parts);
+  const rebalance = partitioned?.rebalance === true;
+  return new RestartingJob({ ...own, create, placement, rebalance, durationMs, clock, notice });
 }
 
 function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobProcessor {

@@ -82,7 +82,8 @@ const HEAD_COLUMNS = 12;
 
 export function jobText(status: JobStatus, space: ReportSpace): string {
   const { color, nowMs } = space;
-  const { rowsIn, rowsOut, rowsFailed, rowsLate, lag, restarts, rescales } = status;
+  const { rowsIn, rowsOut, rowsFailed, rowsLate, lag, restarts } = status;
+  const cuts = status.rescales + status.rebalances;
   const rows = [
     `${countText(rowsIn)} in`,
     `${countText(rowsOut)} out`,
@@ -92,8 +93,7 @@ export function jobText(status: JobStatus, space: ReportSpace): string {
     ...(lag === null ? [] : [`${countText(lag)} to read`]),
   ];
   const running = [`${status.state} for ${ageText(nowMs - status.startedMs)}`, ranOn(status)];
-  if (rescales > 0)
-    running.push(`cut anew ${rescales === 1 ? 'once' : `${countText(rescales)} times`}`);
+  if (cuts > 0) running.push(`cut anew ${cuts === 1 ? 'once' : `${countText(cuts)} times`}`);
   if (restarts > 0) running.push(`${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`);
   const head = [
     ['job', `${status.job}, process ${status.pid}, velo ${status.velo}`],

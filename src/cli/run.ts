@@ -35,7 +35,7 @@ import type { WatchedScript } from './watch/watched-script.js';
 import { LiveTables } from './terminal/live-tables.js';
 import { progressText } from './terminal/progress-text.js';
 import { LivePartitionTable } from './terminal/partition-table.js';
-import { rescaledText } from './terminal/rescaled-text.js';
+import { rebalancedText, rescaledText } from './terminal/rescaled-text.js';
 import { Terminal, stdoutWidth } from './terminal/terminal.js';
 import {
   checkpointParts,
@@ -291,6 +291,10 @@ async function runWith(
     notice: (line) => terminal.note(line),
     detail: (line) => terminal.detail(line),
   };
+  if (values.rebalance === 'auto' && (checkpoints === null || partitioned === null)) {
+    const without = partitioned === null ? 'on v1' : 'without --checkpoint-dir';
+    terminal.warn(`rebalance = auto says nothing ${without}`);
+  }
   const policy = { attempts: values['restart.attempts'], delayMs: values['restart.delay'] };
   const restarting =
     checkpoints === null
@@ -299,6 +303,7 @@ async function runWith(
           checkpoints,
           policy,
           rescaled: (cut) => terminal.note(rescaledText(cut)),
+          rebalanced: (cut) => terminal.note(rebalancedText(cut)),
         });
   const processor = restarting ?? createJob(job, options);
   const server = await startMetrics(processor, values.metrics_port, terminal);

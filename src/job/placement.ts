@@ -7,17 +7,23 @@ import { availableParallelism } from 'node:os';
 import { VeloError } from '../base/errors.js';
 import { workersOf } from '../processors/partitioned/job-settings.js';
 import type { PartitionedSettings } from '../processors/partitioned/job-settings.js';
-import { partitionOfKeyGroup } from '../processors/partitioned/routing/key-hashes.js';
+import { ownersOf } from '../processors/partitioned/routing/key-group-owners.js';
+import type { KeyGroupOwners } from '../processors/partitioned/routing/key-group-owners.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 import { GLOBAL_ENTRY } from '../state/snapshot.js';
 
-export type Placement = Pick<PartitionedSettings, 'partitions' | 'workers'>;
+/** `owners`: by key group, its partition; null: equal ranges. */
+export type Placement = Pick<PartitionedSettings, 'partitions' | 'workers' | 'owners'>;
 
 /** Of a job that runs; one that begins may have more. */
 export const RESCALE_MAX = 64;
 
-export function placementOf({ partitions, workers }: PartitionedSettings): Placement {
-  return { partitions, workers };
+export function placementOf({ partitions, workers, owners }: PartitionedSettings): Placement {
+  return { partitions, workers, owners };
+}
+
+export function ownersIn({ owners, partitions }: Placement): KeyGroupOwners {
+  return ownersOf(owners, partitions);
 }
 
 /** What was asked of a running job; `workers` null: as many as it has. */
@@ -43,7 +49,8 @@ export function placementFor(now: Placement | null, request: RescaleRequest): Pl
       hint: 'ask for another number: velo job status shows what it has',
     });
   }
-  return { partitions, workers };
+  const { owners } = now;
+  return { partitions, workers, owners: partitions === now.partitions ? owners : null };
 }
 
 function cores(): number {
@@ -72,6 +79,7 @@ export interface MovedState {
 
 /** Of a state whose key groups belonged to `from.partitions`: what another partition has now. */
 export function movedState(state: JobState, from: Placement, to: Placement): MovedState {
+  const [before, after] = [ownersIn(from), ownersIn(to)];
   let rows = 0;
   let total = 0;
   for (const { operators } of state) {
@@ -81,8 +89,7 @@ export function movedState(state: JobState, from: Placement, to: Placement): Mov
         const keyGroup = view.getUint32(at, true);
         const length = HEAD_BYTES + view.getUint32(at + 4, true);
         at += length;
-        if (keyGroup === GLOBAL_ENTRY || partitionOf(keyGroup, from) === partitionOf(keyGroup, to))
-          continue;
+        if (keyGroup === GLOBAL_ENTRY || before[keyGroup] === after[keyGroup]) continue;
         rows += 1;
         total += length;
       }
@@ -93,7 +100,3 @@ export function movedState(state: JobState, from: Placement, to: Placement): Mov
 
 /** Key group and length in front of an entry (state/snapshot.ts). */
 const HEAD_BYTES = 8;
-
-function partitionOf(keyGroup: number, { partitions }: Placement): number {
-  return partitionOfKeyGroup(keyGroup, partitions);
-}

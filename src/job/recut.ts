@@ -6,6 +6,7 @@
 import type { HandedOver } from '../processors/job-processor.js';
 import { movedState } from './placement.js';
 import type { MovedState, Placement } from './placement.js';
+import type { RebalancePlan } from './rebalancing.js';
 
 /** A running job that was cut anew. */
 export interface RescaledJob {
@@ -18,6 +19,11 @@ export interface RescaledJob {
   readonly movedBytes: number;
   /** From when reading ended to when it began again. */
   readonly pauseMs: number;
+}
+
+/** One whose key groups were moved off a partition that had stayed hot. */
+export interface RebalancedJob extends RebalancePlan {
+  readonly cut: RescaledJob;
 }
 
 export class Recut {

@@ -26,12 +26,15 @@ import type { JobState } from '../state/checkpoint/job-state.js';
 import type { OpenCheckpoints } from './checkpointing.js';
 import type { JobCheckpointing, RestartPolicy } from './job-options.js';
 import { exportsTogether, metricsTogether, resultsTogether } from './lives-together.js';
-import { placementFor, placementText } from './placement.js';
+import { ownersIn, placementFor, placementText } from './placement.js';
 import type { Placement, RescaleRequest } from './placement.js';
+import { Rebalancing } from './rebalancing.js';
+import type { RebalancePlan, RebalanceRemark } from './rebalancing.js';
 import { Recut } from './recut.js';
-import type { RescaledJob } from './recut.js';
+import type { RebalancedJob, RescaledJob } from './recut.js';
 
 const WAIT_MS_MAX = 60_000;
+const LOOK_MS = 100;
 
 /** What one life of the job is made with. */
 export interface JobLife {
@@ -57,6 +60,10 @@ export interface RestartingJobParts {
   readonly notice: (line: string) => void;
   /** It was cut anew. */
   readonly rescaled: (job: RescaledJob) => void;
+  /** Whether key groups are moved off a partition that stays hot. */
+  readonly rebalance: boolean;
+  /** Some were, or that would not help. */
+  readonly rebalanced: (job: RebalancedJob | RebalanceRemark) => void;
 }
 
 /** Behind a crash. */
@@ -75,6 +82,8 @@ export class RestartingJob implements JobProcessor {
   /** null: the job is cut as it is. */
   private recut: Recut | null = null;
   private recuts: RecutFigures | null = null;
+  /** null: key groups stay where they are. */
+  private rebalancing: Rebalancing | null = null;
   private restarts = 0;
   /** Since the last checkpoint. */
   private crashes = 0;
@@ -88,7 +97,11 @@ export class RestartingJob implements JobProcessor {
 
   constructor(parts: RestartingJobParts) {
     this.parts = parts;
-    this.placement = parts.placement;
+    const { placement, rebalance } = parts;
+    this.placement = placement;
+    if (rebalance && placement !== null) {
+      this.rebalancing = new Rebalancing(ownersIn(placement), placement.partitions);
+    }
     this.life = this.newLife({ durationMs: parts.durationMs, isFirst: true });
   }
 
@@ -98,6 +111,8 @@ export class RestartingJob implements JobProcessor {
       settle = resolve;
     });
     const startedNs = this.parts.clock.monotonicNs();
+    const timer = this.rebalancing === null ? undefined : setInterval(this.look, LOOK_MS);
+    timer?.unref();
     try {
       for (;;) {
         try {
@@ -108,6 +123,7 @@ export class RestartingJob implements JobProcessor {
         }
       }
     } finally {
+      clearInterval(timer);
       this.recut?.gaveUp(
         new VeloError('JOB_ENDED', { message: 'the job ended before it was cut' }),
       );
@@ -152,16 +168,20 @@ export class RestartingJob implements JobProcessor {
     if (this.isStopping) throw notNow('it is asked to stop');
     const isAtWork = this.life.state === 'running' || this.life.state === 'paused';
     if (this.isWaiting || !isAtWork) throw notNow(`it is ${this.state}`);
+    const rescaled = await this.cutAnew(from, to);
+    this.count('rescales', rescaled.pauseMs);
+    this.parts.rescaled(rescaled);
+    return rescaled;
+  }
+
+  private async cutAnew(from: Placement, to: Placement): Promise<RescaledJob> {
     const { clock } = this.parts;
     const sinceNs = clock.monotonicNs();
-    const recut = new Recut(from, to, this.life.handOver());
+    const handing = this.life.handOver?.() ?? Promise.reject(notNow('it runs on V1'));
+    const recut = new Recut(from, to, handing);
     this.recut = recut;
     try {
-      const rescaled = await recut.done(() => (clock.monotonicNs() - sinceNs) / 1e6);
-      const rescales = (this.recuts?.rescales ?? 0) + 1;
-      this.recuts = { rescales, lastPauseMs: rescaled.pauseMs };
-      this.parts.rescaled(rescaled);
-      return rescaled;
+      return await recut.done(() => (clock.monotonicNs() - sinceNs) / 1e6);
     } finally {
       this.recut = null;
       recut.settled();
@@ -172,6 +192,38 @@ export class RestartingJob implements JobProcessor {
     await this.recut?.over;
     if (this.isWaiting) throw noState(this.state);
     await this.life.keepState();
+  }
+
+  private count(what: 'rescales' | 'rebalances', lastPauseMs: number): void {
+    const { rescales = 0, rebalances = 0 } = this.recuts ?? {};
+    const counts = { rescales, rebalances };
+    counts[what] += 1;
+    this.recuts = { ...counts, lastPauseMs };
+  }
+
+  /** Ten times a second; whether a second has gone by for the rule is the clock's to say. */
+  private readonly look = (): void => {
+    const { rebalancing, placement, recut, life } = this;
+    const isAtWork = life.state === 'running' && recut === null && !this.isWaiting;
+    if (rebalancing === null || placement === null || !isAtWork || this.isStopping) return;
+    const nowNs = this.parts.clock.monotonicNs();
+    const found = rebalancing.observe(nowNs, () => life.keyGroupLoad?.() ?? new Float64Array(0));
+    if (found?.kind === 'remark') this.parts.rebalanced(found);
+    if (found?.kind === 'plan') void this.rebalance(found, placement);
+  };
+
+  private async rebalance(plan: RebalancePlan, from: Placement): Promise<void> {
+    const { owners } = plan;
+    try {
+      const cut = await this.cutAnew(from, { ...from, owners });
+      this.count('rebalances', cut.pauseMs);
+      this.parts.rebalanced({ ...plan, cut });
+    } catch (error) {
+      if (this.isStopping || !(error instanceof VeloError) || error.key !== 'JOB_RESCALE') return;
+      // It would be refused again.
+      this.rebalancing = null;
+      this.parts.notice(`no key groups are moved: ${error.message}`);
+    }
   }
 
   numberOfPartitions(): number {
@@ -225,6 +277,7 @@ export class RestartingJob implements JobProcessor {
     const { checkpoints, create } = this.parts;
     const { placement } = this;
     checkpoints.partitions = placement?.partitions ?? 1;
+    if (placement !== null) this.rebalancing?.lifeBegins(ownersIn(placement), placement.partitions);
     return create({ outputs: null, begun: () => undefined, placement, checkpoints, ...life });
   }
 

@@ -208,9 +208,13 @@ export const JOB_METRICS = {
     'none',
     'Times that the running job went on with other partitions or workers.',
   ),
+  velo_job_rebalances_total: processCounter(
+    'none',
+    'Times that key groups went off a partition that had stayed hot.',
+  ),
   velo_job_rescale_last_pause_seconds: processGauge(
     'seconds',
-    'Time that the job stood still for the last of them.',
+    'Time that the job stood still for the last rescale or rebalance.',
   ),
   process_cpu_seconds_total: processCounter('seconds', 'User and system CPU time of the process.'),
   process_resident_memory_bytes: processGauge('bytes', 'Resident memory of the process.'),

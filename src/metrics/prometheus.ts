@@ -222,6 +222,7 @@ export class PrometheusExport {
     const values: Readonly<Record<Exclude<JobMetric, 'velo_job_state'>, number | null>> = {
       velo_job_restarts_total: job.restarts ?? 0,
       velo_job_rescales_total: job.recuts?.rescales ?? 0,
+      velo_job_rebalances_total: job.recuts?.rebalances ?? 0,
       velo_job_rescale_last_pause_seconds: pauseMs === null ? null : pauseMs / 1e3,
       process_cpu_seconds_total: (user + system) / 1e6,
       process_resident_memory_bytes: process.memoryUsage.rss(),

@@ -61,6 +61,7 @@ export const ENGINE_SETTINGS: Readonly<Record<string, Takes>> = {
   processing_mode: words('individual', 'batch', 'adaptive'),
   batch_size: { words: ['adaptive'], shape: 'count' },
   target_latency: DURATION,
+  rebalance: words('off', 'auto'),
   partitioning_strategy: words('auto', 'hash', 'sticky', 'smart', 'round-robin', 'fan-in'),
   partition_buffer_size: COUNT,
   enable_core_affinity: words(...BOOLEANS),

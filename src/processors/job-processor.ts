@@ -155,6 +155,8 @@ export interface JobProcessor {
    * wait for it are seen; rejects as takeState() does, and where it cannot be kept.
    */
   keepState(): Promise<void>;
+  /** Rows by key group, or about so many, since this life began; all 0 where they are not counted. Absent: on V1. */
+  keyGroupLoad?(): Float64Array;
   numberOfPartitions(): number;
   metrics(): JobMetrics;
   /** What a scrape shows: every partition, one for all of V1. Reading changes nothing. */

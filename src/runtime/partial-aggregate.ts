@@ -13,6 +13,7 @@ import type { Batch } from '../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../columnar/batch.js';
 import type { AggregateNode, WindowAggregateNode } from '../plan/pipeline/pipeline-plan.js';
 import type { GroupedState } from '../state/groups/grouped-state.js';
+import { KEY_GROUPS } from '../state/key-groups.js';
 import { StateWriter } from '../state/snapshot.js';
 import type { Output } from './operator-output.js';
 import { writePane } from './operators/window/window-fixed.js';
@@ -61,7 +62,7 @@ export class PartialAggregate implements Output {
   private rows = 0;
   private shipped = 0;
   private groupsBefore = 0;
-  /** Rows of the groups that were shipped, by partition. */
+  /** Rows of the groups that were shipped, by key group, or all of them where there is one partition. */
   private readonly rowsShipped: Float64Array;
 
   constructor(
@@ -73,7 +74,7 @@ export class PartialAggregate implements Output {
     this.groups = newPartialGroups(node, parts);
     this.partitionOf = partitionOf;
     this.writers = Array.from({ length: partitions }, () => new StateWriter());
-    this.rowsShipped = new Float64Array(partitions);
+    this.rowsShipped = new Float64Array(partitions === 1 ? 1 : KEY_GROUPS);
   }
 
   /** Takes rows. The batch may be reused after return. */
@@ -115,8 +116,9 @@ export class PartialAggregate implements Output {
   }
 
   /**
-   * Sets `rows` to the rows that stand in groups of each partition, shipped ones included: each row
-   * once in all, in parts where its windows overlap. O(groups).
+   * Sets `rows` to the rows that stand in groups of each key group, of all in `rows[0]` where there is
+   * one partition, shipped ones included: each row once in all, in parts where its windows overlap.
+   * O(groups).
    */
   countRows(rows: Float64Array): void {
     rows.set(this.rowsShipped);
@@ -127,8 +129,8 @@ export class PartialAggregate implements Output {
     const share = this.groups.shareOf(pane);
     if (share === 0) return;
     for (let slot = 0; slot < state.groupCount; slot += 1) {
-      const partition = rows.length === 1 ? 0 : this.partitionOf(state.keyGroup(slot));
-      rows[partition] = (rows[partition] ?? 0) + state.rowsOf(slot) * share;
+      const keyGroup = rows.length === 1 ? 0 : state.keyGroup(slot);
+      rows[keyGroup] = (rows[keyGroup] ?? 0) + state.rowsOf(slot) * share;
     }
   }
 

@@ -5,6 +5,8 @@
 
 const KEY_GROUP_BITS = 10;
 
+export const KEY_GROUPS = 1 << KEY_GROUP_BITS;
+
 export function keyGroupOf(hash: number): number {
   return hash >>> (32 - KEY_GROUP_BITS);
 }

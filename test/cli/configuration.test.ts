@@ -138,6 +138,7 @@ workers: auto
 processing_mode: {batch: {size: 2000}}
 target_latency: 3ms
 partitioning_strategy: round-robin
+rebalance: auto
 partition_buffer_size: 64
 max_memory: 1.5g
 enable_core_affinity: true
@@ -166,6 +167,8 @@ windows_per_record_max: 20000
     expect(partitioned).toEqual({
       partitions: 8,
       workers: 4,
+      owners: null,
+      rebalance: true,
       mode: { kind: 'batch', rows: 2000 },
       strategy: 'round-robin',
       ringSlots: 64,

@@ -103,6 +103,7 @@ async function run(
       checkpoints,
       policy: { attempts: 0, delayMs: 1 },
       rescaled: (cut) => told.push(cut),
+      rebalanced: () => undefined,
     },
   );
   try {

@@ -223,6 +223,27 @@ describe('velo job rescale', () => {
   );
 
   it(
+    'is of the user alone where a job cannot move its keys by itself, which is said',
+    async () => {
+      const one = jobOf(null);
+      const plain = await velo(['run', one.file, '--rebalance', 'auto', ...V2]);
+      expect(plain.stderr).toContain('rebalance = auto says nothing without --checkpoint-dir');
+      const first = await velo([
+        'run',
+        one.file,
+        '--rebalance',
+        'auto',
+        '--checkpoint-dir',
+        one.state,
+      ]);
+      expect(first.stderr).toContain('rebalance = auto says nothing on v1');
+      const wrong = await velo(['run', one.file, '--rebalance', 'atuo']);
+      expect(wrong.stderr).toContain('did you mean "auto"?');
+    },
+    LIMIT_MS,
+  );
+
+  it(
     'refuses a job that reads a pipe',
     async () => {
       const one = jobOf(null);

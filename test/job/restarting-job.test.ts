@@ -50,6 +50,8 @@ function jobOf(lives: readonly Life[], attempts = 3, delayMs = 1) {
     clock: systemClock,
     notice: (line) => said.push(line),
     rescaled: () => undefined,
+    rebalance: false,
+    rebalanced: () => undefined,
   });
   return { job, said, begun };
 }

@@ -28,6 +28,7 @@ const DEFAULTS: SettingValues = {
   batch_size: BATCH_ROWS_MAX,
   target_latency: TARGET_LATENCY_MS,
   partitioning_strategy: 'auto',
+  rebalance: 'off',
   partition_buffer_size: PARTITIONED_DEFAULTS.ringSlots,
   max_memory: null,
   enable_core_affinity: PARTITIONED_DEFAULTS.affinity,

@@ -110,6 +110,7 @@ const SETTINGS = {
     .meta({ description: 'a whole number above 0, or adaptive', words: ['adaptive'] }),
   target_latency: positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   partitioning_strategy: oneOf(['auto', 'hash', 'sticky', 'smart', 'round-robin', 'fan-in']),
+  rebalance: oneOf(['off', 'auto']),
   partition_buffer_size: wholeBetween(RING_SLOTS_MIN, RING_SLOTS_MAX),
   max_memory: byteSize.nullable().describe('a size with its unit, like 512m or 2g'),
   enable_core_affinity: yesOrNo.describe(YES_OR_NO_TEXT),

@@ -161,6 +161,8 @@ function partitionedSettings(
   const strategy = choice.of('partitioning_strategy').value;
   return {
     ...placement,
+    owners: null,
+    rebalance: choice.of('rebalance').value === 'auto',
     mode,
     strategy: strategy === 'auto' ? null : strategy,
     ringSlots: choice.of('partition_buffer_size').value,

@@ -15,6 +15,7 @@ export interface EngineFlags {
   readonly mode?: ProcessingModeSetting;
   readonly batchSize?: number | 'adaptive';
   readonly partitioning?: SettingValues['partitioning_strategy'];
+  readonly rebalance?: SettingValues['rebalance'];
   readonly ringSize?: number;
   readonly maxMemory?: number | null;
   readonly affinity?: boolean;
@@ -48,6 +49,7 @@ export const FLAG_SETTINGS = {
   mode: { flag: '--mode', key: 'processing_mode' },
   batchSize: { flag: '--batch-size', key: 'batch_size' },
   partitioning: { flag: '--partitioning', key: 'partitioning_strategy' },
+  rebalance: { flag: '--rebalance', key: 'rebalance' },
   ringSize: { flag: '--ring-size', key: 'partition_buffer_size' },
   maxMemory: { flag: '--max-memory', key: 'max_memory' },
   affinity: { flag: '--affinity', key: 'enable_core_affinity' },
@@ -94,6 +96,11 @@ export function addEngineFlags(command: Command): Command {
       '--partitioning <strategy>',
       'v2: hash, sticky, smart, round-robin, fan-in; auto for each query by default',
       settingFlag('--partitioning', 'partitioning_strategy'),
+    )
+    .option(
+      '--rebalance <how>',
+      'v2: auto moves keys off a partition that stays hot; off by default',
+      settingFlag('--rebalance', 'rebalance'),
     )
     .option(
       '--ring-size <slots>',

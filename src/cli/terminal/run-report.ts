@@ -115,8 +115,12 @@ function checkpointsPart({ written, failed, longestPauseMs, last }: CheckpointFi
   return `${counts}, the last in ${durationText(last.writeMs * 1000)}, stood still for ${pause} at most`;
 }
 
-function rescalesPart({ rescales, lastPauseMs }: RecutFigures): string {
-  return `${plural(rescales, 'rescale')}, the last stood still for ${(lastPauseMs / 1000).toFixed(2)} s`;
+function rescalesPart({ rescales, rebalances, lastPauseMs }: RecutFigures): string {
+  const counts = [
+    ...(rescales > 0 ? [plural(rescales, 'rescale')] : []),
+    ...(rebalances > 0 ? [plural(rebalances, 'rebalance')] : []),
+  ];
+  return `${counts.join(', ')}, the last stood still for ${(lastPauseMs / 1000).toFixed(2)} s`;
 }
 
 /** --stats-json. Throws ConfigError FLAG_INVALID where the file cannot be written. */

@@ -54,6 +54,7 @@ const statusSchema = z.object({
   restarts: z.number(),
   /** Times that it was cut anew. A job of an older velo does not say. */
   rescales: z.number().default(0),
+  rebalances: z.number().default(0),
   rowsIn: z.number(),
   rowsOut: z.number(),
   rowsFailed: z.number(),
@@ -126,6 +127,8 @@ const rescaledSchema = z.object({
   movedBytes: z.number(),
   pauseMs: z.number(),
 });
+
+export type RescaledAnswer = z.output<typeof rescaledSchema>;
 
 const errorSchema = z.object({
   key: z.string(),

@@ -1,8 +1,8 @@
 /**
  * What a running job does when it is asked over its socket: tells how it is, keeps its state now,
- * here or elsewhere, goes on with other partitions, and stops. Owns the order of these steps, so that a savepoint of a job that
- * stops is where its reading ends; the socket is control-server.ts, the steps are the processor's
- * and the checkpoints'.
+ * here or elsewhere, goes on with other partitions, and stops. Owns the order of these steps, so
+ * that a savepoint of a job that stops is where its reading ends; the socket is control-server.ts,
+ * the steps are the processor's and the checkpoints'.
  */
 import { VeloError } from '../../base/errors.js';
 import { packageManifest } from '../../base/package-manifest.js';
@@ -11,7 +11,15 @@ import type { JobProcessor } from '../../processors/job-processor.js';
 import type { OpenCheckpoints, Savepoint } from '../checkpointing.js';
 import type { RestartingJob } from '../restarting-job.js';
 import type { WrittenState } from '../written-state.js';
-import type { ControlAnswer, ControlRequest, JobStatus, StoppedJob } from './control-messages.js';
+import type { Placement } from '../placement.js';
+import type { RescaledJob } from '../recut.js';
+import type {
+  ControlAnswer,
+  ControlRequest,
+  JobStatus,
+  RescaledAnswer,
+  StoppedJob,
+} from './control-messages.js';
 
 export interface ControlledJob {
   readonly processor: RestartingJob;
@@ -41,7 +49,7 @@ export async function answerRequest(
       }
     }
     case 'rescale':
-      return { kind: 'rescaled', rescaled: await processor.rescale(request) };
+      return { kind: 'rescaled', rescaled: countsOf(await processor.rescale(request)) };
     case 'stop':
       return { kind: 'stopped', stopped: await stop(job, request) };
   }
@@ -52,6 +60,15 @@ async function keptIn(savepoint: Savepoint, processor: JobProcessor): Promise<Wr
   if (savepoint.write !== null) return savepoint.write(await processor.takeState());
   await processor.keepState();
   return savepoint.copySeen();
+}
+
+/** Who has which key group is nobody's business. */
+function countsOf({ from, to, ...rescaled }: RescaledJob): RescaledAnswer {
+  const counts = ({ partitions, workers }: Placement): RescaledAnswer['to'] => ({
+    partitions,
+    workers,
+  });
+  return { from: counts(from), to: counts(to), ...rescaled };
 }
 
 async function stop(
@@ -130,6 +147,7 @@ function statusOf({ processor, checkpoints, name, arch, startedMs }: ControlledJ
     startedMs,
     restarts: observed.restarts ?? 0,
     rescales: observed.recuts?.rescales ?? 0,
+    rebalances: observed.recuts?.rebalances ?? 0,
     rowsIn: rowsRead,
     rowsOut,
     rowsFailed,

@@ -15,6 +15,10 @@ export type ProcessingMode =
 export interface PartitionedSettings {
   readonly partitions: number;
   readonly workers: number;
+  /** By key group, its partition; null: equal ranges. */
+  readonly owners: readonly number[] | null;
+  /** Whether key groups are to be moved off a partition that stays hot: their rows are counted. */
+  readonly rebalance: boolean;
   readonly mode: ProcessingMode;
   /** null: chosen for each query. */
   readonly strategy: PartitioningStrategy | null;
@@ -51,6 +55,8 @@ export const RING_SLOTS_MAX = 65_536;
 export const TARGET_LATENCY_MS = 5;
 
 export const PARTITIONED_DEFAULTS = {
+  owners: null,
+  rebalance: false,
   mode: { kind: 'batch', rows: BATCH_ROWS_MAX },
   strategy: null,
   ringSlots: 16,

@@ -34,6 +34,8 @@ export interface QueryMemory {
   readonly feedArena: SharedArrayBuffer | null;
   readonly accounts: SharedArrayBuffer;
   readonly cells: SharedArrayBuffer;
+  /** Rows by key group (routing/key-group-load); null: nobody wants to know. */
+  readonly load: SharedArrayBuffer | null;
 }
 
 export interface QueryTask {
@@ -46,6 +48,8 @@ export interface QueryTask {
   /** How workers encode result rows for that sink; null: main does. */
   readonly encoding: RowEncoding | null;
   readonly memory: QueryMemory;
+  /** Partitions by key group; null: equal ranges. */
+  readonly owners: readonly number[] | null;
   /** State to start from; null: none. */
   readonly restore: QueryStart | null;
 }

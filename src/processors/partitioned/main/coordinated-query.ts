@@ -201,6 +201,7 @@ export class CoordinatedQuery implements QueryShape {
       sink: this.sink,
       encoding: this.results?.sink.encoding ?? null,
       memory: this.memory,
+      owners: this.options.settings.owners,
       restore: this.restored,
     };
   }
@@ -394,6 +395,11 @@ export class CoordinatedQuery implements QueryShape {
     if (this.turns.laneEnded(lane)) return { done: total, total };
     const position = this.turns.positionCells(lane)[LANE_POSITION] as number;
     return { done: position - extent.start, total };
+  }
+
+  /** Of its rows by key group; null: they are not counted. */
+  get load(): SharedArrayBuffer | null {
+    return this.memory.load;
   }
 
   private total(counter: PartitionCounter): number {

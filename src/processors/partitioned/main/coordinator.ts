@@ -32,6 +32,7 @@ import { jobMemory } from './job-memory.js';
 import type { JobMemory } from './job-memory.js';
 import { JobObserver } from './job-observer.js';
 import { lastDoneNs, summaryOf } from './job-summary.js';
+import { totalLoad } from '../routing/key-group-load.js';
 import { JobWorkers } from './job-workers.js';
 import type { JobMessage } from './job-workers.js';
 import { errorOfText } from '../messages.js';
@@ -263,6 +264,10 @@ export class PartitionedJobCoordinator implements JobProcessor {
 
   numberOfPartitions(): number {
     return this.options.settings.partitions;
+  }
+
+  keyGroupLoad(): Float64Array {
+    return totalLoad(this.queries.flatMap(({ load }) => (load === null ? [] : [load])));
   }
 
   /** Kernel thread numbers of the workers, where the system has them. */

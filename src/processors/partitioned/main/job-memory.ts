@@ -11,6 +11,7 @@ import type { QueryMemory, SinkPlace } from '../messages.js';
 import { Ring } from '../exchange/ring.js';
 import type { PartitionedSettings } from '../job-settings.js';
 import { topLevel } from '../exchange/topology.js';
+import { KeyGroupLoad } from '../routing/key-group-load.js';
 import { TurnTable } from '../turns/turns.js';
 import { accountBytes } from '../worker/worker-accounts.js';
 
@@ -77,6 +78,7 @@ export function queryMemory(settings: PartitionedSettings, query: QueryShape): Q
       : null,
     accounts: new SharedArrayBuffer(accountBytes(workers)),
     cells: new SharedArrayBuffer(PartitionCells.bytesFor(workers, partitions)),
+    load: settings.rebalance ? new SharedArrayBuffer(KeyGroupLoad.bytesFor(workers)) : null,
   };
 }
 

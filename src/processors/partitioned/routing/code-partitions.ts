@@ -10,6 +10,7 @@ import type { Batch } from '../../../columnar/batch.js';
 import { BATCH_ROWS_MAX } from '../../../columnar/batch.js';
 import type { Dictionary } from '../../../columnar/dictionary.js';
 import { combineHash, NULL_HASH } from '../../../columnar/hash.js';
+import type { KeyGroupOwners } from './key-group-owners.js';
 import { partitionOfKey } from './key-hashes.js';
 import type { RowBuckets } from './row-buckets.js';
 
@@ -19,16 +20,16 @@ const UNKNOWN = 0xffff;
 
 export class CodePartitions {
   private readonly keys: readonly number[];
-  private readonly partitions: number;
+  private readonly owners: KeyGroupOwners;
   private readonly bits: Int32Array;
   private readonly dictionaries: (Dictionary | null)[];
   private table = new Uint16Array(0);
   /** Combination of codes by position among the selected rows. */
   private places: Int32Array = new Int32Array(BATCH_ROWS_MAX);
 
-  constructor(keys: readonly number[], partitions: number) {
+  constructor(keys: readonly number[], owners: KeyGroupOwners) {
     this.keys = keys;
-    this.partitions = partitions;
+    this.owners = owners;
     this.bits = new Int32Array(keys.length);
     this.dictionaries = keys.map(() => null);
   }
@@ -100,7 +101,7 @@ export class CodePartitions {
       hash = combineHash(hash, code === mask ? NULL_HASH : this.dictionaries[at]!.hashes[code]!);
       shift -= this.bits[at + 1] ?? 0;
     }
-    this.table[combination] = partitionOfKey(hash, this.partitions);
+    this.table[combination] = partitionOfKey(hash, this.owners);
   }
 
   private prepare(batch: Batch, total: number): void {

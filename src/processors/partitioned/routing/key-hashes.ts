@@ -17,11 +17,9 @@ import {
 } from '../../../columnar/hash.js';
 import { isExact } from '../../../columnar/types.js';
 import type { SqlType } from '../../../columnar/types.js';
-import { keyGroupOf } from '../../../state/key-groups.js';
+import { KEY_GROUPS, keyGroupOf } from '../../../state/key-groups.js';
 import { encodeValueText } from '../../../state/values/nested-text.js';
 
-/** The group of all ones is the last. */
-export const KEY_GROUPS = keyGroupOf(-1) + 1;
 const KEY_GROUP_BITS = 31 - Math.clz32(KEY_GROUPS);
 
 const encoder = new TextEncoder();
@@ -31,9 +29,14 @@ export function partitionOfKeyGroup(keyGroup: number, partitions: number): numbe
   return Math.imul(keyGroup, partitions) >>> KEY_GROUP_BITS;
 }
 
-/** Partition of the running hash of all columns of a key. */
-export function partitionOfKey(running: number, partitions: number): number {
+/** Partition of the running hash of all columns of a key, of equal ranges. */
+export function partitionOfRange(running: number, partitions: number): number {
   return partitionOfKeyGroup(keyGroupOf(finaliseHash(running)), partitions);
+}
+
+/** As partitionOfRange, of key groups that were moved; `owners` by key group. */
+export function partitionOfKey(running: number, owners: Uint16Array): number {
+  return owners[keyGroupOf(finaliseHash(running))]!;
 }
 
 export class KeyHashes {

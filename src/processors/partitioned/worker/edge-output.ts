@@ -14,7 +14,9 @@ import type { ExchangeSender, RowsRoute, TurnFacts } from '../exchange/exchange.
 import { HashRouter, RouteBuffer, routeAll } from '../routing/hash-router.js';
 import type { RoutedRows } from '../routing/hash-router.js';
 import { PartialBundle } from '../exchange/partial-bundle.js';
-import { partitionOfKeyGroup } from '../routing/key-hashes.js';
+import type { KeyGroupLoad } from '../routing/key-group-load.js';
+import type { KeyGroupOwners } from '../routing/key-group-owners.js';
+import { KEY_GROUPS } from '../../../state/key-groups.js';
 import type { PartitionHost } from './partition-host.js';
 import { BatchWriter } from '../wire/wire.js';
 import type { QueryTime } from './worker-time.js';
@@ -23,6 +25,11 @@ export interface EdgeOutputParts {
   readonly edge: ExchangeEdge;
   /** 1 for an edge into a fragment that is not parallel. */
   readonly partitions: number;
+  readonly owners: KeyGroupOwners;
+  /** The same, where they are not equal ranges; else null. */
+  readonly moved: KeyGroupOwners | null;
+  /** null: nobody wants to know which key groups the rows have. */
+  readonly load: KeyGroupLoad | null;
   /** null: one worker, whose host takes the rows directly. */
   readonly sender: ExchangeSender | null;
   readonly host: PartitionHost;
@@ -49,20 +56,22 @@ export class EdgeOutput implements Output, RowsRoute {
   private flushedMs = Number.NEGATIVE_INFINITY;
   /** Late records of the query here when the turn began. */
   private lateBefore = 0;
-  /** Rows in groups by partition, as counted last. */
-  private readonly rowsFormed: Float64Array;
+  /** Rows in groups by key group, as counted last and before that; of all where there is one partition. */
+  private rowsFormed: Float64Array;
+  private formedBefore: Float64Array;
 
   constructor(parts: EdgeOutputParts) {
     this.parts = parts;
-    const { edge, partitions } = parts;
+    const { edge, partitions, load } = parts;
     const types = edge.schema.map((column) => column.type);
     const { routing } = edge;
     this.router =
       routing.kind === 'hash' && partitions > 1
-        ? new HashRouter({ keys: routing.keys, types, partitions })
+        ? new HashRouter({ keys: routing.keys, types, partitions, owners: parts.moved, load })
         : null;
     this.whole = new RouteBuffer(partitions);
-    this.rowsFormed = new Float64Array(partitions);
+    this.rowsFormed = new Float64Array(partitions === 1 ? 1 : KEY_GROUPS);
+    this.formedBefore = this.rowsFormed.slice();
     this.writer = new BatchWriter({ types, withRaw: parts.withRaw });
     // One partition in this very thread: what the partial groups would save is not there.
     const isOne = parts.sender === null && partitions === 1;
@@ -71,8 +80,8 @@ export class EdgeOutput implements Output, RowsRoute {
   }
 
   private newPartial(node: NonNullable<ExchangeEdge['partial']>): PartialAggregate {
-    const { errors, late, counters, partitions } = this.parts;
-    const partitionOf = (keyGroup: number): number => partitionOfKeyGroup(keyGroup, partitions);
+    const { errors, late, counters, partitions, owners } = this.parts;
+    const partitionOf = (keyGroup: number): number => (partitions === 1 ? 0 : owners[keyGroup]!);
     return new PartialAggregate(node, { errors, late, counters }, partitionOf, partitions);
   }
 
@@ -84,11 +93,18 @@ export class EdgeOutput implements Output, RowsRoute {
   /** Tells main how many rows stand in groups for each partition. O(groups). */
   countFormed(): void {
     if (this.partial === null) return;
-    const { rowsFormed } = this;
-    const { cells, worker } = this.parts;
-    this.partial.countRows(rowsFormed);
-    for (let partition = 0; partition < rowsFormed.length; partition += 1) {
-      cells.set(worker, partition, PartitionCounter.rowsFormed, rowsFormed[partition]!);
+    const { rowsFormed, formedBefore } = this;
+    const { cells, worker, partitions, owners, load } = this.parts;
+    this.partial.countRows(formedBefore);
+    if (partitions > 1) load?.formed(rowsFormed, formedBefore);
+    this.rowsFormed = formedBefore;
+    this.formedBefore = rowsFormed;
+    const sums = new Float64Array(partitions);
+    this.rowsFormed.forEach((rows, keyGroup) => {
+      sums[partitions === 1 ? 0 : owners[keyGroup]!]! += rows;
+    });
+    for (let partition = 0; partition < partitions; partition += 1) {
+      cells.set(worker, partition, PartitionCounter.rowsFormed, sums[partition]!);
     }
   }
 

@@ -12,7 +12,7 @@ import { isRowwise } from '../../../plan/fragments/group-policy.js';
 import type { LimitNode } from '../../../plan/pipeline/pipeline-plan.js';
 import type { StatefulFragment } from '../../../plan/fragments/fragment-plan.js';
 import type { OperatorCounters } from '../../../runtime/operator.js';
-import { partitionOfKeyGroup } from '../routing/key-hashes.js';
+import type { KeyGroupOwners } from '../routing/key-group-owners.js';
 import type { PartitionSnapshot } from '../messages.js';
 import { PartitionStateManager } from './partition-state.js';
 import type { QueryWorkerParts } from './query-wiring.js';
@@ -163,7 +163,7 @@ export class QueryPartitions {
   }
 
   /** Takes in the key groups that fall to these partitions, whoever held them before. */
-  restore(snapshots: readonly PartitionSnapshot[]): void {
+  restore(snapshots: readonly PartitionSnapshot[], owners: KeyGroupOwners): void {
     const { partitions } = this.parts.query;
     for (const { fragment, operators } of snapshots) {
       for (const manager of this.managers) {
@@ -171,7 +171,7 @@ export class QueryPartitions {
         const count = partitionsOf(manager.fragment, partitions);
         manager.restore(
           operators,
-          (keyGroup) => partitionOfKeyGroup(keyGroup, count) === manager.partition,
+          (keyGroup) => count === 1 || owners[keyGroup] === manager.partition,
           count,
         );
       }

@@ -39,6 +39,9 @@ import { edgePartitions, stageShape, topLevel } from '../exchange/topology.js';
 import type { StreamShape } from '../exchange/topology.js';
 import { TurnTaker } from './turn-taker.js';
 import { ROUND_BARRIER } from '../turns/turns.js';
+import { KeyGroupLoad } from '../routing/key-group-load.js';
+import { movedOwners, ownersOf } from '../routing/key-group-owners.js';
+import type { KeyGroupOwners } from '../routing/key-group-owners.js';
 import type { QueryTime } from './worker-time.js';
 
 /** Blocks that are taken from one reader before other work has its turn. */
@@ -56,6 +59,8 @@ export class QueryWorker {
   private readonly parts: QueryWorkerParts;
   private readonly cells: PartitionCells;
   private readonly time: QueryTime;
+  private readonly owners: KeyGroupOwners;
+  private readonly load: KeyGroupLoad | null;
   private readonly level: 0 | 1 | 2;
   private readonly stageShape: StreamShape;
   private readonly ownPartitions: readonly number[];
@@ -89,6 +94,9 @@ export class QueryWorker {
     this.stageShape = stageShape(task.fragments, { partitions, workers });
     const cells = new PartitionCells(new Float64Array(task.memory.cells), workers, partitions);
     this.cells = cells;
+    const { load } = task.memory;
+    this.owners = ownersOf(task.owners, partitions);
+    this.load = load === null ? null : new KeyGroupLoad(load, worker);
     this.time = parts.time.addQuery(cells.workerRow(worker));
     this.ownPartitions = ownPartitionsOf(parts);
     this.output = new TimedOutput(newResultOutput(parts), this.time);
@@ -305,6 +313,9 @@ export class QueryWorker {
     return new EdgeOutput({
       edge,
       partitions: edgePartitions(task.fragments, edge, partitions),
+      owners: this.owners,
+      moved: movedOwners(task.owners, partitions),
+      load: this.load,
       sender: this.sender,
       host: this.host!,
       withRaw: deadLetters,
@@ -476,7 +487,7 @@ export class QueryWorker {
   }
 
   private restore(snapshots: readonly PartitionSnapshot[]): void {
-    this.partitions.restore(snapshots);
+    this.partitions.restore(snapshots, this.owners);
     for (const { fragment, operators } of snapshots) {
       if (fragment < 0) this.host?.restoreEdges(operators);
     }
