@@ -236,6 +236,7 @@ function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobPro
     maxMemoryBytes: options.maxMemoryBytes ?? null,
     sleep: options.mode?.kind === 'individual' ? sleepShortly : null,
     stateLimits: options.stateLimits ?? null,
+    notice: options.notice,
     checkpoints: options.checkpoints?.target ?? null,
     open: () => openQueries(goingOn(job, options), options, clock),
   });

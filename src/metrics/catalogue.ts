@@ -204,6 +204,10 @@ export const JOB_METRICS = {
     'none',
     'Crashes that the job went on after, at its last checkpoint.',
   ),
+  velo_state_limit_share: processGauge(
+    'none',
+    'State as a share of state.max_rows or state.max_bytes, whichever is closer.',
+  ),
   velo_job_rescales_total: processCounter(
     'none',
     'Times that the running job went on with other partitions or workers.',

@@ -68,6 +68,8 @@ export interface JobMetricsForExport {
   readonly checkpoints?: CheckpointFigures | null;
   /** Default: it was never cut anew. */
   readonly recuts?: RecutFigures | null;
+  /** Of state.max_rows or state.max_bytes, whichever is closer; default: there is no limit. */
+  readonly stateLimitShare?: number | null;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -224,6 +226,7 @@ export class PrometheusExport {
       velo_job_rescales_total: job.recuts?.rescales ?? 0,
       velo_job_rebalances_total: job.recuts?.rebalances ?? 0,
       velo_job_rescale_last_pause_seconds: pauseMs === null ? null : pauseMs / 1e3,
+      velo_state_limit_share: job.stateLimitShare ?? null,
       process_cpu_seconds_total: (user + system) / 1e6,
       process_resident_memory_bytes: process.memoryUsage.rss(),
       process_start_time_seconds: this.startTimeSeconds,

@@ -56,6 +56,7 @@ export interface SimpleJobOptions {
   readonly sleep: ((ms: number) => void) | null;
   /** null: the state may become as large as memory has room for. */
   readonly stateLimits: StateLimits | null;
+  readonly notice: (line: string) => void;
   /** Where the job's state goes; null: nowhere. */
   readonly checkpoints: CheckpointTarget | null;
 }
@@ -87,7 +88,7 @@ export class SimpleJobProcessor implements JobProcessor {
     this.latency = new LatencyLog(options.clock);
     this.copy = new JobCopy(options.clock);
     this.budget = new MemoryBudget(options.maxMemoryBytes);
-    this.stateLimit = new StateLimit(options.stateLimits, options.clock);
+    this.stateLimit = new StateLimit(options.stateLimits, options.clock, options.notice);
   }
 
   async start(): Promise<JobResult> {
@@ -181,7 +182,8 @@ export class SimpleJobProcessor implements JobProcessor {
   }
 
   observed(): JobMetricsForExport {
-    return this.observer?.observed(this.state) ?? { state: this.state, queries: [] };
+    const observed = this.observer?.observed(this.state) ?? { state: this.state, queries: [] };
+    return { ...observed, stateLimitShare: this.stateLimit.share };
   }
 
   private seconds(): number {

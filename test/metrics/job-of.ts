@@ -43,6 +43,7 @@ export function jobOf(partitions: number, query = 'query-1'): JobMetricsForExpor
   const rates = Array.from({ length: partitions }, (_, at) => (at === 0 ? 9000 : 1000 * (at % 2)));
   return {
     state: 'running',
+    stateLimitShare: 0.4,
     recuts: { rescales: 2, rebalances: 1, lastPauseMs: 120 },
     checkpoints: {
       intervalMs: 10_000,

@@ -149,6 +149,7 @@ async function setup(query: string, steps: readonly Step[]): Promise<Setup> {
     durationMs: null,
     maxMemoryBytes: null,
     stateLimits: null,
+    notice: () => undefined,
     sleep: null,
     checkpoints: null,
     open: () => Promise.resolve([new QueryRun({ plan, accounts, sink, sources, closeLast })]),
@@ -415,6 +416,7 @@ async function pacedRun(stallMs: number): Promise<JobResult> {
     durationMs: null,
     maxMemoryBytes: null,
     stateLimits: null,
+    notice: () => undefined,
     sleep: (ms) => {
       clock.ns += ms * 1e6 + 60_000;
     },

@@ -124,7 +124,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
     this.options = { ...options, settings: { ...options.settings, workers } };
     this.controlMemory = new SharedArrayBuffer(JobControl.bytesFor(workers));
     this.control = new JobControl(this.controlMemory, workers);
-    this.stateLimit = new StateLimit(options.stateLimits, options.clock);
+    this.stateLimit = new StateLimit(options.stateLimits, options.clock, options.notice);
     this.crew = new JobWorkers({
       count: workers,
       clock: options.clock,
@@ -281,7 +281,8 @@ export class PartitionedJobCoordinator implements JobProcessor {
   }
 
   observed(): JobMetricsForExport {
-    return this.observer?.observed() ?? { state: this.state, queries: [] };
+    const observed = this.observer?.observed() ?? { state: this.state, queries: [] };
+    return { ...observed, stateLimitShare: this.stateLimit.share };
   }
 
   metrics(): JobMetrics {
