@@ -123,6 +123,19 @@ export const SHAPES: readonly Shape[] = [
     sql: `SELECT t.k, t.v, u.v AS w FROM t JOIN u ON t.k = u.k AND t.v < u.v WHERE t.g = 1 AND u.g = 2`,
   },
   {
+    name: 'Top-N that expires',
+    set: EXPIRING,
+    changelog: true,
+    sql: `SELECT k, v, r FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts)
+      AS r FROM t WHERE g = 1) WHERE r <= 3`,
+  },
+  {
+    name: 'ROWS window that expires',
+    set: EXPIRING,
+    sql: `SELECT k, v, SUM(v) OVER (ROWS WINDOW BUFFER 20 ROWS PARTITION BY k ORDER BY ts) AS s,
+      LAG(v) OVER (ROWS WINDOW BUFFER 20 ROWS PARTITION BY k ORDER BY ts) AS l FROM t WHERE g = 1`,
+  },
+  {
     name: 'Top-N per key',
     changelog: true,
     sql: `SELECT k, v, r FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts)

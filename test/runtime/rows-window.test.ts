@@ -71,6 +71,7 @@ function nodeOf(
   } as unknown as RowsWindowNode['input'];
   return {
     kind: 'rows-window',
+    ttl: null,
     id: 'rows-window-1',
     mode: 'append',
     schema: [...SCHEMA, ...calls.map((each) => ({ name: each.function, type: each.type }))],

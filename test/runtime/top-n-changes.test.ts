@@ -31,6 +31,7 @@ function topNode(more: Partial<TopNNode> = {}): TopNNode {
   const { rankColumn = true } = more;
   return {
     kind: 'top-n',
+    ttl: null,
     id: 'top-n-1',
     input: { ...inputNode(INPUT), mode: 'retract' } as PipelineNode,
     partitionBy: [0],

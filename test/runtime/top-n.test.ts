@@ -38,6 +38,7 @@ function topNode(more: Partial<TopNNode> = {}): TopNNode {
   const { rankColumn = true } = more;
   return {
     kind: 'top-n',
+    ttl: null,
     id: 'top-n-1',
     input: inputNode(INPUT),
     partitionBy: [0],

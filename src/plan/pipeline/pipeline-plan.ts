@@ -179,6 +179,8 @@ export interface RowsWindowNode extends NodeBase {
   readonly emit: 'every-record' | 'buffer-full';
   /** Event-time column for expiry, with the inactivity that expires a buffer; null = never. */
   readonly expiry: { readonly column: number; readonly inactivityMs: number } | null;
+  /** Of buffers that no row comes to; null: they are kept for good. */
+  readonly ttl: StateTtl | null;
   readonly signature: string;
 }
 
@@ -203,6 +205,8 @@ export interface TopNNode extends NodeBase {
   readonly orderBy: readonly SortKey[];
   readonly limit: number;
   readonly rankColumn: boolean;
+  /** Of partitions whose first n rows stay as they are; null: they are kept for good. */
+  readonly ttl: StateTtl | null;
   readonly signature: string;
 }
 
@@ -369,7 +373,7 @@ export function pipelineInputs(node: PipelineNode): readonly PipelineNode[] {
 /** By input, how long a node keeps state of its rows; null: for good. */
 export function ttlsOf(node: PipelineNode): readonly (StateTtl | null)[] {
   if (node.kind === 'join') return node.ttls;
-  return node.kind === 'aggregate' ? [node.ttl] : [];
+  return 'ttl' in node ? [node.ttl] : [];
 }
 
 /** Whether an operator of the query must know how far event time is at each of its rows, late or not. */

@@ -28,7 +28,7 @@ import { checkWindowsPerRecord } from './window-limit.js';
 import { refuseStart } from './pipeline-time.js';
 import type { Schema } from '../schema.js';
 import { WHOLE_PARTITION } from '../window-spec.js';
-import { warnKept } from './state-ttl.js';
+import { inputTtl, warnKept } from './state-ttl.js';
 import { settledOrder } from './tie-order.js';
 import { callText, signature, signedCall, signedKeys, signedOrder } from './state-signature.js';
 
@@ -91,7 +91,7 @@ export function buildRowsWindow(
   node: LogicalRowsWindow,
   context: BuildContext,
 ): Built {
-  warnKept(services, node);
+  const ttl = inputTtl(services, node, null);
   const { expiry } = node;
   const expressions = [
     ...node.partitionBy,
@@ -109,7 +109,7 @@ export function buildRowsWindow(
   const time = passedDemand(services, node, context.time) ?? own;
   const { input, columns } = buildAppending(services, node, {
     expressions,
-    context: { ...BELOW_STATE, time },
+    context: { ...BELOW_STATE, time, clock: ttl?.time === 'event' },
   });
   const calls = node.calls.map((call) => signedCall(columns, call));
   const built: PipelineNode = {
@@ -125,6 +125,7 @@ export function buildRowsWindow(
       expiry === null
         ? null
         : { column: columns.of(expiry.time), inactivityMs: expiry.inactivityMs },
+    ttl,
     signature: signature('rows-window', {
       rows: [String(node.bufferRows)],
       partition: signedKeys(columns, node.partitionBy),
@@ -248,9 +249,13 @@ export function buildTopN(
       span: context.time.span,
     });
   }
-  warnKept(services, node);
   const expressions = [...node.partitionBy, ...node.orderBy.map(({ expression }) => expression)];
-  const { input, columns } = buildAppending(services, node, { expressions, context: BELOW_STATE });
+  const clock = services.settings.stateTtl?.time === 'event';
+  const below = { ...BELOW_STATE, clock };
+  const { input, columns } = buildAppending(services, node, { expressions, context: below });
+  const isAppend = input.node.mode === 'append';
+  const ttl = isAppend ? inputTtl(services, node, null) : null;
+  if (!isAppend) warnKept(services, node);
   const built: PipelineNode = {
     kind: 'top-n',
     id: services.names.next('top-n'),
@@ -262,6 +267,7 @@ export function buildTopN(
     ),
     limit: node.limit,
     rankColumn: node.rankColumn,
+    ttl,
     signature: signature('top-n', {
       limit: [String(node.limit)],
       partition: signedKeys(columns, node.partitionBy),

@@ -98,7 +98,7 @@ export class AggregateOperator implements Operator {
 
   watermark(_input: number, watermarkMs: number): void {
     if (this.expiry?.clock.watermark(watermarkMs) === true) {
-      this.expiry.groups.begin(watermarkMs);
+      this.expiry.groups.times.begin(watermarkMs);
       this.expiry.groups.sweep(watermarkMs, 0);
     }
     this.context.output.watermark(watermarkMs);
@@ -137,7 +137,7 @@ export class AggregateOperator implements Operator {
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
-    const times = this.expiry?.groups.byteSize() ?? 0;
+    const times = this.expiry?.groups.times.byteSize() ?? 0;
     const bytes = this.state.byteSize() + this.factory.interner.byteSize() + times;
     return { rows: this.state.liveCount, bytes };
   }

@@ -11,7 +11,8 @@
  *   | yes        | −U +U of each rank r … m, +I of a rank that is new | the row of each rank r … m |
  *   | no         | −D of the row that falls out, +I (n = 1: −U +U)    | the new row                |
  *
- * Without the rank a row whose rank changes is the same row as before.
+ * Without the rank a row whose rank changes is the same row as before. A partition whose rows have
+ * stayed as they are for its TTL is forgotten without a word, and begins again.
  */
 import type { Batch } from '../../columnar/batch.js';
 import { OP_DELETE, OP_INSERT, OP_UPDATE_AFTER, OP_UPDATE_BEFORE } from '../../columnar/batch.js';
@@ -20,9 +21,11 @@ import { NARROW_MAX } from '../../columnar/column.js';
 import type { SortKey, TopNNode } from '../../plan/pipeline/pipeline-plan.js';
 import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
 import type { GroupedState } from '../../state/groups/grouped-state.js';
+import { SlotTimes } from '../../state/groups/slot-times.js';
 import type { StateReader, StateWriter } from '../../state/snapshot.js';
 import type { HeldBatch, Work } from '../flow.js';
 import type { Operator, OperatorContext } from '../operator.js';
+import { RowClock } from '../row-clock.js';
 import { RowStore } from './rows/row-store.js';
 import { TopNOutput } from './top-n-output.js';
 import { Ranks } from './top-n-ranks.js';
@@ -57,6 +60,9 @@ export class TopNOperator implements Operator {
   /** What is left of the answer to the row that was added last. */
   private readonly shifting: ShiftingRanks = { ranks: new Ranks(), place: 0, dropped: NONE };
   private isShifting = false;
+  private readonly expiry: { readonly times: SlotTimes; readonly clock: RowClock } | null;
+  /** With a TTL, by position of the batch at work: the time at its rows. */
+  private nowMs: Float64Array | null = null;
 
   constructor(node: TopNNode, context: OperatorContext) {
     this.id = node.id;
@@ -73,6 +79,12 @@ export class TopNOperator implements Operator {
       aggregates: [],
       windowColumns: false,
     }).create();
+    const { ttl } = node;
+    const hasKeys = node.partitionBy.length > 0;
+    this.expiry =
+      ttl === null
+        ? null
+        : { times: new SlotTimes(this.partitions, ttl, hasKeys), clock: new RowClock(ttl.time) };
   }
 
   process(_input: number, batch: Batch): void {
@@ -80,6 +92,10 @@ export class TopNOperator implements Operator {
     if (selectedCount === 0) return;
     const slots = this.partitions.resolve(batch, selection, selectedCount);
     this.ensureSlots(this.partitions.groupCount);
+    if (this.expiry !== null) {
+      this.nowMs = this.expiry.clock.timesOf(batch);
+      this.expiry.times.arrived(this.nowMs[0]!);
+    }
     const held = { batch };
     this.context.flow.run(this.answer(held, slots), held);
   }
@@ -97,8 +113,23 @@ export class TopNOperator implements Operator {
       if (flow.suspended && k < selectedCount) yield;
     }
     this.output.flush();
+    this.sweep(selectedCount);
     for (const at of this.dropped) this.store.release(at);
     this.dropped.length = 0;
+  }
+
+  private sweep(rowCount: number): void {
+    const { expiry } = this;
+    expiry?.times.sweep(expiry.clock.nowMs, rowCount, (slot) => this.dropRows(slot));
+  }
+
+  /** The rows of a partition go when what was put out of them has left. */
+  private dropRows(slot: number): void {
+    const ranks = this.ranks[slot];
+    if (ranks === undefined) return;
+    for (let at = 0; at < ranks.count; at += 1) this.dropped.push(ranks.rows[at]!);
+    ranks.count = 0;
+    this.bounds[slot] = Number.NaN;
   }
 
   /** Adds rows from a position on, up to one whose answer is long, or until the flow is suspended. */
@@ -111,10 +142,13 @@ export class TopNOperator implements Operator {
     while (k < selectedCount && !this.isShifting && !flow.suspended) {
       const row = selection === null ? k : selection[k]!;
       const slot = slots[k]!;
+      const now = this.nowMs === null ? 0 : this.nowMs[k]!;
+      if (this.expiry?.times.hasExpired(slot, now) === true) this.dropRows(slot);
       k += 1;
       if (bounded !== null && this.isBeyond(bounded, row, slot)) continue;
       this.output.answer(origins === null ? row : origins[row]!);
-      this.add(batch, row, slot);
+      const isRanked = this.add(batch, row, slot);
+      if (isRanked) this.expiry?.times.touch(slot, now);
     }
     return k;
   }
@@ -128,14 +162,15 @@ export class TopNOperator implements Operator {
     return value > bound || (value === bound && this.node.orderBy.length === 1);
   }
 
-  private add(batch: Batch, row: number, slot: number): void {
+  /** Whether it is one of the first n. */
+  private add(batch: Batch, row: number, slot: number): boolean {
     const { store, node } = this;
     const ranks = (this.ranks[slot] ??= new Ranks());
     const at = store.addRow(batch, row);
     const place = this.placeOf(at, ranks);
     if (place === node.limit) {
       store.release(at);
-      return;
+      return false;
     }
     const before = ranks.count;
     const dropped = ranks.insert(at, place, node.limit);
@@ -148,6 +183,7 @@ export class TopNOperator implements Operator {
       this.isShifting = !this.emitRanks();
     } else this.emitRow(at, dropped, before === 0);
     if (dropped !== NONE) this.dropped.push(dropped);
+    return true;
   }
 
   /** How many of the ranked rows stay before a new row. */
@@ -208,6 +244,12 @@ export class TopNOperator implements Operator {
   }
 
   watermark(_input: number, watermarkMs: number): void {
+    if (this.expiry?.clock.watermark(watermarkMs) === true) {
+      this.expiry.times.begin(watermarkMs);
+      this.sweep(0);
+      for (const at of this.dropped) this.store.release(at);
+      this.dropped.length = 0;
+    }
     this.context.output.watermark(watermarkMs);
   }
 
@@ -216,12 +258,17 @@ export class TopNOperator implements Operator {
   }
 
   snapshot(writer: StateWriter): void {
-    this.partitions.snapshot(writer, (entry, slot) => {
-      const ranks = this.ranks[slot];
-      const count = ranks?.count ?? 0;
-      entry.writeU32(count);
-      for (let at = 0; at < count; at += 1) this.store.writeRow(entry, ranks!.rows[at]!);
-    });
+    const times = this.expiry?.times;
+    this.partitions.snapshot(
+      writer,
+      (entry, slot) => {
+        const ranks = this.ranks[slot];
+        const count = ranks?.count ?? 0;
+        entry.writeU32(count);
+        for (let at = 0; at < count; at += 1) this.store.writeRow(entry, ranks!.rows[at]!);
+      },
+      times?.fields(),
+    );
   }
 
   restore(reader: StateReader): void {
@@ -231,6 +278,7 @@ export class TopNOperator implements Operator {
         ranks.insert(this.store.readRow(reader), ranks.count, this.node.limit);
       }
       const slot = this.partitions.restoreGroup(reader);
+      this.expiry?.times.read(reader, slot);
       this.ensureSlots(slot + 1);
       this.ranks[slot] = ranks;
       if (ranks.count === this.node.limit) this.bounds[slot] = this.boundOf(ranks);
@@ -239,7 +287,8 @@ export class TopNOperator implements Operator {
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
     const ranked = this.ranks.reduce((bytes, { rows }) => bytes + rows.byteLength, 0);
-    const bytes = this.store.byteSize() + this.partitions.byteSize() + ranked;
+    const times = this.expiry?.times.byteSize() ?? 0;
+    const bytes = this.store.byteSize() + this.partitions.byteSize() + ranked + times;
     return { rows: this.store.size, bytes };
   }
 }

@@ -41,6 +41,9 @@ const GROUPS_TO_SORT = 1024;
 /** A long answer in pieces: goes on to the next one with each next(). */
 export type Pieces = Generator<void, void, void>;
 
+/** Writes fields of a group into the current entry. */
+type WriteFields = (writer: StateWriter, slot: number) => void;
+
 /** Rows whose groups are known, by position: `slots` is the group of each of the first `count`. */
 export interface ResolvedRows {
   readonly batch: Batch;
@@ -375,13 +378,14 @@ export class GroupedState implements IdHolder {
     for (const object of this.objects) object.clear();
   }
 
-  /** One entry per group; `extra` may write fields in front (a pane's start). */
-  snapshot(writer: StateWriter, extra?: (writer: StateWriter, slot: number) => void): void {
+  /** One entry per group; `extra` may write fields in front (a pane's start), `tail` behind. */
+  snapshot(writer: StateWriter, extra?: WriteFields, tail?: WriteFields): void {
     for (let slot = 0; slot < this.groupCount; slot += 1) {
       if (this.table.isFreed(slot)) continue;
       writer.beginEntry(this.keyGroup(slot));
       extra?.(writer, slot);
       this.writeGroup(writer, slot);
+      tail?.(writer, slot);
       writer.endEntry();
     }
   }

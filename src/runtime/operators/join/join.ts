@@ -367,15 +367,15 @@ export class JoinOperator implements Operator {
 
   /** Watermarks come again from the sources. */
   snapshot(writer: StateWriter): void {
-    const { state } = this.keys;
-    for (let slot = 0; slot < state.groupCount; slot += 1) {
-      if (state.table.isFreed(slot)) continue;
-      writer.beginEntry(state.keyGroup(slot));
-      for (const side of this.sides) side.writeKey(writer, slot);
-      state.writeGroup(writer, slot);
-      this.expiry?.writeTimes(writer, slot);
-      writer.endEntry();
-    }
+    const { expiry } = this;
+    const tail = expiry === null ? undefined : expiry.writeTimes.bind(expiry);
+    this.keys.state.snapshot(
+      writer,
+      (entry, slot) => {
+        for (const side of this.sides) side.writeKey(entry, slot);
+      },
+      tail,
+    );
   }
 
   restore(reader: StateReader): void {

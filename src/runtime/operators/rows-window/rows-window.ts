@@ -13,10 +13,12 @@ import { ValueColumn } from '../../../columnar/value-column.js';
 import type { RowsWindowNode, WindowCall } from '../../../plan/pipeline/pipeline-plan.js';
 import { GroupedStateFactory } from '../../../state/groups/grouped-state-factory.js';
 import type { GroupedState } from '../../../state/groups/grouped-state.js';
+import { SlotTimes } from '../../../state/groups/slot-times.js';
 import type { StateReader, StateWriter } from '../../../state/snapshot.js';
 import { PIECE_ROWS } from '../../flow.js';
 import type { HeldBatch, Work } from '../../flow.js';
 import type { Operator, OperatorContext } from '../../operator.js';
+import { RowClock } from '../../row-clock.js';
 import { evaluateCall, RESULT_OVERFLOW, RowBuffer } from './rows-window-generic.js';
 import { isRingCall, RowsWindowRings } from './rows-window-rings.js';
 import { readRow, writeRow } from '../rows/row-values.js';
@@ -45,6 +47,9 @@ export class RowsWindowOperator implements Operator {
   private readonly partRows: number;
   /** Event time of each partition's last record, for expiry. */
   private lastTimes = new Float64Array(16).fill(Number.NaN);
+  private readonly ttl: { readonly times: SlotTimes; readonly clock: RowClock } | null;
+  /** With a TTL, by position of the batch at work: the time at its rows. */
+  private nowMs: Float64Array | null = null;
   private readonly output: Batch;
   private readonly selected = new Int32Array(BATCH_ROWS_MAX);
   private readonly faults = new Map<number, string>();
@@ -61,6 +66,12 @@ export class RowsWindowOperator implements Operator {
       aggregates: [],
       windowColumns: false,
     }).create();
+    const { ttl } = node;
+    const hasKeys = node.partitionBy.length > 0;
+    this.ttl =
+      ttl === null
+        ? null
+        : { times: new SlotTimes(this.partitions, ttl, hasKeys), clock: new RowClock(ttl.time) };
     this.rings = new RowsWindowRings(node.bufferRows, node.calls.filter(isRingCall));
     this.genericCalls = node.calls.filter((call) => !isRingCall(call));
     const perRow = 1 + node.bufferRows * this.genericCalls.length;
@@ -75,6 +86,10 @@ export class RowsWindowOperator implements Operator {
     if (count === 0) return;
     const slots = this.partitions.resolve(batch, batch.selection, count);
     this.ensureSlots(this.partitions.groupCount);
+    if (this.ttl !== null) {
+      this.nowMs = this.ttl.clock.timesOf(batch);
+      this.ttl.times.arrived(this.nowMs[0]!);
+    }
     const held = { batch };
     this.context.flow.run(this.answer(held, slots, count), held);
   }
@@ -84,6 +99,18 @@ export class RowsWindowOperator implements Operator {
     for (let from = 0; from < count; from += partRows) {
       yield* this.answerPart(held, slots, { from, to: Math.min(count, from + partRows) });
     }
+    this.sweep(count);
+  }
+
+  private sweep(rowCount: number): void {
+    const { ttl } = this;
+    ttl?.times.sweep(ttl.clock.nowMs, rowCount, (slot) => this.empty(slot));
+  }
+
+  private empty(slot: number): void {
+    this.rings.reset(slot);
+    this.buffers[slot]?.clear();
+    this.lastTimes[slot] = Number.NaN;
   }
 
   /** The selected records `from` to `to` - 1, whose rows leave before the next ones are looked at. */
@@ -91,7 +118,8 @@ export class RowsWindowOperator implements Operator {
     this.faults.clear();
     const part =
       from === 0 && to === held.batch.selectedCount ? null : rowsOf(held.batch, from, to);
-    if (this.node.expiry === null) yield* this.updateRange(held, slots, { from, to });
+    if (this.node.expiry === null && this.ttl === null)
+      yield* this.updateRange(held, slots, { from, to });
     else yield* this.updateExpiring(held, slots, { from, to });
     const { batch } = held;
     const fault = (row: number, message: string): void => {
@@ -138,22 +166,34 @@ export class RowsWindowOperator implements Operator {
 
   /** Runs of rows between expiries: a buffer is emptied right before the row that expired it. */
   private *updateExpiring(held: HeldBatch, slots: Int32Array, range: Range): Work {
-    const { column, inactivityMs } = this.node.expiry!;
     let { from } = range;
     for (let k = from; k < range.to; k += 1) {
       const { batch } = held;
-      const row = batch.selection === null ? k : batch.selection[k]!;
       const slot = slots[k]!;
-      const time = Number(columnTime(batch.columns[column]!, row));
-      if (time - this.lastTimes[slot]! > inactivityMs) {
+      const time = this.expiryTime(batch, k);
+      if (this.hasExpired(slot, k, time)) {
         yield* this.updateRange(held, slots, { from, to: k });
         from = k;
-        this.rings.reset(slot);
-        this.buffers[slot]?.clear();
+        this.empty(slot);
       }
       this.lastTimes[slot] = time;
+      this.ttl?.times.touch(slot, this.nowMs![k]!);
     }
     yield* this.updateRange(held, slots, { from, to: range.to });
+  }
+
+  /** Of the column that EXPIRE names; NaN: of none. */
+  private expiryTime(batch: Batch, position: number): number {
+    const { expiry } = this.node;
+    if (expiry === null) return Number.NaN;
+    const row = batch.selection === null ? position : batch.selection[position]!;
+    return Number(columnTime(batch.columns[expiry.column]!, row));
+  }
+
+  private hasExpired(slot: number, position: number, time: number): boolean {
+    const { expiry } = this.node;
+    if (expiry !== null && time - this.lastTimes[slot]! > expiry.inactivityMs) return true;
+    return this.ttl?.times.hasExpired(slot, this.nowMs![position]!) === true;
   }
 
   private *updateRange(held: HeldBatch, slots: Int32Array, { from, to }: Range): Work {
@@ -224,6 +264,10 @@ export class RowsWindowOperator implements Operator {
   }
 
   watermark(_input: number, watermarkMs: number): void {
+    if (this.ttl?.clock.watermark(watermarkMs) === true) {
+      this.ttl.times.begin(watermarkMs);
+      this.sweep(0);
+    }
     this.context.output.watermark(watermarkMs);
   }
 
@@ -232,13 +276,18 @@ export class RowsWindowOperator implements Operator {
   }
 
   snapshot(writer: StateWriter): void {
-    this.partitions.snapshot(writer, (entry, slot) => {
-      entry.writeF64(this.lastTimes[slot]!);
-      this.rings.writeSlot(entry, slot);
-      const rows = this.buffers[slot]?.arrival ?? [];
-      entry.writeU32(rows.length);
-      for (const row of rows) writeRow(entry, row, this.needed, this.types);
-    });
+    const times = this.ttl?.times;
+    this.partitions.snapshot(
+      writer,
+      (entry, slot) => {
+        entry.writeF64(this.lastTimes[slot]!);
+        this.rings.writeSlot(entry, slot);
+        const rows = this.buffers[slot]?.arrival ?? [];
+        entry.writeU32(rows.length);
+        for (const row of rows) writeRow(entry, row, this.needed, this.types);
+      },
+      times?.fields(),
+    );
   }
 
   restore(reader: StateReader): void {
@@ -253,6 +302,7 @@ export class RowsWindowOperator implements Operator {
         buffer.push(readRow(reader, this.needed, this.types));
       }
       const slot = this.partitions.restoreGroup(reader);
+      this.ttl?.times.read(reader, slot);
       this.lastTimes[slot] = lastTime;
       this.buffers[slot] = buffer;
     }
@@ -260,8 +310,9 @@ export class RowsWindowOperator implements Operator {
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
     const buffered = this.buffers.reduce((rows, buffer) => rows + buffer.arrival.length, 0);
-    const bytes = this.rings.byteSize() + this.partitions.byteSize() + buffered * 64;
-    return { rows: this.partitions.groupCount, bytes };
+    const times = this.ttl?.times.byteSize() ?? 0;
+    const bytes = this.rings.byteSize() + this.partitions.byteSize() + buffered * 64 + times;
+    return { rows: this.partitions.liveCount, bytes };
   }
 }
 
