@@ -378,6 +378,29 @@ describe('input that is not a source', () => {
     expect(context.counters).toEqual({ late: 0, lateDropped: 0, lateExpired: 1, rejected: 0 });
   });
 
+  it.each([
+    ['tumbling', SECOND, 1500],
+    ['hopping', { kind: 'hopping', sizeMs: 1000, advanceMs: 500 }, 1500],
+    ['cumulate', { kind: 'cumulate', sizeMs: 1000, stepMs: 500 }, 1500],
+    ['session', { kind: 'session', gapMs: 900 }, 1500],
+  ] as const)(
+    'holds a %s window until its end and the allowed lateness, no longer',
+    (_, window, goneMs) => {
+      for (const emission of ['final', 'delta'] as const) {
+        const context = new RecordingContext([]);
+        const node = windowNode(
+          options({ window, emission, strategy: 'process-all', latenessMs: 500 }),
+        );
+        const operator = new WindowAggregateOperator(node, context);
+        operator.process(0, recordBatch(timed([100])));
+        operator.watermark(0, goneMs - 1);
+        expect(operator.stateSize().rows, emission).toBe(1);
+        operator.watermark(0, goneMs);
+        expect(operator.stateSize().rows, emission).toBe(0);
+      }
+    },
+  );
+
   it('fails rows without event time and names the record they came from', () => {
     const { context, operator } = setUp();
     const batch = batchOf([
