@@ -191,6 +191,15 @@ export class StateReader {
     return -1;
   }
 
+  /** Where the next entry begins; `goBackTo` reads from there again. */
+  get place(): number {
+    return this.entryEnd;
+  }
+
+  goBackTo(place: number): void {
+    this.entryEnd = place;
+  }
+
   /** About how many entries are to come, from the size of the first one. */
   expectedEntries(): number {
     if (this.bytes.length < ENTRY_HEAD_BYTES) return 0;

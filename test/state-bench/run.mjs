@@ -3,7 +3,7 @@
  * restore takes until the first row, and how much of a state that hardly changed is written again.
  * Rounds are in turn, in one run, each in processes of its own; ratios are what to compare.
  *
- *   npm run bench:state -- [--groups 10000000] [--rounds 3] [--interval 10s] [--partitions 8]
+ *   npm run bench:state -- [--groups 10000000] [--rounds 3] [--interval 10s] [--partitions 8] [--only restore]
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     interval: { type: 'string', default: '10s' },
     partitions: { type: 'string' },
     rate: { type: 'string', default: '500000' },
+    only: { type: 'string', default: 'throughput,latency,restore,incremental' },
   },
 });
 const groups = Number(options.groups);
@@ -165,10 +166,8 @@ try {
   console.log(
     `${groups.toLocaleString('en-US')} groups, ${place.length > 0 ? place.join(' ') : 'V1'}`,
   );
-  await throughput();
-  await latency();
-  await restore();
-  await incremental();
+  const parts = { throughput, latency, restore, incremental };
+  for (const name of options.only.split(',')) await parts[name]();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -45,6 +45,8 @@ export class GroupRecords {
   private readonly codecs: ReadonlyMap<number, CellCodec>;
   /** Codec of each cell that may hold an id; null for plain numbers. */
   private readonly cellCodecs: readonly (CellCodec | null)[];
+  /** Keys are numbers: reading them twice costs little. */
+  readonly hasPlainKeys: boolean;
   private readonly holdsIds: boolean;
   /** What reads and writes the cells in a snapshot: plain numbers in a row, or one cell. */
   private readonly storedCells: readonly StoredCells[];
@@ -67,6 +69,8 @@ export class GroupRecords {
     this.cellCodecs = cellCodecs;
     this.holdsIds = cellCodecs.some((codec) => codec !== null);
     this.keyCodecs = layout.spec.keys.map((key) => codecs.get(key)!);
+    this.hasPlainKeys =
+      layout.spec.keys.length > 0 && this.keyCodecs.every(({ ids }) => ids !== 'always');
     this.storedCells = this.cellsInRows(0);
     this.cellsBehindKeys = this.cellsInRows(this.keyCodecs.length);
     this.itemsOfLane = layout.lanes.map((_, lane) =>

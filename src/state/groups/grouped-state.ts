@@ -33,6 +33,10 @@ import { ValueTable } from '../values/value-table.js';
 const NO_SLOTS = new Int32Array(BATCH_ROWS_MAX);
 /** Groups that are emitted, or hashed, in one piece. */
 const GROUPS_AT_ONCE = 4096;
+/** Entries of a restore whose keys are looked at together. */
+const ENTRIES_AT_ONCE = 256;
+/** Look-ups in so many places are fast one by one. */
+const PLACES_IN_CACHES = 1 << 18;
 /** Turns the order of 32-bit integers into that of their bits. */
 const SIGN = 1 << 31;
 /** Groups that are put in order in one piece, about. */
@@ -100,6 +104,8 @@ export class GroupedState implements IdHolder {
   /** Slots whose group may have lost its last row in the call at work. */
   private readonly suspects: number[] = [];
   private slots = NO_SLOTS;
+  /** So that nobody leaves out reads whose results say nothing. */
+  touched = 0;
   /** Who writes the groups as they were at one moment; null: nobody. */
   private frozen: FrozenGroups | null = null;
 
@@ -455,8 +461,29 @@ export class GroupedState implements IdHolder {
 
   /** All entries of a snapshot written without extra fields. */
   restore(reader: StateReader): void {
-    if (this.shared.spec.keys.length > 0) this.table.expect(reader.expectedEntries());
-    while (reader.nextEntry() >= 0) this.restoreGroup(reader);
+    const { table, shared } = this;
+    if (shared.spec.keys.length > 0) table.expect(reader.expectedEntries());
+    if (!shared.records.hasPlainKeys || table.places.length < PLACES_IN_CACHES) {
+      while (reader.nextEntry() >= 0) this.restoreGroup(reader);
+      return;
+    }
+    const hashes = new Int32Array(ENTRIES_AT_ONCE);
+    for (;;) {
+      const { place } = reader;
+      let count = 0;
+      while (count < ENTRIES_AT_ONCE && reader.nextEntry() >= 0) {
+        shared.records.loadKey(reader, this);
+        hashes[count] = table.keyHash();
+        count += 1;
+      }
+      if (count === 0) return;
+      this.touched = table.touch(hashes, count);
+      reader.goBackTo(place);
+      for (let at = 0; at < count; at += 1) {
+        reader.nextEntry();
+        this.restoreGroup(reader);
+      }
+    }
   }
 
   /** Approximate bytes held, shared texts aside. */
