@@ -103,6 +103,12 @@ export interface SourceSide {
   key?(table: TableDefinition): string;
   /** What positions of its splits are positions in; absent: the key, else the table. */
   origin?(table: TableDefinition): string;
+  /**
+   * What tells the things that positions are positions in from others that have their names later:
+   * by name, a text that stays as long as they do. Asks the outside world, and rejects as opening
+   * does; absent: nothing does.
+   */
+  identities?(table: TableDefinition): Promise<ReadonlyMap<string, string>>;
   /** In each worker, before a job: what main handed over to it, instead of the last job's. */
   takeOver?(parts: readonly unknown[]): void;
   /** What turns the blocks of a 'fed' source into batches, by each worker. */

@@ -187,6 +187,14 @@ export function sourceOrigin(table: TableDefinition): string {
   return source.origin?.(table) ?? source.key?.(table) ?? table.name;
 }
 
+/** As SourceSide.identities(), of all tables. */
+export async function sourceIdentities(
+  tables: readonly TableDefinition[],
+): Promise<ReadonlyMap<string, string>> {
+  const all = await Promise.all(tables.map((table) => sourceOf(table).identities?.(table)));
+  return new Map(all.flatMap((own) => [...(own ?? [])]));
+}
+
 /** A sink that reads every row and keeps a digest. */
 export function openDigest(request: SinkRequest, environment: SinkEnvironment): Promise<Sink> {
   return (blackholeConnector.sink as SinkSide).open(request, environment);

@@ -25,6 +25,8 @@ import type { JobCheckpointing, RestoreChoice } from './job-options.js';
 import { PublishedStates } from './published-states.js';
 import type { RestoredState } from './published-states.js';
 import { checkAllowed, restoredJob } from './restore/restored-job.js';
+import { changedSource, identitiesOf, otherSource } from './restore/same-sources.js';
+import type { SourceIdentities } from './restore/same-sources.js';
 import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
 import type { QueryMeaning } from './restore/saved-meaning.js';
 import { figuresOf, writtenState } from './written-state.js';
@@ -96,6 +98,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   private readonly allowed: readonly string[];
   private readonly restoreFrom: string | null;
   private meanings: readonly QueryMeaning[];
+  private sources: SourceIdentities = {};
   private epoch: number;
   /** Newer ones are of the queries as they are. */
   private epochBefore: number;
@@ -156,6 +159,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   async begin(restore: RestoreChoice): Promise<void> {
     const { job, store, restoreFrom } = this;
     const { name, notice } = job;
+    this.sources = await identitiesOf(job.queries);
     const tables = job.queries.map(({ sink }) => sink.table);
     const { intervalMs } = this.target;
     this.commits = await openCommits(tables, { name, intervalMs, notice });
@@ -165,13 +169,24 @@ export class OpenCheckpoints implements JobCheckpointing {
       (published === null
         ? await foundIn(store, restore, notice)
         : await published.restored(restore, restoreFrom, job)) ?? NOTHING;
-    if (found !== null || restoreFrom === null) this.goOnWith(found, from);
-    else this.goOnWith(await savepointIn(restoreFrom, notice), restoreFrom);
+    const isOwn = found !== null || restoreFrom === null;
+    const goesOnWith = isOwn ? found : await savepointIn(restoreFrom, notice);
+    this.requireSources(goesOnWith, typeof restore === 'number');
+    this.goOnWith(goesOnWith, isOwn ? from : restoreFrom);
     // What came behind it is not this job's any more.
     if (typeof restore === 'number') await store.discardNewer(restore);
     await published?.begin(found === null ? NOTHING : { found, from });
     this.epoch = Math.max(store.newestEpoch, from === null ? -1 : (found?.epoch ?? -1));
     if (this.written === 0) this.epochBefore = this.epoch;
+  }
+
+  /** Throws StateError where positions are none any more; `asked`: the user names the epoch. */
+  private requireSources(found: FoundCheckpoint | null, asked: boolean): void {
+    const changed = found === null ? null : changedSource(found, this.sources);
+    if (found === null || changed === null) return;
+    const error = otherSource(changed, found);
+    if (!asked) throw error;
+    this.job.warn(error.message);
   }
 
   /** Throws StateError where it does not fit the queries. `from`: the folder, where it is another. */
@@ -201,6 +216,8 @@ export class OpenCheckpoints implements JobCheckpointing {
     }
     if (this.written === 0) return;
     const again = await foundIn(this.store, 'latest', this.job.notice);
+    this.sources = await identitiesOf(this.job.queries);
+    this.requireSources(again?.found ?? null, false);
     this.goOnWith(again?.found ?? null);
   }
 
@@ -322,7 +339,7 @@ export class OpenCheckpoints implements JobCheckpointing {
       trigger,
       arch,
       partitions,
-      job: { name, meaning: savedMeaning(meanings) },
+      job: { name, meaning: savedMeaning(meanings), sources: this.sources },
       state: withEnded(state, this.restore),
       signatures: signaturesOf(meanings),
       counters: new Map(),

@@ -1,10 +1,11 @@
 /**
- * The topics that a cluster has, by name, for tables with a pattern. Owns the question alone, over
+ * The topics that a cluster has, by name, for tables with a pattern, and the ids of topics. Owns the question alone, over
  * connections of its own that are closed with the answer; what a pattern matches is
  * settings/topic-choice.ts. Topics that the user may not describe are not in the answer.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../../base/clock.js';
+import { BROKER_ERROR } from './broker-errors.js';
 import type { ClientSettings } from '../settings/client-settings.js';
 import type { KafkaEndpoint } from '../settings/table-options.js';
 import type { NamedTopic } from '../settings/topic-choice.js';
@@ -15,15 +16,21 @@ import type { ConnectionFailure } from './connection-failure.js';
 
 const RETRY_PAUSE_MS = 200;
 
+export interface ListedTopic extends NamedTopic {
+  /** null: there is none of that name, or nothing may be known of it. */
+  readonly id: string | null;
+}
+
 /**
- * Throws BROKER_UNREACHABLE, KAFKA_AUTHENTICATION, KAFKA_TLS or KAFKA_BROKER_OLD, after
- * 'connect.timeout' at the latest.
+ * Those of these names; null: all of them. Throws BROKER_UNREACHABLE, KAFKA_AUTHENTICATION,
+ * KAFKA_TLS or KAFKA_BROKER_OLD, after 'connect.timeout' at the latest.
  */
 export async function clusterTopics(
   endpoint: KafkaEndpoint,
   settings: ClientSettings,
   clock: Clock,
-): Promise<readonly NamedTopic[]> {
+  names: readonly string[] | null = null,
+): Promise<readonly ListedTopic[]> {
   const link = new ClusterLink(endpoint, settings, clock);
   const deadlineNs = clock.monotonicNs() + endpoint.connectTimeoutMs * 1e6;
   try {
@@ -32,10 +39,17 @@ export async function clusterTopics(
       try {
         return await link.anywhere(
           async (connection, timeoutMs) => {
-            const answer = await link.ask(connection, timeoutMs, metadataV12, null, false);
-            return answer.topics.map(({ name, isInternal }) => ({
+            const answer = await link.ask(
+              connection,
+              timeoutMs,
+              metadataV12,
+              names === null ? null : [...names],
+              false,
+            );
+            return answer.topics.map(({ name, isInternal, topicId, errorCode }) => ({
               name: name ?? '',
               internal: isInternal,
+              id: errorCode === BROKER_ERROR.NONE ? topicId : null,
             }));
           },
           link.leftMs(deadlineNs),
