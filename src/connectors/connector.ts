@@ -103,16 +103,25 @@ export interface SourceSide {
   key?(table: TableDefinition): string;
   /** What positions of its splits are positions in; absent: the key, else the table. */
   origin?(table: TableDefinition): string;
-  /**
-   * What tells the things that positions are positions in from others that have their names later:
-   * by name, a text that stays as long as they do. Asks the outside world, and rejects as opening
-   * does; absent: nothing does.
-   */
-  identities?(table: TableDefinition): Promise<ReadonlyMap<string, string>>;
+  /** What tells the things that positions are positions in from later ones of their names. */
+  readonly identities?: IdentitySide;
   /** In each worker, before a job: what main handed over to it, instead of the last job's. */
   takeOver?(parts: readonly unknown[]): void;
   /** What turns the blocks of a 'fed' source into batches, by each worker. */
   openFed?(request: SourceRequest): Promise<FedDecoder>;
+}
+
+/**
+ * By `topic "orders"`, texts that stay as long as the thing does; of one that grows later texts are
+ * of more of it, and two lists are of one thing where neither contradicts the other.
+ */
+export type Identities = ReadonlyMap<string, readonly string[]>;
+
+export interface IdentitySide {
+  /** Asks the outside world; rejects as opening does. */
+  of(table: TableDefinition): Promise<Identities>;
+  /** A running job may go over from one thing to the next of its name. */
+  mayChange(table: TableDefinition): boolean;
 }
 
 /** A source as main found it. */

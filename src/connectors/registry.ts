@@ -17,6 +17,7 @@ import type {
   CommitSide,
   Connector,
   HandedSource,
+  Identities,
   InferenceRemark,
   LineWriter,
   PreparedSource,
@@ -187,12 +188,14 @@ export function sourceOrigin(table: TableDefinition): string {
   return source.origin?.(table) ?? source.key?.(table) ?? table.name;
 }
 
-/** As SourceSide.identities(), of all tables. */
-export async function sourceIdentities(
-  tables: readonly TableDefinition[],
-): Promise<ReadonlyMap<string, string>> {
-  const all = await Promise.all(tables.map((table) => sourceOf(table).identities?.(table)));
+/** As SourceSide.identities, of all tables. */
+export async function sourceIdentities(tables: readonly TableDefinition[]): Promise<Identities> {
+  const all = await Promise.all(tables.map((table) => sourceOf(table).identities?.of(table)));
   return new Map(all.flatMap((own) => [...(own ?? [])]));
+}
+
+export function sourcesMayChange(tables: readonly TableDefinition[]): boolean {
+  return tables.some((table) => sourceOf(table).identities?.mayChange(table) === true);
 }
 
 /** A sink that reads every row and keeps a digest. */

@@ -25,7 +25,7 @@ import type { JobCheckpointing, RestoreChoice } from './job-options.js';
 import { PublishedStates } from './published-states.js';
 import type { RestoredState } from './published-states.js';
 import { checkAllowed, restoredJob } from './restore/restored-job.js';
-import { changedSource, identitiesOf, otherSource } from './restore/same-sources.js';
+import { changedSource, identitiesOf, mayChange, otherSource } from './restore/same-sources.js';
 import type { SourceIdentities } from './restore/same-sources.js';
 import { meaningOf, ofQuery, savedMeaning } from './restore/saved-meaning.js';
 import type { QueryMeaning } from './restore/saved-meaning.js';
@@ -99,6 +99,7 @@ export class OpenCheckpoints implements JobCheckpointing {
   private readonly restoreFrom: string | null;
   private meanings: readonly QueryMeaning[];
   private sources: SourceIdentities = {};
+  private readonly sourcesChange: boolean;
   private epoch: number;
   /** Newer ones are of the queries as they are. */
   private epochBefore: number;
@@ -119,6 +120,7 @@ export class OpenCheckpoints implements JobCheckpointing {
     this.restoreFrom = restoreFrom;
     this.queries = job.queries;
     this.meanings = job.queries.map(meaningOf);
+    this.sourcesChange = mayChange(job.queries);
     this.epoch = store.newestEpoch;
     this.epochBefore = this.epoch;
     const isVital = job.queries.some(({ sink }) => commitsOf(sink.table) !== null);
@@ -301,6 +303,7 @@ export class OpenCheckpoints implements JobCheckpointing {
     const { clock } = this.job;
     const writing = this.writing.then(async () => {
       this.epoch += 1;
+      if (this.sourcesChange) this.sources = await identitiesOf(this.job.queries);
       const sinceNs = clock.monotonicNs();
       const published = await this.store.write(this.contentOf(state, trigger, this.epoch));
       const writeMs = (clock.monotonicNs() - sinceNs) / 1e6;

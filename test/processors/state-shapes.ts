@@ -147,6 +147,16 @@ export const SHAPES: readonly Shape[] = [
       GROUP BY n EMIT FINAL`,
   },
   {
+    name: 'UNION ALL of groups and rows',
+    sql: `SELECT k, COUNT(*) AS n FROM t GROUP BY k UNION ALL SELECT k, -v AS n FROM t WHERE v > 90`,
+  },
+  {
+    name: 'windows over UNION ALL',
+    sql: `SELECT k, window_start AS w, COUNT(*) AS n, SUM(v) AS s FROM TABLE(TUMBLE(TABLE
+      (SELECT k, v, ts FROM t WHERE v < 50 UNION ALL SELECT k, -v AS v, ts FROM t WHERE v > 40),
+      DESCRIPTOR(ts), INTERVAL '30' SECOND)) GROUP BY k, window_start, window_end EMIT FINAL`,
+  },
+  {
     name: 'ORDER BY and LIMIT over windows',
     sql: `SELECT k, _WINDOW_START AS w, COUNT(*) AS n FROM t GROUP BY k
       WINDOW TUMBLING(ts, INTERVAL '30' SECOND) EMIT FINAL ORDER BY n DESC, w, k LIMIT 25`,

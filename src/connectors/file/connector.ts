@@ -11,6 +11,7 @@ import { CSV_SHORT_NAMES, csvFileOptions, withoutNames } from '../format-options
 import { remarkLine } from '../csv/csv-remarks.js';
 import { FILE_OPTIONS, fileAddress, fileOptions, readFileOptions } from './file-options.js';
 import { isContainerFormat } from './file-format.js';
+import { fileIdentities } from './file-identities.js';
 import { targetKey } from './file-target.js';
 import { inferFileSchema } from './infer-file.js';
 import { leasePipe, takeOverPipes } from './pipes.js';
@@ -81,6 +82,11 @@ export const fileConnector: Connector = Object.freeze<Connector>({
       return Promise.resolve({ ...alone, splits, reading: 'local', lease });
     },
     key: (table) => targetKey(fileOptions(table).path),
+    identities: {
+      of: (table) => Promise.resolve(fileIdentities(table)),
+      // As `tail -F`.
+      mayChange: (table) => fileOptions(table).follow,
+    },
     // Only its own leases come back.
     takeOver: (parts) => takeOverPipes(parts as readonly HandedPipe[]),
     openShared: openSharedFile,

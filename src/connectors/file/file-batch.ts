@@ -51,6 +51,15 @@ export function parsePosition(path: string, position: string): FilePosition {
   });
 }
 
+/** Throws ConnectorError FILE_READ for a position behind the end; a last line may lack its own. */
+export function requireBytes(path: string, size: number, byte: number): void {
+  if (byte <= size + 1) return;
+  throw new ConnectorError('FILE_READ', {
+    message: `data file "${path}" has ${size} bytes, and the checkpoint goes on behind ${byte}`,
+    hint: 'it is another one, or was cut since: bring it back, or begin anew with --restore none',
+  });
+}
+
 /** Where a batch starts: its file, its number in it, record and line. */
 export interface BatchStart {
   readonly split: number;

@@ -10,7 +10,7 @@
  * before, doubled until there is one. Where ranges end is thus a function of the file alone (of a
  * regular one; a pipe gives what it has), and shared-file.ts finds the same ends.
  */
-import { NOTHING_NOW } from './file-bytes.js';
+import { FileBytes, NOTHING_NOW } from './file-bytes.js';
 import type { ByteSource } from './file-bytes.js';
 import type { ReadProgress } from '../source.js';
 
@@ -123,6 +123,11 @@ export class FileLines {
     this.lineEnd = byte;
     if (this.final) this.buffer[this.filled - 1] = byte;
     this.to = this.buffer.subarray(0, this.filled).lastIndexOf(byte) + 1;
+  }
+
+  /** Bytes of a file that is read as it is, when it was opened; null: another form of its bytes is. */
+  plainBytes(): number | null {
+    return this.file instanceof FileBytes ? this.file.openedBytes : null;
   }
 
   /** Bytes that the file has now and nobody has read; negative when it became shorter. */

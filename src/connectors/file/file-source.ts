@@ -6,7 +6,7 @@
 import type { Batch } from '../../columnar/batch.js';
 import { NOTHING_NOW } from './file-bytes.js';
 import type { ByteSource } from './file-bytes.js';
-import { parsePosition, positionText, tooLargeSample } from './file-batch.js';
+import { parsePosition, positionText, requireBytes, tooLargeSample } from './file-batch.js';
 import type { FileBatch } from './file-batch.js';
 import type { FileLines, RecordEnd } from './file-lines.js';
 import type { NextBatch, ReadProgress, SourceRequest, SplitReader } from '../source.js';
@@ -132,7 +132,10 @@ export class FileSplit implements SplitReader {
   }
 
   seek(position: string): void {
-    const { byte, record, line } = parsePosition(this.options.path, position);
+    const { path } = this.options;
+    const { byte, record, line } = parsePosition(path, position);
+    const size = this.lines.plainBytes();
+    if (size !== null) requireBytes(path, size, byte);
     this.lines.seek(byte);
     this.record = record;
     this.recordsBefore = record;

@@ -17,7 +17,13 @@ import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { createDecoder } from '../../formats/decoder-registry.js';
 import { LINE_SPACE } from '../../formats/json/json-scanner.js';
-import { FileBatch, parsePosition, positionText, tooLargeSample } from './file-batch.js';
+import {
+  FileBatch,
+  parsePosition,
+  positionText,
+  requireBytes,
+  tooLargeSample,
+} from './file-batch.js';
 import type { BatchStart } from './file-batch.js';
 import { FileBytes } from './file-bytes.js';
 import { BLOCK_BYTES, nextWindowBytes } from './file-lines.js';
@@ -146,6 +152,7 @@ class SharedFileSplit implements SharedSplit {
 
   seek(cells: Float64Array, position: string): void {
     const { byte, record, line } = parsePosition(this.sourceName, position);
+    requireBytes(this.sourceName, this.extent.end, byte);
     cells[BYTE] = byte;
     cells[RECORD] = record;
     cells[LINES] = line - 1;

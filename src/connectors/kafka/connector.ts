@@ -81,7 +81,11 @@ export const kafkaConnector: Connector = Object.freeze<Connector>({
     isBounded: (options) => (options['scan.bounded.mode'] ?? 'unbounded') !== 'unbounded',
     hasOneSplit: () => false,
     // Brokers have other names from day to day; a topic has its records.
-    identities: async (table) => (await import('./topic-identities.js')).topicIdentities(table),
+    identities: {
+      of: async (table) => (await import('./topic-identities.js')).topicIdentities(table),
+      // Who reads a topic ends when it becomes another one.
+      mayChange: () => false,
+    },
     origin: ({ name, options }) => options['topic'] ?? options['topic-pattern'] ?? name,
     open: async (request) => (await import('./topic-source.js')).openKafkaSource(request),
     prepare: async (request) => (await import('./prepare-topic.js')).prepareTopic(request),

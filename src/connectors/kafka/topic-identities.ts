@@ -5,15 +5,14 @@
  */
 import { systemClock } from '../../base/clock.js';
 import type { TableDefinition } from '../../plan/schema.js';
+import type { Identities } from '../connector.js';
 import { clusterTopics } from './cluster/cluster-topics.js';
 import { clientSettings } from './settings/client-settings.js';
 import { readOptions } from './settings/table-options.js';
 import type { TopicChoice } from './settings/topic-choice.js';
 
 /** By `topic "orders"`; topics that are not there, or may not be seen, are left to who opens them. */
-export async function topicIdentities(
-  table: TableDefinition,
-): Promise<ReadonlyMap<string, string>> {
+export async function topicIdentities(table: TableDefinition): Promise<Identities> {
   const options = readOptions(table);
   const settings = clientSettings(options);
   // Where only librdkafka can talk to the cluster: it tells no ids.
@@ -24,7 +23,7 @@ export async function topicIdentities(
     found
       .filter((topic) => topics.kind !== 'pattern' || topics.pattern.matches(topic))
       .filter(({ id }) => id !== null)
-      .map(({ name, id }) => [`topic "${name}"`, String(id)]),
+      .map(({ name, id }) => [`topic "${name}"`, [String(id)]]),
   );
 }
 

@@ -112,7 +112,7 @@ export class CoordinatedQuery implements QueryShape {
     this.fragments = fragments;
     this.sink = options.sinkPlace(plan);
     this.lanes = lanesOf(fragments, sources, options.settings.workers);
-    this.cut = { query: plan.id, fragments, lanes: this.lanes };
+    this.cut = { query: plan.id, root: plan.root, fragments, lanes: this.lanes };
     this.restored = restore === null ? null : partitionedState(this.cut, restore);
     this.memory = queryMemory(options.settings, this);
     const { workers, partitions } = options.settings;

@@ -16,6 +16,7 @@ import { edgeStateName } from '../worker/edge-state.js';
 /** What a query is cut into. */
 export interface QueryCut {
   readonly query: string;
+  readonly root: PipelineNode;
   readonly fragments: FragmentPlan;
   readonly lanes: readonly Lane[];
 }
@@ -40,9 +41,11 @@ export function partitionedState(cut: QueryCut, state: QueryState): QueryStart {
   const lanes = lanesOf(cut, state);
   const { fragments } = cut;
   const home = operatorHomes(fragments);
+  const passed = passedUnions(cut.root, home);
   const byFragment = new Map<number, OperatorState[]>();
   for (const part of state.operators) {
     const fragment = home.get(part.operator);
+    if (fragment === undefined && passed.has(part.operator)) continue;
     if (fragment === undefined) throw strangeOperator(state, part.operator);
     byFragment.set(fragment, [...(byFragment.get(fragment) ?? []), part]);
   }
@@ -83,6 +86,18 @@ function operatorHomes({ fragments }: FragmentPlan): Map<string, number> {
   const home = new Map<string, number>();
   for (const { index, root } of fragments) visit(root, (node) => home.set(node.id, index));
   return home;
+}
+
+/**
+ * Unions that rows pass by on their way to the sink: there is none of them here, and nobody above
+ * asks for the watermarks that V1 keeps of theirs.
+ */
+function passedUnions(root: PipelineNode, home: ReadonlyMap<string, number>): Set<string> {
+  const found = new Set<string>();
+  visit(root, ({ kind, id }) => {
+    if (kind === 'union' && !home.has(id)) found.add(id);
+  });
+  return found;
 }
 
 function visit(node: PipelineNode, see: (node: PipelineNode) => void): void {
