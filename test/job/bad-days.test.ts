@@ -162,21 +162,21 @@ describe.each(PLACES)('a job with checkpoints on %s', (_, place) => {
     async () => {
       const job = jobOf(place, read(true));
       writeFileSync(job.input, linesOf(300));
-      const first = await job.run(['--duration', '2s']);
+      const first = await job.run(['--duration', '3s']);
       expect(first, first.stderr).toMatchObject({ exit: 0 });
       expect(job.rows()).toEqual(numbers(300));
       appendFileSync(job.input, linesOf(100, 300));
-      const grown = await job.run(['--duration', '2s']);
+      const grown = await job.run(['--duration', '3s']);
       expect(grown, grown.stderr).toMatchObject({ exit: 0 });
       expect(job.rows()).toEqual(numbers(400));
       writeFileSync(job.input, linesOf(900, 7000));
-      const rotated = await job.run(['--duration', '2s']);
+      const rotated = await job.run(['--duration', '3s']);
       expect(rotated.exit).not.toBe(0);
       expect(rotated.stderr).toContain('is another one than that of checkpoint epoch');
       writeFileSync(job.input, linesOf(20));
       for (const source of [read(true), read(false)]) {
         job.write(source);
-        const cut = await job.run(['--duration', '2s']);
+        const cut = await job.run(['--duration', '3s']);
         expect(cut.exit).not.toBe(0);
         expect(cut.stderr).toContain(
           `data file "${job.input}" has ${linesOf(20).length} bytes, and the checkpoint goes on behind`,

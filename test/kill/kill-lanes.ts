@@ -89,6 +89,7 @@ export class Lanes {
       topic,
       format: 'json',
       'properties.bootstrap.servers': this.kafka.proxied,
+      'connect.timeout': '60s',
       'sink.delivery-guarantee': 'exactly-once',
       ...fields,
     })}) AS`;
@@ -119,6 +120,7 @@ export class Lanes {
             topic: await this.topicOf(input),
             format: 'json',
             'properties.bootstrap.servers': this.kafka.proxied,
+            'connect.timeout': '60s',
             'scan.startup.mode': 'earliest-offset',
             'scan.bounded.mode': 'latest-offset',
             'properties.max.partition.fetch.bytes': '1',

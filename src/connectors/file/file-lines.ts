@@ -10,7 +10,7 @@
  * before, doubled until there is one. Where ranges end is thus a function of the file alone (of a
  * regular one; a pipe gives what it has), and shared-file.ts finds the same ends.
  */
-import { FileBytes, NOTHING_NOW } from './file-bytes.js';
+import { NOTHING_NOW } from './file-bytes.js';
 import type { ByteSource } from './file-bytes.js';
 import type { ReadProgress } from '../source.js';
 
@@ -125,9 +125,10 @@ export class FileLines {
     this.to = this.buffer.subarray(0, this.filled).lastIndexOf(byte) + 1;
   }
 
-  /** Bytes of a file that is read as it is, when it was opened; null: another form of its bytes is. */
-  plainBytes(): number | null {
-    return this.file instanceof FileBytes ? this.file.openedBytes : null;
+  /** Bytes of the file when it was opened, and those that a place in it needs; null: nobody knows. */
+  needs(place: number): { readonly total: number; readonly needed: number } | null {
+    const { openedBytes: total } = this.file;
+    return total === null ? null : { total, needed: this.file.usedBytes(place) };
   }
 
   /** Bytes that the file has now and nobody has read; negative when it became shorter. */

@@ -134,8 +134,8 @@ export class FileSplit implements SplitReader {
   seek(position: string): void {
     const { path } = this.options;
     const { byte, record, line } = parsePosition(path, position);
-    const size = this.lines.plainBytes();
-    if (size !== null) requireBytes(path, size, byte);
+    const needs = this.lines.needs(byte);
+    if (needs !== null) requireBytes(path, needs.total, needs.needed);
     this.lines.seek(byte);
     this.record = record;
     this.recordsBefore = record;
