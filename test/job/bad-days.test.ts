@@ -1,7 +1,7 @@
 /**
- * Days on which a job with checkpoints does not have its disk, or its input: a disk that takes no
- * checkpoint for a while or is slow with it, a folder that is gone, a file that was rotated or cut
- * between two lives. Rows come once, or the start is refused with what may be done.
+ * Days on which a job with checkpoints does not have its disk, its clock or its input: a disk that
+ * takes no checkpoint for a while or is slow with it, a folder that is gone, a clock that jumps, a
+ * file that was rotated or cut between two lives. Rows come once, or the start is refused with what may be done.
  */
 import {
   appendFileSync,
@@ -23,6 +23,7 @@ import type { VeloOptions, VeloRun } from '../support/velo-process.js';
 const LIMIT_MS = 240_000;
 const ROWS = 1500;
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'failing-disk.mjs')).href;
+const JUMPING = pathToFileURL(join(import.meta.dirname, 'jumping-clock.mjs')).href;
 const folder = mkdtempSync(join(tmpdir(), 'velo-bad-days-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -65,8 +66,8 @@ function jobOf(place: readonly string[], source: (input: string) => string): Job
   };
 }
 
-const made = (): string => `CREATE TABLE t (i BIGINT) WITH ('connector' = 'generator',
-  'rows' = '${ROWS}', 'rows-per-second' = '1500');`;
+const made = (rate = ROWS): string => `CREATE TABLE t (i BIGINT) WITH ('connector' = 'generator',
+  'rows' = '${ROWS}', 'rows-per-second' = '${rate}');`;
 const read =
   (follow: boolean) =>
   (input: string): string =>
@@ -87,7 +88,7 @@ describe.each(PLACES)('a job with checkpoints on %s', (_, place) => {
   it.each(['ENOSPC', 'EACCES', 'EROFS'])(
     'goes on when its disk takes none for a while (%s), and keeps the next one',
     async (code) => {
-      const job = jobOf(place, made);
+      const job = jobOf(place, () => made());
       const { exit, stderr } = await job.run([], disk({ code, behind: 2, times: 2 }));
       expect({ exit, stderr }).toMatchObject({ exit: 0 });
       expect(stderr).toMatch(/warning: no checkpoint: checkpoint file ".*" cannot be written/);
@@ -104,7 +105,7 @@ describe.each(PLACES)('a job with checkpoints on %s', (_, place) => {
   it(
     'writes one checkpoint at a time when one takes longer than the interval',
     async () => {
-      const job = jobOf(place, made);
+      const job = jobOf(place, () => made());
       const { exit, stderr } = await job.run([], disk({ syncMs: 300 }));
       expect({ exit, stderr }).toMatchObject({ exit: 0 });
       expect(stderr).not.toContain('no checkpoint');
@@ -114,9 +115,29 @@ describe.each(PLACES)('a job with checkpoints on %s', (_, place) => {
   );
 
   it(
+    'keeps its pace and its rows when the clock jumps by days',
+    async () => {
+      const job = jobOf(place, () => made(300));
+      const clock = { env: { NODE_OPTIONS: `--import ${JUMPING}` } };
+      const first = await job.run(['--duration', '3s'], clock);
+      expect(first, first.stderr).toMatchObject({ exit: 0 });
+      const taken = Number(/ (\d+) checkpoints/.exec(first.stderr)?.[1]);
+      expect(taken, first.stderr).toBeGreaterThan(2);
+      const last = await job.run([], clock);
+      expect(last, last.stderr).toMatchObject({ exit: 0 });
+      expect(last.stderr).toMatch(/restored from epoch \d+, \d+ s old/);
+      expect(job.rows()).toEqual(numbers(ROWS));
+      const { exit, stdout } = await velo(['checkpoints', 'list', job.dir]);
+      expect(exit).toBe(0);
+      expect(stdout).not.toMatch(/-\d+ (s|min|h|d)/);
+    },
+    LIMIT_MS,
+  );
+
+  it(
     'goes on when its folder is removed under it, and says so',
     async () => {
-      const job = jobOf(place, made);
+      const job = jobOf(place, () => made());
       let isGone = false;
       const { exit, stderr } = await job.run(['-v'], {
         stderr: (text) => {

@@ -7,6 +7,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Admin } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { javaSuiteRuns } from '../support/java.mjs';
@@ -26,6 +27,7 @@ const PLACES = [
   ['V1', V1],
   ['V2', V2],
 ] as const;
+const FAILING = pathToFileURL(join(import.meta.dirname, '../job/failing-disk.mjs')).href;
 const folder = mkdtempSync(join(tmpdir(), 'velo-bad-days-'));
 
 describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a job', () => {
@@ -43,12 +45,18 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
 
   const brokers = (): string => broker.broker.brokers;
 
+  interface LifeOptions {
+    readonly flags?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+  }
+
   interface Job {
+    readonly dir: string;
     readonly from: string;
     readonly to: string;
     readonly groupId: string;
     /** Reads without end, for so long; or to the end that there is. */
-    life(duration: string | null, ...more: readonly string[]): Promise<VeloRun>;
+    life(duration: string | null, options?: LifeOptions): Promise<VeloRun>;
     /** Of the newest checkpoint. */
     epoch(): string;
     /** What the file has. */
@@ -79,14 +87,17 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
       from,
       to,
       groupId: `velo-${name}-${to}`,
-      life: (duration, ...more) => {
+      dir,
+      life: (duration, { flags = [], env = {} } = {}) => {
         const end = duration === null ? `, 'scan.bounded.mode' = 'latest-offset'` : '';
         writeFileSync(
           file,
           `CREATE TABLE t (id BIGINT) WITH ('connector' = 'kafka', 'topic' = '${from}', ${servers},
              'scan.startup.mode' = 'earliest-offset'${end}); ${sink} SELECT id FROM t;`,
         );
-        return velo([...args, ...(duration === null ? [] : ['--duration', duration]), ...more]);
+        return velo([...args, ...(duration === null ? [] : ['--duration', duration]), ...flags], {
+          env,
+        });
       },
       epoch: () => {
         const names = readdirSync(dir).filter((each) => /^epoch-\d+$/.test(each));
@@ -135,7 +146,7 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
       );
       expect(refused.stderr).toContain('--restore none');
       expect(job.lines()).toEqual(range(ROWS));
-      const anew = await job.life(null, '--restore', 'none');
+      const anew = await job.life(null, { flags: ['--restore', 'none'] });
       expect(anew, anew.stderr).toMatchObject({ exit: 0 });
       expect(job.lines()).toEqual(range(3 * ROWS, 1000));
     },
@@ -147,7 +158,7 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
     async () => {
       const job = await begun(V1, false);
       await again(job.from, 2 * ROWS, 0);
-      const { exit, stderr } = await job.life(null, '--restore', job.epoch());
+      const { exit, stderr } = await job.life(null, { flags: ['--restore', job.epoch()] });
       expect({ exit, stderr }).toMatchObject({ exit: 0 });
       expect(stderr).toContain(`warning: topic "${job.from}" is another one`);
       expect(job.lines()).toEqual(range(2 * ROWS));
@@ -199,7 +210,7 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
       expect(refused.stderr).toContain('error[VELO_STATE_INVALID]: nothing in topic');
       expect(refused.stderr).toContain(`--restore ${job.epoch()}`);
       expect(await job.rows()).toEqual(range(ROWS));
-      const { exit, stderr } = await job.life(null, '--restore', job.epoch());
+      const { exit, stderr } = await job.life(null, { flags: ['--restore', job.epoch()] });
       expect({ exit, stderr }).toMatchObject({ exit: 0 });
       expect(await job.rows()).toEqual(range(2 * ROWS));
     },
@@ -214,8 +225,42 @@ describe.runIf(javaSuiteRuns('bad days of checkpoints'))('between two lives of a
       const refused = await job.life(null);
       expect(refused.exit).not.toBe(0);
       expect(refused.stderr).toContain('error[VELO_STATE_INVALID]: nothing in topic');
-      const anew = await job.life(null, '--restore', 'none');
+      const anew = await job.life(null, { flags: ['--restore', 'none'] });
       expect(anew, anew.stderr).toMatchObject({ exit: 0 });
+      expect(await job.rows()).toEqual(range(ROWS));
+    },
+    LIMIT_MS,
+  );
+
+  it.each(PLACES)(
+    'the disk takes no checkpoint, on %s: rows are not seen, and the job ends',
+    async (_, place) => {
+      const job = await begun(place, true);
+      await produce(brokers(), job.from, ids(ROWS, 2, ROWS));
+      const env = {
+        NODE_OPTIONS: `--import ${FAILING}`,
+        VELO_DISK: JSON.stringify({ code: 'ENOSPC', times: 1000 }),
+      };
+      const full = await job.life(null, { env });
+      expect(full.exit).toBe(1);
+      expect(full.stderr).toContain('error[VELO_CHECKPOINT_WRITE]');
+      expect(await job.rows()).toEqual(range(ROWS));
+      const last = await job.life(null);
+      expect(last, last.stderr).toMatchObject({ exit: 0 });
+      expect(await job.rows()).toEqual(range(2 * ROWS));
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'its folder is gone: what the mark names cannot be found, and nothing is written',
+    async () => {
+      const job = await begun(V1, true);
+      rmSync(job.dir, { recursive: true });
+      const refused = await job.life(null);
+      expect(refused.exit).toBe(1);
+      expect(refused.stderr).toContain('error[VELO_CHECKPOINT_NOT_FOUND]');
+      expect(refused.stderr).toContain('bring the folder back');
       expect(await job.rows()).toEqual(range(ROWS));
     },
     LIMIT_MS,

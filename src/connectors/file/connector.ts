@@ -11,7 +11,7 @@ import { CSV_SHORT_NAMES, csvFileOptions, withoutNames } from '../format-options
 import { remarkLine } from '../csv/csv-remarks.js';
 import { FILE_OPTIONS, fileAddress, fileOptions, readFileOptions } from './file-options.js';
 import { isContainerFormat } from './file-format.js';
-import { fileIdentities } from './file-identities.js';
+import { fileIdentities } from './set/file-identities.js';
 import { targetKey } from './file-target.js';
 import { inferFileSchema } from './infer-file.js';
 import { leasePipe, takeOverPipes } from './pipes.js';

@@ -4,12 +4,12 @@
  * these sums; pipes and devices have none.
  */
 import { closeSync, readSync } from 'node:fs';
-import { crc32c } from '../../base/crc32c.js';
-import type { TableDefinition } from '../../plan/schema.js';
-import type { Identities } from '../connector.js';
-import { openForReading, visibleStats } from './file-bytes.js';
-import { fileOptions } from './file-options.js';
-import { filesOf } from './set/file-set.js';
+import { crc32c } from '../../../base/crc32c.js';
+import type { TableDefinition } from '../../../plan/schema.js';
+import type { Identities } from '../../connector.js';
+import { openForReading, visibleStats } from '../file-bytes.js';
+import { fileOptions } from '../file-options.js';
+import { filesOf } from './file-set.js';
 
 /** A file has the sum of so many of its first bytes once it is as long. */
 const PREFIXES = [16, 64, 256, 1024, 4096] as const;
