@@ -12,6 +12,7 @@ import { addressed, CONNECTOR_FACTS, findConnector, sinkOf } from './connectors/
 import { flagAddressFaults, resolveQuotedSources } from './job/quoted-sources.js';
 import { checkLetterTarget, checkTargets } from './job/job-targets.js';
 import { verifyTables } from './job/verify-tables.js';
+import { clearRuns, memoryShare } from './job/state-memory.js';
 import { openDeadLetters, openQueries, querySinks } from './job/open-queries.js';
 import { RestartingJob } from './job/restarting-job.js';
 import type { JobLife, RestartingJobParts } from './job/restarting-job.js';
@@ -227,6 +228,7 @@ export function createRestartingJob(
 }
 
 function createLife(job: CompiledJob, options: RunOptions, clock: Clock): JobProcessor {
+  if (options.stateMemory != null) clearRuns(options.stateMemory);
   if (options.partitioned != null) {
     return createPartitionedJob(job, options.partitioned, options, clock);
   }
@@ -270,6 +272,7 @@ export function createPartitionedJob(
       (options.deadLetter === null ? null : openDeadLetters(options.deadLetter)),
     begun,
     stateLimits: options.stateLimits ?? null,
+    stateMemory: memoryShare(queries, options.stateMemory, settings.partitions),
     restore: options.restore ?? options.checkpoints?.restore ?? null,
     checkpoints: options.checkpoints?.target ?? null,
   });

@@ -97,6 +97,7 @@ export const ERROR_CODES = {
   STATE_TOO_LARGE: data('A part of the state would be larger than velo can address.'),
   MEMORY_EXHAUSTED: data('The job would take more memory than it may.'),
   STATE_LIMIT: data('The state of the job would be larger than it may be.'),
+  STATE_PAGES: external('State that goes out of memory cannot be written, or read again.'),
   STATE_INVALID: internal('A snapshot does not fit the operator that should restore it.'),
   CHECKPOINT_WRITE: external('A checkpoint cannot be written; the one before it is intact.'),
   CHECKPOINT_READ: external('A checkpoint folder or file cannot be read.'),

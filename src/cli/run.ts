@@ -14,6 +14,8 @@ import { answerRequest } from '../job/control/job-control.js';
 import type { RestoreChoice } from '../job/job-options.js';
 import type { RestartingJob } from '../job/restarting-job.js';
 import { isEndless } from '../job/job-targets.js';
+import { clearPages, stateMemoryOf } from '../job/state-memory.js';
+import type { StateMemoryChoice } from '../job/state-memory.js';
 import { createJob, createRestartingJob } from '../job.js';
 import type { CompiledJob, RunOptions } from '../job.js';
 import { resultUpdates } from '../plan/pipeline/result-updates.js';
@@ -22,6 +24,7 @@ import type { MetricsServer } from '../metrics/prometheus.js';
 import type { JobProcessor } from '../processors/job-processor.js';
 import { jobConfiguration } from './configuration/configuration.js';
 import type { Configuration } from './configuration/configuration.js';
+import type { SettingValues } from './configuration/configuration-schema.js';
 import { addEngineFlags, addPlacementFlags, settingFlag } from './configuration/engine-flags.js';
 import type { SettingFlags } from './configuration/engine-flags.js';
 import { exitCodeOf } from './terminal/exit-code.js';
@@ -194,11 +197,22 @@ interface Run {
 
 async function runJob(job: CompiledJob, run: Run): Promise<number> {
   const checkpoints = await checkpointsOf(job, run);
+  // What a dead process has left: the folder is this job's now.
+  if (checkpoints !== null) clearPages(stateMemoryFor(run.configuration.values));
   try {
     return await runWith(checkpoints, job, run);
   } finally {
+    clearPages(stateMemoryFor(run.configuration.values));
     await checkpoints?.close();
   }
+}
+
+function stateMemoryFor(values: SettingValues): StateMemoryChoice {
+  return stateMemoryOf(
+    values['state.memory'],
+    values['state.memory_dir'],
+    values['checkpoint.dir'],
+  );
 }
 
 /** The folder of the job's state; null: it keeps none. */
@@ -284,6 +298,7 @@ async function runWith(
     durationMs: flags.duration ?? null,
     checkpoints,
     maxMemoryBytes: values.max_memory,
+    stateMemory: stateMemoryFor(values),
     stateLimits: { rows: values['state.max_rows'], bytes: values['state.max_bytes'] },
     batchRows,
     mode,

@@ -11,14 +11,14 @@ import { commitsOf, openCommits } from '../connectors/registry.js';
 import type { SinkCommits } from '../connectors/sink-commits.js';
 import { stateSignature } from '../plan/state-meaning.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
-import { CheckpointStore, operatorKey } from '../state/checkpoint/checkpoint-store.js';
-import type {
-  CheckpointContent,
-  PublishedCheckpoint,
-} from '../state/checkpoint/checkpoint-store.js';
+import { CheckpointStore } from '../state/checkpoint/checkpoint-store.js';
+import type { PublishedCheckpoint } from '../state/checkpoint/checkpoint-manifest.js';
 import { copyCheckpoint } from '../state/checkpoint/checkpoint-copy.js';
+import { operatorKey } from '../state/checkpoint/epoch-writer.js';
+import type { CheckpointContent } from '../state/checkpoint/epoch-writer.js';
 import { CheckpointReader } from '../state/checkpoint/checkpoint-reader.js';
 import type { FoundCheckpoint } from '../state/checkpoint/checkpoint-reader.js';
+import { releaseFiles } from '../state/checkpoint/entry-files.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 import type { CheckpointTarget, TakenState } from '../processors/checkpoint-pace.js';
 import type { JobCheckpointing, RestoreChoice } from './job-options.js';
@@ -271,8 +271,13 @@ export class OpenCheckpoints implements JobCheckpointing {
         hint: 'give each savepoint a folder of its own',
       });
     }
-    const write = async (state: JobState): Promise<WrittenState> =>
-      writtenState(await store.write(this.contentOf(state, 'savepoint', this.epoch + 1)));
+    const write = async (state: JobState): Promise<WrittenState> => {
+      try {
+        return writtenState(await store.write(this.contentOf(state, 'savepoint', this.epoch + 1)));
+      } finally {
+        releaseFiles(state);
+      }
+    };
     const copySeen = async (): Promise<WrittenState> => writtenState(await this.copySeen(dir));
     return { write: this.published === null ? write : null, copySeen, close };
   }
@@ -312,7 +317,7 @@ export class OpenCheckpoints implements JobCheckpointing {
       this.last = { ...figuresOf(published), writeMs, pauseMs };
       this.newest = writtenState(published);
     });
-    this.writing = writing.catch(() => undefined);
+    this.writing = writing.catch(() => undefined).then(() => releaseFiles(state));
     return writing;
   }
 

@@ -16,6 +16,7 @@ import type { CheckpointTarget } from '../processors/checkpoint-pace.js';
 import type { KeptOutputs } from '../processors/job-processor.js';
 import type { OnError } from '../processors/query-accounts.js';
 import type { StateLimits } from '../processors/state-limit.js';
+import type { StateMemoryChoice } from './state-memory.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 
 export interface CompileOptions {
@@ -76,6 +77,8 @@ export interface RunOptions {
   readonly maxMemoryBytes?: number | null;
   /** How large the state may become, all queries together. Default: as large as memory allows. */
   readonly stateLimits?: StateLimits | null;
+  /** What state may take of memory before groups go to disk. Default: all stay in memory. */
+  readonly stateMemory?: StateMemoryChoice | null;
   /** Physical rows per batch; null = the query's own or the default. */
   readonly batchRows: number | null;
   /** How long a source collects; V2's is in `partitioned`. Default: batches. */

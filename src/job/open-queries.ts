@@ -25,6 +25,7 @@ import { QueryRun } from '../processors/query-run.js';
 import type { QueryState } from '../state/checkpoint/job-state.js';
 import type { RunOptions } from './job-options.js';
 import { isEndless } from './job-targets.js';
+import { memoryShare } from './state-memory.js';
 
 export async function openQueries(
   queries: readonly QueryPlan[],
@@ -39,6 +40,7 @@ export async function openQueries(
   };
   const runs: QueryRun[] = [];
   const openQuerySink = querySinks(queries, options);
+  const memory = memoryShare(queries, options.stateMemory, 1);
   try {
     for (const plan of queries) {
       const accounts = new QueryAccounts(options.onError, letters);
@@ -47,7 +49,7 @@ export async function openQueries(
         await openSources(sources, plan, { accounts, options, clock });
         const sink = await openQuerySink(plan);
         const restore = stateOf(plan, options);
-        runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast, restore }));
+        runs.push(new QueryRun({ plan, accounts, sink, sources, closeLast, memory, restore }));
       } catch (error) {
         // Their connections would keep the process alive.
         await Promise.allSettled([...sources.values()].map((source) => source.close()));

@@ -4,7 +4,7 @@
  */
 import type { CheckpointFigures, StoredOperator } from '../metrics/checkpoint-figures.js';
 import type { CheckpointManifest } from '../state/checkpoint/checkpoint-manifest.js';
-import type { PublishedCheckpoint } from '../state/checkpoint/checkpoint-store.js';
+import type { PublishedCheckpoint } from '../state/checkpoint/checkpoint-manifest.js';
 
 /** A state where it was asked for. */
 export interface WrittenState {

@@ -90,6 +90,11 @@ export const PARTITION_METRICS = {
   ),
   velo_partition_state_rows: partitionGauge('rows', 'Rows in the state of the partition.'),
   velo_partition_state_bytes: partitionGauge('bytes', 'Size of the state of the partition.'),
+  velo_partition_paged_bytes: partitionGauge('bytes', 'State of the partition that is on disk.'),
+  velo_partition_page_loads_total: partitionCounter(
+    'none',
+    'Times that a part of that was read back.',
+  ),
   velo_partition_watermark_timestamp_seconds: partitionGauge(
     'seconds',
     'Watermark of the partition as Unix time; absent before the first and after the last.',

@@ -54,6 +54,9 @@ export const PartitionCounter = {
    * that it still keeps or has shipped. In parts where windows overlap; set by the sender.
    */
   rowsFormed: 18,
+  /** State that is on disk, and how often a part of it was read back. */
+  pagedBytes: 19,
+  pagesRead: 20,
 } as const;
 export type PartitionCounter = (typeof PartitionCounter)[keyof typeof PartitionCounter];
 
@@ -90,7 +93,7 @@ const HEADER_CELLS = 8;
 const PARTITION_CELLS = 24;
 const WORKER_CELLS = 16;
 /** First header cell of cells that were set up; a change of the layout changes it. */
-const LAYOUT_MARK = 0x7e10_0003;
+const LAYOUT_MARK = 0x7e10_0004;
 
 /** In order of level: the number in the severity cell. */
 export const SEVERITIES = ['healthy', 'warning', 'critical', 'saturated'] as const;
@@ -233,6 +236,8 @@ export interface PartitionSnapshot {
   readonly latencyCount: number;
   readonly stateRows: number;
   readonly stateBytes: number;
+  readonly pagedBytes: number;
+  readonly pagesRead: number;
   /** null before the first watermark. */
   readonly watermarkMs: number | null;
   /**
@@ -399,6 +404,8 @@ function partitionSnapshot(
     latencyCount: sum(PartitionCounter.latencyCount),
     stateRows: sum(PartitionCounter.stateRows),
     stateBytes: sum(PartitionCounter.stateBytes),
+    pagedBytes: sum(PartitionCounter.pagedBytes),
+    pagesRead: sum(PartitionCounter.pagesRead),
     watermarkMs,
     watermarkLagMs: lagMs(furthestMs, watermarkMs),
     eventTimeMsMax: knownMs(max(PartitionCounter.eventTimeMsMax)),

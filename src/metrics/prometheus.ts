@@ -301,6 +301,8 @@ function partitionValues(
     velo_partition_latency_max_seconds: partition.latencyUsMax / 1e6,
     velo_partition_state_rows: partition.stateRows,
     velo_partition_state_bytes: partition.stateBytes,
+    velo_partition_paged_bytes: partition.pagedBytes,
+    velo_partition_page_loads_total: partition.pagesRead,
     velo_partition_watermark_timestamp_seconds: watermarkMs === null ? null : watermarkMs / 1e3,
     velo_partition_watermark_lag_seconds: watermarkLagMs === null ? null : watermarkLagMs / 1e3,
   };

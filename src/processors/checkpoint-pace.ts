@@ -5,6 +5,7 @@
  */
 import { VeloError } from '../base/errors.js';
 import type { Clock } from '../base/clock.js';
+import { holdFiles } from '../state/checkpoint/entry-files.js';
 import type { JobState } from '../state/checkpoint/job-state.js';
 
 /** Why a state is kept: its time has come, the job is asked to stop, or all of it is done. */
@@ -111,12 +112,20 @@ export class CheckpointPace {
     return Number.isFinite(ms) ? Math.min(TIMER_MS_MAX, ms) : ms;
   }
 
-  /** Hands a state to who asked for one and, where it is to be kept, writes it beside the job. */
+  /**
+   * Hands a state to who asked for one and, where it is to be kept, writes it beside the job. Each of
+   * them releases its files (state/checkpoint/entry-files).
+   */
   publish(
-    state: Promise<JobState>,
+    taken: Promise<JobState>,
     trigger: StateTrigger,
     { rowsMoved, sinceNs }: { readonly rowsMoved: number; readonly sinceNs: number },
   ): void {
+    const holders = this.asked.length + (trigger === 'asked' ? 0 : 1);
+    const state = taken.then((whole) => {
+      holdFiles(whole, holders);
+      return whole;
+    });
     for (const { resolve } of this.asked.splice(0)) resolve(state);
     // Who asked hears of a job that ends; of one that keeps its state, its own end tells.
     state.catch(() => undefined);

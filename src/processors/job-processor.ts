@@ -48,6 +48,9 @@ export interface QueryMetrics {
   readonly silentSplits: readonly string[];
   readonly stateRows: number;
   readonly stateBytes: number;
+  /** State that is on disk, and how often a part of it was read back. */
+  readonly pagedBytes: number;
+  readonly pagesRead: number;
   readonly partitions: readonly SplitMetrics[];
 }
 

@@ -3,6 +3,7 @@
  * block through the operators, the end of splits and inputs, idleness and the query's counters.
  * When to push, wait or stop is the processor's business.
  */
+import type { StateMemory } from '../state/paging/page-folder.js';
 import type { DueTimes, ReadProgress, SplitReader, Source } from '../connectors/source.js';
 import type { DigestSummary } from '../connectors/blackhole/row-digest.js';
 import type { Sink } from '../connectors/sink.js';
@@ -10,6 +11,7 @@ import type { Batch } from '../columnar/batch.js';
 import { splitTexts } from '../columnar/record-place.js';
 import { isRowwise } from '../plan/fragments/group-policy.js';
 import type { QueryPlan } from '../plan/pipeline/pipeline-plan.js';
+import { sizeOf } from '../runtime/operator.js';
 import type { Output } from '../runtime/operator-output.js';
 import { buildPipeline } from '../runtime/pipeline.js';
 import { endedState } from '../state/checkpoint/job-state.js';
@@ -61,6 +63,8 @@ export interface QueryRunParts {
   readonly sources: ReadonlyMap<string, Source>;
   /** Flushed and closed after the sink; the dead-letter writer. */
   readonly closeLast: () => Promise<void>;
+  /** What each of its operators may hold that can put the rest on disk. Default: all. */
+  readonly memory?: StateMemory | null;
   /** What it goes on with. Default: it begins. */
   readonly restore?: QueryState | null;
 }
@@ -123,6 +127,7 @@ export class QueryRun {
         errors: accounts,
         late: accounts,
         counters: accounts.counters,
+        memory: parts.memory ?? null,
         limitReached: ({ endsQuery, scans }) => {
           if (endsQuery) this.stopped = true;
           for (const scan of scans) this.unneeded.add(scan);
@@ -424,13 +429,7 @@ export class QueryRun {
 
   metrics(): QueryMetrics {
     const { accounts, plan } = this.parts;
-    let stateRows = 0;
-    let stateBytes = 0;
-    for (const operator of this.pipeline.operators) {
-      const size = operator.stateSize();
-      stateRows += size.rows;
-      stateBytes += size.bytes;
-    }
+    const { rows, bytes, pagedBytes, pagesRead } = sizeOf(this.pipeline.operators);
     return {
       query: plan.id,
       rowsRead: accounts.rowsRead,
@@ -446,8 +445,10 @@ export class QueryRun {
         this.inputs.map(({ reader }) => reader),
         (_, at) => isSilent(this.inputs[at] as SplitRun),
       ),
-      stateRows,
-      stateBytes,
+      stateRows: rows,
+      stateBytes: bytes,
+      pagedBytes,
+      pagesRead,
       partitions: [
         {
           partition: 0,

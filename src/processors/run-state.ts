@@ -10,6 +10,7 @@ import type { PipelineNode } from '../plan/pipeline/pipeline-plan.js';
 import type { Operator } from '../runtime/operator.js';
 import { StateCopy } from '../runtime/state-copy.js';
 import { readSplitWatermarks, writeSplitWatermark } from '../runtime/watermark-entries.js';
+import { restorePart } from '../state/checkpoint/entry-files.js';
 import type { OperatorState, QueryState, SplitState } from '../state/checkpoint/job-state.js';
 import { StateReader, StateWriter } from '../state/snapshot.js';
 
@@ -48,11 +49,11 @@ export function restoreOperators(
   state: QueryState,
 ): void {
   const byId = new Map(operators.map((operator) => [operator.id, operator]));
-  const sizes = bytesOf(state.operators);
-  for (const { operator, bytes } of state.operators) {
-    const found = byId.get(operator);
-    if (found === undefined) throw strangeOperator(state, operator);
-    found.restore(new StateReader(bytes, () => true, sizes.get(operator)));
+  const sizes = sizesOf(state.operators);
+  for (const part of state.operators) {
+    const found = byId.get(part.operator);
+    if (found === undefined) throw strangeOperator(state, part.operator);
+    restorePart(found, part, () => true, sizes.get(part.operator));
   }
   for (const watermark of watermarksOf(root)) {
     const bytes = watermarkBytes(scansOf(watermark), state.splits, () => false);
@@ -61,10 +62,10 @@ export function restoreOperators(
 }
 
 /** By operator: bytes of all its parts. */
-export function bytesOf(parts: readonly OperatorState[]): Map<string, number> {
+export function sizesOf(parts: readonly OperatorState[]): Map<string, number> {
   const sizes = new Map<string, number>();
-  for (const { operator, bytes } of parts) {
-    sizes.set(operator, (sizes.get(operator) ?? 0) + bytes.length);
+  for (const { operator, bytes, file } of parts) {
+    sizes.set(operator, (sizes.get(operator) ?? 0) + (file?.bytes ?? bytes.length));
   }
   return sizes;
 }

@@ -85,6 +85,8 @@ class QueryObserver {
     set(PartitionCounter.rowsFailed, metrics.rowsFailed);
     set(PartitionCounter.stateRows, metrics.stateRows);
     set(PartitionCounter.stateBytes, metrics.stateBytes);
+    set(PartitionCounter.pagedBytes, metrics.pagedBytes);
+    set(PartitionCounter.pagesRead, metrics.pagesRead);
     set(PartitionCounter.batches, work.batches);
     set(PartitionCounter.busyUs, work.busyUs);
     set(PartitionCounter.latencyUsLast, work.latencyUsLast);

@@ -11,6 +11,7 @@
  */
 import type { Batch, BatchHeader } from '../columnar/batch.js';
 import type { ErrorKey } from '../base/error-codes.js';
+import type { StateMemory } from '../state/paging/page-folder.js';
 import type { StateReader, StateWriter } from '../state/snapshot.js';
 import type { OperatorFlow } from './flow.js';
 import type { Output } from './operator-output.js';
@@ -31,8 +32,32 @@ export interface Operator {
   freeze?(): FrozenState | null;
   /** Takes in what a snapshot of this operator (or a part of its key groups) holds. */
   restore(reader: StateReader): void;
-  /** Rows and bytes of state, for metrics. */
-  stateSize(): { readonly rows: number; readonly bytes: number };
+  /** For metrics. */
+  stateSize(): StateSize;
+}
+
+/** What the state of operators holds. */
+export interface StateSize {
+  /** What is on disk in several parts counts as several. */
+  readonly rows: number;
+  /** In memory. */
+  readonly bytes: number;
+  /** On disk, and how often a part of it was read back. Default: none. */
+  readonly pagedBytes?: number;
+  readonly pagesRead?: number;
+}
+
+/** That of all of these operators together. */
+export function sizeOf(operators: readonly { stateSize(): StateSize }[]): Required<StateSize> {
+  const sum = { rows: 0, bytes: 0, pagedBytes: 0, pagesRead: 0 };
+  for (const operator of operators) {
+    const { rows, bytes, pagedBytes = 0, pagesRead = 0 } = operator.stateSize();
+    sum.rows += rows;
+    sum.bytes += bytes;
+    sum.pagedBytes += pagedBytes;
+    sum.pagesRead += pagesRead;
+  }
+  return sum;
 }
 
 /** State as it was at one moment, whatever has become of it since. */
@@ -78,4 +103,6 @@ export interface OperatorContext {
   readonly limitReached: () => void;
   /** Whether to go on putting out rows, and where to leave what is put off (law 15). */
   readonly flow: OperatorFlow;
+  /** What an operator may hold that can put the rest on disk. Absent: all that there is. */
+  readonly memory?: StateMemory;
 }

@@ -13,6 +13,7 @@ import type {
   PipelineNode,
   ScanNode,
 } from '../plan/pipeline/pipeline-plan.js';
+import type { StateMemory } from '../state/paging/page-folder.js';
 import { Flow, PIECE_ROWS } from './flow.js';
 import type { Gate } from './flow.js';
 import type {
@@ -48,6 +49,8 @@ export interface PipelineEnvironment {
   readonly counters: OperatorCounters;
   /** A LIMIT needs no more of its scans' rows, perhaps while the pipeline is being built. */
   readonly limitReached: (limit: LimitNode) => void;
+  /** What each operator may hold that can put the rest on disk; null, the default: all. */
+  readonly memory?: StateMemory | null;
 }
 
 /** Where a processor pushes the batches of one scan. */
@@ -185,13 +188,14 @@ class PipelineBuilder {
   }
 
   private context(node: PipelineNode, output: Output, flow: Gate): OperatorContext {
-    const { errors, late, counters, limitReached } = this.environment;
+    const { errors, late, counters, limitReached, memory = null } = this.environment;
     return {
       output,
       errors,
       late,
       counters,
       flow,
+      ...(memory === null ? {} : { memory }),
       limitReached: () => {
         if (node.kind !== 'limit') return;
         this.flow.closeBehind(flow);

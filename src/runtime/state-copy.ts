@@ -5,6 +5,7 @@
  * pause that this avoids. What entries are is state/snapshot's; who asks for pieces, and when, the
  * processors'.
  */
+import { partsOf } from '../state/checkpoint/entry-files.js';
 import type { OperatorState } from '../state/checkpoint/job-state.js';
 import { StateWriter } from '../state/snapshot.js';
 import type { FrozenState, Operator } from './operator.js';
@@ -35,7 +36,7 @@ export class StateCopy {
       }
       const writer = new StateWriter();
       operator.snapshot(writer);
-      this.add(operator.id, writer.finish());
+      this.parts.push(...partsOf(operator.id, writer));
     }
   }
 

@@ -19,7 +19,22 @@ const ENTRY_HEAD_BYTES = 8;
 /** Beyond so many bytes a call that copies memory is faster than a loop. */
 const LONG_ENTRY = 256;
 
+/** Entries that are in a file of their own (checkpoint/state-file.ts), which does not change. */
+export interface EntryFile {
+  readonly path: string;
+  /** Of entries; on disk it has more. */
+  readonly bytes: number;
+  readonly entries: number;
+  /** As in a checkpoint's manifest. */
+  readonly crc32c: number;
+  readonly sha256: string;
+  /** Lowest and highest key group. */
+  readonly keyGroups: readonly [number, number];
+}
+
 export class StateWriter {
+  /** Entries in front of those that are written here, in order. */
+  readonly files: EntryFile[] = [];
   private bytes: Uint8Array;
   private view: DataView;
   private used = 0;
@@ -43,6 +58,14 @@ export class StateWriter {
     assert(this.entryStart >= 0, 'endEntry closes an entry');
     this.view.setUint32(this.entryStart + 4, this.used - this.entryStart - 8, true);
     this.entryStart = -1;
+  }
+
+  /** Whole entries of another writer. */
+  writeEntries(entries: Uint8Array): void {
+    assert(this.entryStart < 0, 'entries do not nest');
+    this.reserve(entries.length);
+    this.bytes.set(entries, this.used);
+    this.used += entries.length;
   }
 
   writeF64(value: number): void {

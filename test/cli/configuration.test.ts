@@ -150,7 +150,7 @@ throttle:
 metrics_port: 9464
 checkpoint: {dir: state, interval: 1m, keep: 5}
 restart: {attempts: 5, delay: 2s}
-state: {max_rows: 5m, max_bytes: 2g}
+state: {max_rows: 5m, max_bytes: 2g, memory: 1g, memory_dir: scratch}
 on_error: skip
 dead_letter: dead.jsonl
 format: csv

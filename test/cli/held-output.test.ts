@@ -28,6 +28,8 @@ const QUERY: QueryMetrics = {
   silentSplits: [],
   stateRows: 0,
   stateBytes: 0,
+  pagedBytes: 0,
+  pagesRead: 0,
   partitions: [],
 };
 

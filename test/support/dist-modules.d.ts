@@ -26,6 +26,9 @@ declare module '*/dist/cli/terminal/error-text.js' {
 declare module '*/dist/columnar/byte-room.js' {
   export * from '#source/columnar/byte-room.js';
 }
+declare module '*/dist/job/state-memory.js' {
+  export * from '#source/job/state-memory.js';
+}
 declare module '*/dist/connectors/sink.js' {
   export * from '#source/connectors/sink.js';
 }

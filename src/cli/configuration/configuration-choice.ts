@@ -41,6 +41,8 @@ const DEFAULTS: SettingValues = {
   metrics_port: PARTITIONED_DEFAULTS.metricsPort,
   'state.max_rows': null,
   'state.max_bytes': null,
+  'state.memory': null,
+  'state.memory_dir': null,
   'checkpoint.dir': null,
   'checkpoint.interval': 10_000,
   'checkpoint.keep': 3,

@@ -138,6 +138,8 @@ const SETTINGS = {
     .nullable()
     .describe('a whole number above 0, like 5m'),
   'state.max_bytes': byteSize.nullable().describe('a size with its unit, like 512m or 2g'),
+  'state.memory': byteSize.nullable().describe('a size with its unit, like 512m or 2g'),
+  'state.memory_dir': z.string().min(1).nullable().describe('a folder'),
   'checkpoint.dir': z.string().min(1).nullable().describe('a folder'),
   'checkpoint.interval': positiveDurationMs.describe(DURATION_ABOVE_TEXT),
   'checkpoint.keep': wholeBetween(1, 1000),

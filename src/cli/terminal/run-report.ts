@@ -90,8 +90,9 @@ export function summaryLine(result: JobResult, committed: number | null = null):
     `peak memory ${bytesText(result.rssPeakBytes)}`,
     ...(committed === null ? [] : [`committed through epoch ${committed}`]),
   ];
-  const { rows, bytes } = stateSize(result);
+  const { rows, bytes, pagedBytes } = stateSize(result);
   if (rows > 0) parts.push(`state ${countText(rows)} rows`, sizeText(bytes));
+  if (pagedBytes > 0) parts.push(`${sizeText(pagedBytes)} on disk`);
   const { restarts = 0, checkpoints = null, recuts = null } = result;
   if (checkpoints !== null) parts.push(checkpointsPart(checkpoints));
   if (recuts !== null) parts.push(rescalesPart(recuts));
@@ -100,10 +101,15 @@ export function summaryLine(result: JobResult, committed: number | null = null):
 }
 
 /** Of all queries. */
-function stateSize({ queries }: JobResult): { readonly rows: number; readonly bytes: number } {
+function stateSize({ queries }: JobResult): {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly pagedBytes: number;
+} {
   return {
     rows: queries.reduce((sum, { stateRows }) => sum + stateRows, 0),
     bytes: queries.reduce((sum, { stateBytes }) => sum + stateBytes, 0),
+    pagedBytes: queries.reduce((sum, query) => sum + query.pagedBytes, 0),
   };
 }
 

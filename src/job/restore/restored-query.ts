@@ -17,6 +17,7 @@ import { pipelineInputs } from '../../plan/pipeline/pipeline-plan.js';
 import type { AggregateCall, PipelineNode, QueryPlan } from '../../plan/pipeline/pipeline-plan.js';
 import { stateSignature } from '../../plan/state-meaning.js';
 import type { GroupMeaning, OperatorMeaning } from '../../plan/state-meaning.js';
+import { bytesOf } from '../../state/checkpoint/entry-files.js';
 import { endedState } from '../../state/checkpoint/job-state.js';
 import type { OperatorState, QueryState, SplitState } from '../../state/checkpoint/job-state.js';
 import { operatorPairs } from './operator-pairs.js';
@@ -203,10 +204,12 @@ class Restoring {
         const fate = fateOf(split.scan);
         return fate === undefined ? [] : [{ ...split, scan: fate.id, ...this.timesOf(split) }];
       }),
-      operators: operators.flatMap(({ operator, bytes }): OperatorState[] => {
-        const fate = fateOf(operator);
+      operators: operators.flatMap((part): OperatorState[] => {
+        const fate = fateOf(part.operator);
         if (fate === undefined) return [];
-        return [{ operator: fate.id, bytes: fate.regrouper?.rewrite(bytes) ?? bytes }];
+        const rewritten = fate.regrouper?.rewrite(bytesOf(part));
+        if (rewritten === undefined) return [{ ...part, operator: fate.id }];
+        return [{ operator: fate.id, bytes: rewritten }];
       }),
       sink: now.sink === before.sink ? sink : null,
     };

@@ -12,6 +12,7 @@ import type { PartitionRange } from '../../connectors/source.js';
 import type { RowEncoding } from '../../formats/encoder.js';
 import type { FragmentPlan } from '../../plan/fragments/fragment-plan.js';
 import type { QueryPlan } from '../../plan/pipeline/pipeline-plan.js';
+import type { StateMemory } from '../../state/paging/page-folder.js';
 import type { DeadLetter, OnError } from '../query-accounts.js';
 import type { Lane } from './turns/lanes.js';
 import type { OperatorSnapshot } from './worker/partition-state.js';
@@ -63,6 +64,8 @@ export interface WorkerTask {
   readonly rate: number | null;
   /** When every record is read; null: when it is. */
   readonly nowMs: number | null;
+  /** What each operator may hold that can put the rest on disk; null: all that there is. */
+  readonly stateMemory: StateMemory | null;
   readonly control: SharedArrayBuffer;
   /** One of each worker, for rows under way to partitions, to worker 0 and to main. */
   readonly exchangeArenas: readonly SharedArrayBuffer[];

@@ -4,23 +4,26 @@
  * the end of input, where a group of no keys and no records shows its row in any case. Groups and
  * accumulators are state/groups/grouped-state; this is only the order of things. Watermarks pass
  * unchanged, behind the rows of the batches before them. With a TTL, groups that no row has come to
- * for so long are forgotten without a word: state/groups/group-expiry.
+ * for so long are forgotten without a word: state/groups/group-expiry. Where parts of a group can be
+ * added up and nobody asks for it before the end, groups may be on disk: state/paging/paged-groups.
  */
 import { assert } from '../../base/assert.js';
 import type { Batch } from '../../columnar/batch.js';
 import { resultHeader } from '../../columnar/batch.js';
 import type { AggregateNode } from '../../plan/pipeline/pipeline-plan.js';
+import { isPageable } from '../../plan/pipeline/pageable.js';
 import { FREEZE_GROUPS } from '../../state/groups/frozen-groups.js';
 import { GroupExpiry } from '../../state/groups/group-expiry.js';
 import { GroupMerger } from '../../state/groups/group-merger.js';
 import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js';
 import type { GroupedState } from '../../state/groups/grouped-state.js';
+import { PagedGroups } from '../../state/paging/paged-groups.js';
 import type { ResultRows } from '../../state/result-rows.js';
 import { StateReader } from '../../state/snapshot.js';
 import type { StateWriter } from '../../state/snapshot.js';
 import { interruptible, spending } from '../flow.js';
 import type { Work } from '../flow.js';
-import type { FrozenState, Operator, OperatorContext } from '../operator.js';
+import type { FrozenState, Operator, OperatorContext, StateSize } from '../operator.js';
 import { RowClock } from '../row-clock.js';
 
 export class AggregateOperator implements Operator {
@@ -32,6 +35,8 @@ export class AggregateOperator implements Operator {
   private readonly merger: GroupMerger;
   private readonly results: ResultRows;
   private readonly expiry: { readonly groups: GroupExpiry; readonly clock: RowClock } | null;
+  /** null: all groups are in memory. */
+  private readonly paged: PagedGroups | null;
 
   constructor(node: AggregateNode, context: OperatorContext) {
     this.id = node.id;
@@ -58,6 +63,15 @@ export class AggregateOperator implements Operator {
             groups: new GroupExpiry(this.state, ttl, node.keys.length > 0),
             clock: new RowClock(ttl.time),
           };
+    this.paged = this.newPaged();
+  }
+
+  private newPaged(): PagedGroups | null {
+    const { factory, state, merger, context } = this;
+    const { memory, flow } = context;
+    if (memory === undefined || !isPageable(this.node)) return null;
+    const spend = (groups: number): void => flow.spend(groups);
+    return new PagedGroups({ factory, state, merger, memory, spend });
   }
 
   process(_input: number, batch: Batch): void {
@@ -66,6 +80,7 @@ export class AggregateOperator implements Operator {
     const count = batch.selectedCount;
     if (this.node.emission === 'final') {
       state.update(batch, rows, count);
+      if (this.paged?.isDue(count) === true) this.context.flow.run(this.pageOut(this.paged), null);
       return;
     }
     if (this.expiry !== null) this.updateExpiring(this.expiry, batch);
@@ -92,7 +107,14 @@ export class AggregateOperator implements Operator {
     const reader = new StateReader(bytes);
     this.factory.tidy();
     let rows = 0;
-    while (reader.nextEntry() >= 0) rows += this.merger.merge(reader, this.state);
+    let groups = 0;
+    while (reader.nextEntry() >= 0) {
+      rows += this.merger.merge(reader, this.state);
+      groups += 1;
+    }
+    if (this.paged?.isDue(groups) === true) {
+      for (const pieces = this.paged.pageOut(); pieces.next().done !== true;);
+    }
     return rows;
   }
 
@@ -117,28 +139,38 @@ export class AggregateOperator implements Operator {
   private *emitAll(): Work {
     const { state, results } = this;
     results.begin(resultHeader(this.id), false);
-    yield* interruptible(state.emitPieces(results), this.context.flow);
+    const groups = this.paged?.isPaged === true ? this.paged : state;
+    yield* interruptible(groups.emitPieces(results), this.context.flow);
     results.flush();
   }
 
+  private *pageOut(paged: PagedGroups): Work {
+    yield* interruptible(paged.pageOut(), this.context.flow);
+  }
+
   snapshot(writer: StateWriter): void {
-    if (this.expiry === null) this.state.snapshot(writer);
-    else this.expiry.groups.snapshot(writer);
+    if (this.expiry !== null) this.expiry.groups.snapshot(writer);
+    else (this.paged ?? this.state).snapshot(writer);
   }
 
   freeze(): FrozenState | null {
-    if (this.state.groupCount < FREEZE_GROUPS) return null;
+    if (this.state.groupCount < FREEZE_GROUPS || this.paged?.givesFiles === true) return null;
     return this.expiry === null ? this.state.freeze() : this.expiry.groups.freeze();
   }
 
   restore(reader: StateReader): void {
-    if (this.expiry === null) this.state.restore(reader);
-    else this.expiry.groups.restore(reader);
+    if (this.expiry !== null) this.expiry.groups.restore(reader);
+    else if (this.paged !== null) this.paged.restore(reader);
+    else if (isPageable(this.node)) this.merger.restore(reader, this.state);
+    else this.state.restore(reader);
   }
 
-  stateSize(): { readonly rows: number; readonly bytes: number } {
+  stateSize(): StateSize {
     const times = this.expiry?.groups.times.byteSize() ?? 0;
     const bytes = this.state.byteSize() + this.factory.interner.byteSize() + times;
-    return { rows: this.state.liveCount, bytes };
+    const rows = this.state.liveCount;
+    if (this.paged?.isPaged !== true) return { rows, bytes };
+    const { entries, bytes: pagedBytes, pagesRead } = this.paged.figures();
+    return { rows: rows + entries, bytes, pagedBytes, pagesRead };
   }
 }

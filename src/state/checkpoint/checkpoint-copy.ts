@@ -8,7 +8,7 @@ import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { readFailure, writeFailure } from './checkpoint-failures.js';
 import { CheckpointReader, MANIFEST, PARTIAL } from './checkpoint-reader.js';
-import type { PublishedCheckpoint } from './checkpoint-store.js';
+import type { PublishedCheckpoint } from './checkpoint-manifest.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -54,8 +54,8 @@ export async function copyCheckpoint(
   }
 }
 
-/** How many bytes it has. */
-async function copyFile(files: CheckpointFiles, from: string, to: string): Promise<number> {
+/** Synced; how many bytes it has. */
+export async function copyFile(files: CheckpointFiles, from: string, to: string): Promise<number> {
   const source = await files.open(from).catch((error: unknown) => {
     throw readFailure(from, error);
   });

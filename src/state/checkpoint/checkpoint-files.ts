@@ -39,6 +39,8 @@ export interface CheckpointFiles {
   size(path: string): Promise<number>;
   /** A second name for a file; rejects with EEXIST. */
   link(path: string, name: string): Promise<void>;
+  /** What a file holds is there after a loss of power. */
+  sync(path: string): Promise<void>;
   rename(path: string, name: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** A folder and all that is in it; nothing where there is none. */
@@ -68,6 +70,7 @@ export const systemFiles: CheckpointFiles = {
   },
   size: async (path) => (await stat(path)).size,
   link,
+  sync: syncFolder,
   rename,
   remove: unlink,
   removeFolder: (path) => rm(path, { recursive: true, force: true }),

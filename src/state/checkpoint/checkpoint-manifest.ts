@@ -10,7 +10,9 @@ import { exactNumber, readSummed, summedText } from './manifest-text.js';
 import type { SplitState } from './job-state.js';
 
 /** Raised when a velo of today could not read what a later one writes. */
-const FORMAT = 1;
+const FORMAT = 2;
+/** Of a state without files of parts: an older velo reads it. */
+const FORMAT_WITHOUT_RUNS = 1;
 const KEY_GROUP_MAX = 0xffffffff;
 
 const count = z.int().nonnegative();
@@ -42,6 +44,8 @@ const fileSchema = z.strictObject({
   keyGroups: z.union([z.tuple([keyGroup, keyGroup]), z.null()]),
   /** Epoch that wrote it; later ones have it by a link. */
   since: count,
+  /** A part by itself, of groups that may be in other parts as well, to be added up (form 2). */
+  run: z.literal(true).optional(),
 });
 
 const operatorSchema = z.strictObject({
@@ -62,7 +66,7 @@ const querySchema = z.strictObject({
 });
 
 const manifestSchema = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.union([z.literal(FORMAT_WITHOUT_RUNS), z.literal(FORMAT)]),
   velo: z.string(),
   epoch: count,
   takenAtMs: z.number(),
@@ -83,6 +87,25 @@ export type StateFileEntry = Readonly<z.output<typeof fileSchema>>;
 export type CheckpointTrigger = CheckpointManifest['trigger'];
 /** `name` and whatever else a job wants to find again; JSON. */
 export type JobLabel = CheckpointManifest['job'];
+
+/** A checkpoint that is there as a whole. */
+export interface PublishedCheckpoint {
+  readonly epoch: number;
+  readonly folder: string;
+  readonly manifest: CheckpointManifest;
+  /** On disk, the manifest included. */
+  readonly bytesWritten: number;
+  /** Of files that the checkpoint before has as well. */
+  readonly bytesLinked: number;
+}
+
+/** The oldest form that says what the manifest does. */
+export function formatOf(queries: readonly QueryManifest[]): CheckpointManifest['format'] {
+  const hasRuns = queries.some(({ operators }) =>
+    operators.some(({ files }) => files.some(({ run }) => run === true)),
+  );
+  return hasRuns ? FORMAT : FORMAT_WITHOUT_RUNS;
+}
 
 /** Throws AssertionFailure where it could not be read back. */
 export function manifestText(manifest: CheckpointManifest): Uint8Array {

@@ -16,7 +16,12 @@ import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles, ReadFile } from './checkpoint-files.js';
 import { damaged, folderFailure, readFailure, tooShort } from './checkpoint-failures.js';
 import { readManifest } from './checkpoint-manifest.js';
-import type { CheckpointManifest, OperatorManifest } from './checkpoint-manifest.js';
+import type {
+  CheckpointManifest,
+  OperatorManifest,
+  StateFileEntry,
+} from './checkpoint-manifest.js';
+import { KEY_GROUPS } from '../key-groups.js';
 import type { JobState, OperatorState } from './job-state.js';
 import { readStateFile } from './state-file.js';
 
@@ -237,20 +242,57 @@ export class CheckpointReader {
       });
       if (size < bytes) throw tooShort(path, size, bytes);
     }
-    const parts = operator.parts.map((bytes) => roomFor(bytes, operator.id));
-    const fill = new PartFill(parts);
-    for (const { name, bytes, crc32c } of operator.files) {
+    const runs = runsOf(operator);
+    const parts = operator.parts.map((bytes, at) =>
+      runs.has(at) ? NO_BYTES : roomFor(bytes, operator.id),
+    );
+    const fill = new PartFill(parts.filter((_, at) => !runs.has(at)));
+    for (const { name, bytes, crc32c, run } of operator.files) {
       const path = join(folder, name);
-      await readStateFile(this.files, { path, bytes, crc32c, take: (piece) => fill.put(piece) });
+      // A run stays where it is; it is whole now.
+      const take = run === true ? () => undefined : (piece: Uint8Array) => fill.put(piece);
+      await readStateFile(this.files, { path, bytes, crc32c, take });
     }
-    const entries = operator.files.reduce((sum, file) => sum + file.entries, 0);
+    const plain = operator.files.filter(({ run }) => run !== true);
+    const entries = plain.reduce((sum, file) => sum + file.entries, 0);
     const found = parts.reduce((sum, part) => sum + entriesIn(part), 0);
     if (found !== entries) {
       const path = join(folder, MANIFEST);
       throw damaged(path, `names ${entries} entries of operator "${operator.id}", not ${found}`);
     }
-    return parts.map((bytes) => ({ operator: operator.id, bytes }));
+    return parts.map((bytes, at) => {
+      const run = runs.get(at);
+      if (run === undefined) return { operator: operator.id, bytes };
+      const { name, keyGroups, ...content } = run;
+      const file = { ...content, path: join(folder, name), keyGroups: keyGroups ?? ALL_GROUPS };
+      return { operator: operator.id, bytes, file };
+    });
   }
+}
+
+const NO_BYTES = new Uint8Array(0);
+const ALL_GROUPS = [0, KEY_GROUPS - 1] as const;
+
+/** The parts, by number, that are one file each. */
+function runsOf({ parts, files }: OperatorManifest): Map<number, StateFileEntry> {
+  const runs = new Map<number, StateFileEntry>();
+  let part = 0;
+  let left = parts[0] ?? 0;
+  for (const file of files) {
+    for (let bytes = file.bytes; bytes > 0;) {
+      // The manifest's sums of parts and of files are the same.
+      while (left === 0 && part < parts.length) {
+        part += 1;
+        left = parts[part] ?? 0;
+      }
+      if (file.run === true) runs.set(part, file);
+      const taken = Math.min(bytes, left);
+      if (taken === 0) return runs;
+      bytes -= taken;
+      left -= taken;
+    }
+  }
+  return runs;
 }
 
 export function isDamage(error: unknown): error is StateError {

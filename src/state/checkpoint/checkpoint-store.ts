@@ -5,43 +5,29 @@
  *
  *   state files, synced → manifest, synced → folder synced → renamed to its epoch → parent synced
  *
- * only then are older ones removed. Reading is checkpoint-reader.ts; what the bytes of an operator
+ * only then are older ones removed. What goes into an epoch's folder is epoch-writer.ts, reading is
+ * checkpoint-reader.ts; what the bytes of an operator
  * mean is the operators' business. Bytes that are given must not change until a write has settled.
  */
-import { createHash, webcrypto } from 'node:crypto';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { ownPlace } from '../../base/process-place.js';
 import type { ProcessPlace } from '../../base/process-place.js';
 import { systemReason } from '../../base/system-reason.js';
-import { packageManifest } from '../../base/package-manifest.js';
 import { systemFiles } from './checkpoint-files.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { folderFailure, writeFailure } from './checkpoint-failures.js';
 import { CheckpointLock } from './checkpoint-lock.js';
-import { manifestText } from './checkpoint-manifest.js';
-import type {
-  CheckpointManifest,
-  CheckpointTrigger,
-  JobLabel,
-  OperatorManifest,
-  QueryManifest,
-  StateFileEntry,
-} from './checkpoint-manifest.js';
-import { CheckpointReader, MANIFEST, PARTIAL } from './checkpoint-reader.js';
+import type { CheckpointManifest, PublishedCheckpoint } from './checkpoint-manifest.js';
+import { CheckpointReader, PARTIAL } from './checkpoint-reader.js';
 import type { FoundCheckpoint } from './checkpoint-reader.js';
-import { entryCuts } from './entry-cuts.js';
-import type { EntryCut } from './entry-cuts.js';
-import type { JobState, QueryState } from './job-state.js';
-import { fileBytes, writeStateFile } from './state-file.js';
+import { EpochWriter } from './epoch-writer.js';
+import type { CheckpointContent, KnownFile } from './epoch-writer.js';
+import type { JobState } from './job-state.js';
 
 /** Checkpoints that stay, unless the job says otherwise. */
 export const KEEP = 3;
-/** Below that, a digest costs less than asking another thread for it. */
-const DIGEST_HERE_BYTES = 64 * 1024;
-const NAME_CHARACTERS_MAX = 60;
 
 export interface StoreOptions {
   readonly notice: (line: string) => void;
@@ -50,43 +36,6 @@ export interface StoreOptions {
   readonly keep?: number;
   readonly files?: CheckpointFiles;
   readonly place?: ProcessPlace;
-}
-
-export interface CheckpointContent {
-  /** Larger than `newestEpoch`. */
-  readonly epoch: number;
-  readonly trigger: CheckpointTrigger;
-  readonly arch: 'v1' | 'v2';
-  readonly partitions: number;
-  readonly job: JobLabel;
-  readonly state: JobState;
-  /** By `operatorKey`; an operator without one has the empty signature. */
-  readonly signatures: ReadonlyMap<string, string>;
-  /** By query. */
-  readonly counters: ReadonlyMap<string, Readonly<Record<string, number>>>;
-  /** Ends the write where it is; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface PublishedCheckpoint {
-  readonly epoch: number;
-  readonly folder: string;
-  readonly manifest: CheckpointManifest;
-  /** On disk, the manifest included. */
-  readonly bytesWritten: number;
-  /** Of files that the checkpoint before has as well. */
-  readonly bytesLinked: number;
-}
-
-/** Key of an operator's signature: operators of several queries may have one id. */
-export function operatorKey(query: string, operator: string): string {
-  return `${query}\n${operator}`;
-}
-
-/** A state file that is on disk and whole, and the epoch in whose folder it is. */
-interface KnownFile {
-  readonly epoch: number;
-  readonly file: StateFileEntry;
 }
 
 export class CheckpointStore extends CheckpointReader {
@@ -298,156 +247,4 @@ export class CheckpointStore extends CheckpointReader {
       }
     }
   }
-}
-
-interface EpochTarget {
-  readonly epoch: number;
-  readonly partial: string;
-  readonly goesOn: () => void;
-  readonly known: ReadonlyMap<string, KnownFile>;
-  readonly folderOf: (epoch: number) => string;
-}
-
-/** The folder of one epoch before it is published. */
-class EpochWriter {
-  bytesWritten = 0;
-  bytesLinked = 0;
-  private readonly files: CheckpointFiles;
-  private readonly target: EpochTarget;
-  private fileCount = 0;
-
-  constructor(files: CheckpointFiles, target: EpochTarget) {
-    this.files = files;
-    this.target = target;
-  }
-
-  async write(content: CheckpointContent, takenAtMs: number): Promise<CheckpointManifest> {
-    const { epoch, partial } = this.target;
-    await this.tried(partial, async () => {
-      await this.files.removeFolder(partial);
-      await this.files.makeFolder(partial);
-    });
-    const queries: QueryManifest[] = [];
-    for (const query of content.state) queries.push(await this.queryOf(query, content));
-    const { trigger, arch, partitions, job } = content;
-    const manifest: CheckpointManifest = {
-      format: 1,
-      velo: packageManifest().version,
-      epoch,
-      takenAtMs,
-      trigger,
-      arch,
-      partitions,
-      job,
-      queries,
-    };
-    await this.manifest(manifest);
-    await this.tried(partial, () => this.files.syncFolder(partial));
-    return manifest;
-  }
-
-  private async queryOf(
-    { query, ended, splits, sink, operators }: QueryState,
-    { signatures, counters }: CheckpointContent,
-  ): Promise<QueryManifest> {
-    const parts = new Map<string, Uint8Array[]>();
-    for (const { operator, bytes } of operators) {
-      const found = parts.get(operator);
-      if (found === undefined) parts.set(operator, [bytes]);
-      else found.push(bytes);
-    }
-    const written: OperatorManifest[] = [];
-    for (const [id, bytes] of parts) {
-      const files: StateFileEntry[] = [];
-      for (const cut of entryCuts(bytes)) {
-        if (cut === null) await setImmediate();
-        else files.push(await this.file(id, cut));
-      }
-      written.push({
-        id,
-        signature: signatures.get(operatorKey(query, id)) ?? '',
-        parts: bytes.map(({ length }) => length),
-        files,
-      });
-    }
-    return {
-      query,
-      ended,
-      sink,
-      counters: { ...counters.get(query) },
-      splits: [...splits],
-      operators: written,
-    };
-  }
-
-  private async file(operator: string, cut: EntryCut): Promise<StateFileEntry> {
-    const { content, entries, keyGroups } = cut;
-    this.target.goesOn();
-    this.fileCount += 1;
-    const safe = operator.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, NAME_CHARACTERS_MAX);
-    const name = `${String(this.fileCount).padStart(4, '0')}-${safe}.state`;
-    const path = join(this.target.partial, name);
-    const sha256 = await digestOf(content);
-    const known = this.target.known.get(sha256);
-    if (known !== undefined && (await this.linked(known, path))) {
-      this.bytesLinked += fileBytes(content.length);
-      return { ...known.file, name };
-    }
-    const sum = await this.tried(path, () =>
-      writeStateFile(this.files, { path, content, goesOn: this.target.goesOn }),
-    );
-    this.bytesWritten += fileBytes(content.length);
-    return {
-      name,
-      bytes: content.length,
-      crc32c: sum,
-      sha256,
-      entries,
-      keyGroups: keyGroups === null ? null : [...keyGroups],
-      since: this.target.epoch,
-    };
-  }
-
-  /** False where it has to be written: no links here, or the older file is not what it was. */
-  private async linked({ epoch, file }: KnownFile, path: string): Promise<boolean> {
-    try {
-      await this.files.link(join(this.target.folderOf(epoch), file.name), path);
-    } catch {
-      return false;
-    }
-    const size = await this.tried(path, () => this.files.size(path));
-    if (size === fileBytes(file.bytes)) return true;
-    await this.tried(path, () => this.files.remove(path));
-    return false;
-  }
-
-  private async manifest(manifest: CheckpointManifest): Promise<void> {
-    const path = join(this.target.partial, MANIFEST);
-    const text = manifestText(manifest);
-    await this.tried(path, async () => {
-      const file = await this.files.create(path);
-      try {
-        await file.write(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    });
-    this.bytesWritten += text.length;
-  }
-
-  private async tried<T>(path: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      this.target.goesOn();
-      throw writeFailure(path, error);
-    }
-  }
-}
-
-/** SHA-256 in hexadecimal; of much, on a thread of its own beside the job. */
-async function digestOf(bytes: Uint8Array): Promise<string> {
-  if (bytes.length <= DIGEST_HERE_BYTES) return createHash('sha256').update(bytes).digest('hex');
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex');
 }

@@ -4,6 +4,7 @@
  * partitions or threads, so that V1 and V2 with any number of partitions take it in. How it lies
  * on disk is checkpoint-store.ts; taking it is the processors' business.
  */
+import type { EntryFile } from '../snapshot.js';
 
 /** Where one split of one scan stood. */
 export interface SplitState {
@@ -25,6 +26,8 @@ export interface SplitState {
 export interface OperatorState {
   readonly operator: string;
   readonly bytes: Uint8Array;
+  /** Where its entries are instead (entry-files.ts); `bytes` is empty then. */
+  readonly file?: EntryFile;
 }
 
 export interface QueryState {

@@ -17,12 +17,12 @@ import { damaged, newerForm, readFailure, tooShort } from './checkpoint-failures
 const MAGIC = new TextEncoder().encode('velostat');
 const FORM = 1;
 /** Between two of them the job goes on. */
-const PIECE_BYTES = 1024 * 1024;
+export const PIECE_BYTES = 1024 * 1024;
 /** Of any file that is read, whoever wrote it. */
 const PIECE_BYTES_MAX = 8 * 1024 * 1024;
-const HEADER_BYTES = 28;
+export const HEADER_BYTES = 28;
 const SUMMED_BYTES = HEADER_BYTES - 4;
-const HEAD_BYTES = 8;
+export const HEAD_BYTES = 8;
 
 /** Bytes that a file of so much content has on disk. */
 export function fileBytes(contentBytes: number, pieceBytes = PIECE_BYTES): number {
@@ -88,7 +88,8 @@ export async function writeStateFile(
   return heads.sum();
 }
 
-function headerOf(contentBytes: number): Uint8Array {
+/** Of a file of so much content, in pieces of PIECE_BYTES. */
+export function headerOf(contentBytes: number): Uint8Array {
   const header = new Uint8Array(HEADER_BYTES);
   const view = new DataView(header.buffer);
   header.set(MAGIC);

@@ -45,6 +45,13 @@ export class GroupMerger {
     return rows;
   }
 
+  /** All entries of a snapshot, several of which may be parts of one group. */
+  restore(reader: StateReader, state: GroupedState): void {
+    const { isMerged } = state;
+    while (reader.nextEntry() >= 0) this.merge(reader, state);
+    state.isMerged = isMerged;
+  }
+
   private newScratch(): GroupedState {
     this.scratch = this.factory.create();
     this.scratch.table.add();

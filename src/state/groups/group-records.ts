@@ -155,6 +155,7 @@ export class GroupRecords {
   }
 
   remapIds(parts: GroupParts, newIds: Int32Array): void {
+    if (parts.table.slotCount === 0) return;
     this.eachIdCell(parts.table, (codec, cells, at) => {
       cells[at] = remapCell(codec, cells[at]!, newIds);
     });

@@ -170,6 +170,19 @@ export class GroupTable {
     return seen;
   }
 
+  /** Forgets all groups and keeps all memory, for as many again. */
+  empty(): void {
+    this.slotCount = 0;
+    this.freed.length = 0;
+    this.indexed = 0;
+    this.places.fill(0);
+  }
+
+  /** Bytes of the groups that are there, and of what finds them. */
+  usedBytes(): number {
+    return this.places.length * 4 + this.slotCount * this.stride * 8;
+  }
+
   /** Finds every place anew, after key cells have changed. */
   reindex(): void {
     this.index(this.places.length);

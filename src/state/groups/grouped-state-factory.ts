@@ -80,6 +80,11 @@ export class GroupedStateFactory {
     if (this.interner.isFull()) this.interner.compact(this.states);
   }
 
+  /** Forgets all texts that no state needs. */
+  forgetTexts(): void {
+    if (this.interner.dictionary.size > 1) this.interner.compact(this.states);
+  }
+
   private adopt(state: GroupedState): GroupedState {
     this.states.add(state);
     return state;

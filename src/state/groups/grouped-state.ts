@@ -384,6 +384,17 @@ export class GroupedState implements IdHolder {
     for (const object of this.objects) object.clear();
   }
 
+  /** Forgets all groups, whose memory serves as many again. */
+  empty(): void {
+    this.frozen?.keepAll();
+    this.version = this.shared.nextVersion();
+    this.isMerged = false;
+    this.table.empty();
+    this.combinations.clear();
+    for (const table of this.tables) table.clear();
+    for (const object of this.objects) object.clear();
+  }
+
   /** One entry per group; `extra` may write fields in front (a pane's start), `tail` behind. */
   snapshot(writer: StateWriter, extra?: WriteFields, tail?: WriteFields): void {
     for (let slot = 0; slot < this.groupCount; slot += 1) {
@@ -486,12 +497,21 @@ export class GroupedState implements IdHolder {
     }
   }
 
-  /** Approximate bytes held, shared texts aside. */
-  byteSize(): number {
-    let bytes = this.table.byteSize();
+  /** Bytes of the groups that are there, shared texts aside: without memory that waits for more. */
+  usedBytes(): number {
+    return this.table.usedBytes() + this.valueBytes();
+  }
+
+  private valueBytes(): number {
+    let bytes = 0;
     for (const table of this.tables) bytes += table.byteSize();
     for (const object of this.objects) bytes += object.byteSize();
     return bytes;
+  }
+
+  /** Approximate bytes held, shared texts aside. */
+  byteSize(): number {
+    return this.table.byteSize() + this.valueBytes();
   }
 
   markIds(marks: Uint8Array): void {

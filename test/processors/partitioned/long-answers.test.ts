@@ -102,6 +102,7 @@ class HostOfPartitions {
             emit: (from, batch) => this.take(from, batch),
             cells,
             worker: 0,
+            memory: null,
             stream: partition,
             check: () => this.chance(),
             isUseless: () => this.isUseless(),

@@ -12,7 +12,8 @@ import { ownPlace } from '../../../src/base/process-place.js';
 import { systemClock } from '../../../src/base/clock.js';
 import { systemFiles } from '../../../src/state/checkpoint/checkpoint-files.js';
 import { CheckpointReader } from '../../../src/state/checkpoint/checkpoint-reader.js';
-import { CheckpointStore, operatorKey } from '../../../src/state/checkpoint/checkpoint-store.js';
+import { CheckpointStore } from '../../../src/state/checkpoint/checkpoint-store.js';
+import { operatorKey } from '../../../src/state/checkpoint/epoch-writer.js';
 import { summedText } from '../../../src/state/checkpoint/manifest-text.js';
 import type { JobState } from '../../../src/state/checkpoint/job-state.js';
 import { Random } from '../../oracle/random-data.js';
@@ -257,13 +258,13 @@ describe('what is damaged', () => {
 
   it('is not what a newer velo wrote, or what may not be read: nothing older takes its place', async () => {
     const files = await threeCheckpoints();
-    const newer = { format: 2, velo: '9.1.0', of: 'tomorrow' };
+    const newer = { format: 3, velo: '9.1.0', of: 'tomorrow' };
     files.file(path(3, 'manifest')).bytes = summedText(newer);
     const { store } = await openStore(files);
     const error = await failure(store.latest());
     expect(error.code).toBe('VELO_CHECKPOINT_VERSION');
-    expect(error.message).toContain('was written by velo 9.1.0 in form 2');
-    expect(error.detail).toMatch(/this is velo \d+\.\d+\.\d+, which reads form 1/);
+    expect(error.message).toContain('was written by velo 9.1.0 in form 3');
+    expect(error.detail).toMatch(/this is velo \d+\.\d+\.\d+, which reads form 2/);
     const open = files.open.bind(files);
     files.open = (name) =>
       name.includes('epoch')

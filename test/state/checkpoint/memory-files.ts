@@ -109,6 +109,13 @@ export class MemoryFiles implements CheckpointFiles {
     return now(() => this.put(name, this.file(path)));
   }
 
+  sync(path: string): Promise<void> {
+    return now(() => {
+      const file = this.file(path);
+      file.durable = file.bytes;
+    });
+  }
+
   rename(path: string, name: string): Promise<void> {
     return now(() => {
       const node = this.node(path);
@@ -285,6 +292,7 @@ export class FaultyFiles implements CheckpointFiles {
   size = (path: string): Promise<number> => this.call('size', () => this.files.size(path));
   link = (path: string, name: string): Promise<void> =>
     this.call('link', () => this.files.link(path, name));
+  sync = (path: string): Promise<void> => this.call('sync', () => this.files.sync(path));
   rename = (path: string, name: string): Promise<void> =>
     this.call('rename', () => this.files.rename(path, name));
   remove = (path: string): Promise<void> => this.call('remove', () => this.files.remove(path));

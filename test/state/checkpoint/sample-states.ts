@@ -6,11 +6,10 @@ import { createHash } from 'node:crypto';
 import { ownPlace } from '../../../src/base/process-place.js';
 import type { ProcessPlace } from '../../../src/base/process-place.js';
 import type { CheckpointFiles } from '../../../src/state/checkpoint/checkpoint-files.js';
-import { CheckpointStore, operatorKey } from '../../../src/state/checkpoint/checkpoint-store.js';
-import type {
-  CheckpointContent,
-  StoreOptions,
-} from '../../../src/state/checkpoint/checkpoint-store.js';
+import { CheckpointStore } from '../../../src/state/checkpoint/checkpoint-store.js';
+import { operatorKey } from '../../../src/state/checkpoint/epoch-writer.js';
+import type { CheckpointContent } from '../../../src/state/checkpoint/epoch-writer.js';
+import type { StoreOptions } from '../../../src/state/checkpoint/checkpoint-store.js';
 import type { JobState, OperatorState } from '../../../src/state/checkpoint/job-state.js';
 import { GLOBAL_ENTRY, StateWriter } from '../../../src/state/snapshot.js';
 import type { Random } from '../../oracle/random-data.js';

@@ -358,6 +358,8 @@ export class CoordinatedQuery implements QueryShape {
       silentSplits: splitTexts(this.lanes, (_, lane) => this.turns.laneIsSilent(lane)),
       stateRows: this.total(PartitionCounter.stateRows),
       stateBytes: this.total(PartitionCounter.stateBytes),
+      pagedBytes: this.total(PartitionCounter.pagedBytes),
+      pagesRead: this.total(PartitionCounter.pagesRead),
       partitions: this.partitions(),
     };
   }

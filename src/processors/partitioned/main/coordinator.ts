@@ -37,6 +37,7 @@ import { JobWorkers } from './job-workers.js';
 import type { JobMessage } from './job-workers.js';
 import { errorOfText } from '../messages.js';
 import type { SinkPlace, WorkerTask } from '../messages.js';
+import type { StateMemory } from '../../../state/paging/page-folder.js';
 import { workersOf } from '../job-settings.js';
 import type { PartitionedSettings } from '../job-settings.js';
 import { SnapshotCollector } from './job-snapshots.js';
@@ -77,6 +78,8 @@ export interface PartitionedJobOptions {
   /** Everything is open, and reading begins. */
   readonly begun: () => void;
   readonly openDeadLetters: () => Promise<(DeadLetterWriter & { close(): Promise<void> }) | null>;
+  /** What each operator may hold that can put the rest on disk; null: all that there is. */
+  readonly stateMemory: StateMemory | null;
   /** State to start from; null: none. */
   readonly restore: JobState | null;
   /** null: the state may become as large as memory has room for. */
@@ -395,7 +398,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
   }
 
   private taskOf(worker: number): WorkerTask {
-    const { settings, onError, batchRows, rate, nowMs } = this.options;
+    const { settings, onError, batchRows, rate, nowMs, stateMemory } = this.options;
     const memory = this.memory as JobMemory;
     return {
       worker,
@@ -405,6 +408,7 @@ export class PartitionedJobCoordinator implements JobProcessor {
       batchRows,
       rate,
       nowMs,
+      stateMemory,
       control: this.controlMemory,
       exchangeArenas: memory.exchangeArenas,
       stageArenas: memory.stageArenas,

@@ -27,8 +27,7 @@ export function portableState(
 ): QueryState {
   const operators = snapshot.partitions
     .filter(({ fragment }) => fragment >= 0)
-    .flatMap(({ operators: states }) => states)
-    .filter(({ bytes }) => bytes.length > 0);
+    .flatMap(({ operators: states }) => states);
   const splits = snapshot.lanes.map(({ position, highestMs, ended, next }, at): SplitState => {
     const { source, split, sourceName } = lanes[at] as Lane;
     const scan = (fragments.sources[source] as SourceFragment).scan.id;

@@ -14,19 +14,20 @@ import type {
   Operator,
   OperatorCounters,
   RecordErrors,
+  StateSize,
 } from '../../../runtime/operator.js';
+import { sizeOf } from '../../../runtime/operator.js';
 import type { Flow } from '../../../runtime/flow.js';
 import { buildPipeline } from '../../../runtime/pipeline.js';
 import type { ExchangePort } from '../../../runtime/pipeline.js';
-import { bytesOf } from '../../run-state.js';
+import { sizesOf } from '../../run-state.js';
 import { StateCopy } from '../../../runtime/state-copy.js';
-import { StateReader } from '../../../state/snapshot.js';
+import { restorePart } from '../../../state/checkpoint/entry-files.js';
+import type { OperatorState } from '../../../state/checkpoint/job-state.js';
+import type { StateMemory } from '../../../state/paging/page-folder.js';
 
-/** The state of one operator of one partition. */
-export interface OperatorSnapshot {
-  readonly operator: string;
-  readonly bytes: Uint8Array;
-}
+/** The state of one operator of one partition, or a part of it. */
+export type OperatorSnapshot = OperatorState;
 
 export interface PartitionStateParts {
   readonly partition: number;
@@ -39,18 +40,14 @@ export interface PartitionStateParts {
   readonly emit: (partition: number, batch: Batch) => void;
   readonly cells: PartitionCells;
   readonly worker: number;
+  /** What each operator may hold that can put the rest on disk; null: all. */
+  readonly memory: StateMemory | null;
   /** Number of its rows' stream, among those that go to the same place. */
   readonly stream: number;
   /** Between two pieces of a long answer; may throw. */
   readonly check: () => void;
   /** Whether rows of this fragment are of no use any more. */
   readonly isUseless: () => boolean;
-}
-
-/** What a state holds. */
-export interface StateSize {
-  readonly rows: number;
-  readonly bytes: number;
 }
 
 /** Of a partition that has put out no row of a part. */
@@ -110,6 +107,7 @@ export class PartitionStateManager {
         },
         late: parts.late,
         counters: this.counters,
+        memory: parts.memory,
         limitReached: parts.limitReached,
       },
       {
@@ -182,15 +180,8 @@ export class PartitionStateManager {
     return this.operators.map((operator) => ({ operator: operator.id, ...operator.stateSize() }));
   }
 
-  stateSize(): StateSize {
-    let rows = 0;
-    let bytes = 0;
-    for (const operator of this.operators) {
-      const size = operator.stateSize();
-      rows += size.rows;
-      bytes += size.bytes;
-    }
-    return { rows, bytes };
+  stateSize(): Required<StateSize> {
+    return sizeOf(this.operators);
   }
 
   /** Its state as it is now, to be copied while it goes on. */
@@ -208,10 +199,11 @@ export class PartitionStateManager {
     partitions: number,
   ): void {
     const operators = new Map(this.operators.map((operator) => [operator.id, operator]));
-    const sizes = bytesOf(snapshots);
-    for (const { operator, bytes } of snapshots) {
-      const expected = (sizes.get(operator) ?? 0) / partitions;
-      operators.get(operator)?.restore(new StateReader(bytes, owns, expected));
+    const sizes = sizesOf(snapshots);
+    for (const part of snapshots) {
+      const expected = (sizes.get(part.operator) ?? 0) / partitions;
+      const operator = operators.get(part.operator);
+      if (operator !== undefined) restorePart(operator, part, owns, expected);
     }
   }
 

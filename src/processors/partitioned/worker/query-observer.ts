@@ -3,6 +3,7 @@
  * partitions and the size of their state. Owns when each is looked at; main reads the shared cells
  * (metrics/partition-metrics), and gets a report at the end. @hot
  */
+import { sizeOf } from '../../../runtime/operator.js';
 import type { PartitionCells } from '../../../metrics/partition-metrics.js';
 import { PartitionCounter, WorkerCounter } from '../../../metrics/partition-metrics.js';
 import { LatencyLog } from '../../latency-log.js';
@@ -104,16 +105,14 @@ export class QueryObserver {
   private measureState(): void {
     const { query, cells, partitions, ownPartitions } = this.parts;
     for (const partition of ownPartitions) {
-      let rows = 0;
-      let bytes = 0;
-      for (const manager of partitions.all) {
-        if (manager.partition !== partition) continue;
-        const size = manager.stateSize();
-        rows += size.rows;
-        bytes += size.bytes;
-      }
-      cells.set(query.worker, partition, PartitionCounter.stateRows, rows);
-      cells.set(query.worker, partition, PartitionCounter.stateBytes, bytes);
+      const managers = partitions.all.filter((manager) => manager.partition === partition);
+      const { rows, bytes, pagedBytes, pagesRead } = sizeOf(managers);
+      const set = (counter: PartitionCounter, value: number): void =>
+        cells.set(query.worker, partition, counter, value);
+      set(PartitionCounter.stateRows, rows);
+      set(PartitionCounter.stateBytes, bytes);
+      set(PartitionCounter.pagedBytes, pagedBytes);
+      set(PartitionCounter.pagesRead, pagesRead);
     }
   }
 

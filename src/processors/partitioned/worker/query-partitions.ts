@@ -112,6 +112,7 @@ export class QueryPartitions {
       emit,
       cells,
       worker,
+      memory: query.stateMemory,
       stream,
       check: query.check,
       // Behind the LIMIT of the query rows do not matter; the global fragment has it.

@@ -14,6 +14,7 @@ import type { LaneSnapshot, PartitionSnapshot, QueryTask } from '../messages.js'
 import { DigestOutput, EncodedOutput, StreamOutput } from './result-output.js';
 import type { ResultOutput } from './result-output.js';
 import { Ring } from '../exchange/ring.js';
+import type { StateMemory } from '../../../state/paging/page-folder.js';
 import type { PartitionedSettings } from '../job-settings.js';
 import { StreamMerge } from '../exchange/stream-merge.js';
 import type { StreamConsumer } from '../exchange/stream-merge.js';
@@ -36,6 +37,7 @@ export interface QueryWorkerParts {
   readonly accounts: QueryAccounts;
   readonly deadLetters: boolean;
   readonly settings: PartitionedSettings;
+  readonly stateMemory: StateMemory | null;
   /** Of this thread, for all its queries. */
   readonly budget: MemoryBudget;
   readonly clock: Clock;

@@ -136,6 +136,7 @@ class WorkerJob {
         accounts,
         deadLetters: task.deadLetters,
         settings: task.settings,
+        stateMemory: task.stateMemory,
         budget: this.budget,
         clock: systemClock,
         time: this.time,
