@@ -243,9 +243,10 @@ export class SimpleJobProcessor implements JobProcessor {
     const { pace } = this;
     if (pace === null) return;
     this.copy.finish();
-    const sinceNs = this.options.clock.monotonicNs();
     const mayWait = trigger === 'interval' || trigger === 'asked';
     if (mayWait) await this.finishBlocks();
+    // A long answer that is still put out is work, and no standing still.
+    const sinceNs = this.options.clock.monotonicNs();
     const isPutOff = this.runs.some((run) => run.suspended && !run.done);
     if (isPutOff && mayWait) return;
     try {
