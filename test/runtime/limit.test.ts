@@ -39,6 +39,22 @@ function run(count: number, rowsEach: number, changes: readonly Change[]) {
 }
 
 describe('LIMIT of rows as they pass', () => {
+  it('says again that it is enough when it goes on from a state that had enough', () => {
+    const recorder = new ChangeRecorder(SCHEMA);
+    let enough = 0;
+    const context = Object.assign(recorder, { limitReached: () => (enough += 1) });
+    const limit = (): LimitOperator => new LimitOperator({ id: 'limit-1', count: 2 }, context);
+    const first = limit();
+    first.process(0, changeBatch(SCHEMA, [insert(1n)]));
+    restored(first, limit());
+    expect(enough).toBe(0);
+    first.process(0, changeBatch(SCHEMA, [insert(2n)]));
+    expect(enough).toBe(1);
+    // A source without end brings no row that could say it.
+    restored(first, limit());
+    expect(enough).toBe(2);
+  });
+
   it.each([1, 2, 3, 7, 100])(
     'gives the place of a row that is taken back to another, by %i',
     (rows) => {

@@ -76,6 +76,8 @@ export class LimitOperator implements Operator {
 
   restore(reader: StateReader): void {
     while (reader.nextEntry() >= 0) this.passed = reader.readF64();
+    // No row will come through to say it, and a source without end would be read for ever.
+    if (this.passed >= this.limit) this.context.limitReached();
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {

@@ -109,6 +109,8 @@ export class StandingLimitOperator implements Operator {
       if (reader.readBoolean()) this.held.rows.push(this.held.store.readRow(reader));
       else this.done = true;
     }
+    // No row will come through to say it.
+    if (this.done) this.context.limitReached();
   }
 
   stateSize(): { readonly rows: number; readonly bytes: number } {
