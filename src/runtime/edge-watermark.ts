@@ -74,6 +74,8 @@ export class EdgeWatermark {
     for (const { split, highestMs, ended } of readSplitWatermarks(reader)) {
       this.splits.restore(split, highestMs - this.boundMs, ended);
     }
+    // It may have reached more than was passed on, and no row may come any more.
+    this.advance();
   }
 
   /** The minimum is looked at whenever it may rise: a later fall does not take it back. */

@@ -19,7 +19,7 @@ import { GroupedStateFactory } from '../../state/groups/grouped-state-factory.js
 import type { GroupedState } from '../../state/groups/grouped-state.js';
 import { PagedGroups } from '../../state/paging/paged-groups.js';
 import type { ResultRows } from '../../state/result-rows.js';
-import { StateReader } from '../../state/snapshot.js';
+import { GLOBAL_ENTRY, StateReader } from '../../state/snapshot.js';
 import type { StateWriter } from '../../state/snapshot.js';
 import { interruptible, spending } from '../flow.js';
 import type { Work } from '../flow.js';
@@ -34,6 +34,8 @@ export class AggregateOperator implements Operator {
   private readonly state: GroupedState;
   private readonly merger: GroupMerger;
   private readonly results: ResultRows;
+  /** The input has ended, and its groups are out: other inputs of the query may go on. */
+  private given = false;
   private readonly expiry: { readonly groups: GroupExpiry; readonly clock: RowClock } | null;
   /** null: all groups are in memory. */
   private readonly paged: PagedGroups | null;
@@ -127,7 +129,7 @@ export class AggregateOperator implements Operator {
   }
 
   end(_input: number, flush: boolean): void {
-    if (!flush) return;
+    if (!flush || this.given) return;
     const isOneGroup = this.node.keys.length === 0;
     // The one group that had no record has shown no change: what changes leave is what FINAL gives.
     const isMissing = isOneGroup && this.state.liveCount === 0;
@@ -142,23 +144,37 @@ export class AggregateOperator implements Operator {
     const groups = this.paged?.isPaged === true ? this.paged : state;
     yield* interruptible(groups.emitPieces(results), this.context.flow);
     results.flush();
+    this.given = true;
   }
 
   private *pageOut(paged: PagedGroups): Work {
     yield* interruptible(paged.pageOut(), this.context.flow);
   }
 
+  /** Groups that were given at the end of the input are not needed any more: an entry says that. */
   snapshot(writer: StateWriter): void {
+    if (this.given) {
+      writer.beginEntry(GLOBAL_ENTRY);
+      writer.endEntry();
+      return;
+    }
     if (this.expiry !== null) this.expiry.groups.snapshot(writer);
     else (this.paged ?? this.state).snapshot(writer);
   }
 
   freeze(): FrozenState | null {
+    if (this.given) return null;
     if (this.state.groupCount < FREEZE_GROUPS || this.paged?.givesFiles === true) return null;
     return this.expiry === null ? this.state.freeze() : this.expiry.groups.freeze();
   }
 
   restore(reader: StateReader): void {
+    const { place } = reader;
+    if (reader.nextEntry() === GLOBAL_ENTRY) {
+      this.given = true;
+      return;
+    }
+    reader.goBackTo(place);
     if (this.expiry !== null) this.expiry.groups.restore(reader);
     else if (this.paged !== null) this.paged.restore(reader);
     else if (isPageable(this.node)) this.merger.restore(reader, this.state);

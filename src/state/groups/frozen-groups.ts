@@ -26,6 +26,8 @@ const GONE = 0xffffffff;
 /** What of a state is needed for it. */
 export interface GroupSource {
   readonly groupCount: number;
+  /** Slots without a group are among them. */
+  readonly hasFreed: boolean;
   isFreed(slot: number): boolean;
   /** Writes the entry of a group. */
   writeEntry(writer: StateWriter, slot: number): void;
@@ -45,7 +47,7 @@ export class FrozenGroups {
     this.source = source;
     this.count = source.groupCount;
     this.places = new Uint32Array(this.count);
-    for (let slot = 0; slot < this.count; slot += 1) {
+    for (let slot = 0; source.hasFreed && slot < this.count; slot += 1) {
       if (source.isFreed(slot)) this.places[slot] = GONE;
     }
   }

@@ -411,6 +411,7 @@ export class GroupedState implements IdHolder {
   freeze({ before, behind }: EntryParts = {}): FrozenGroups {
     const frozen = new FrozenGroups({
       groupCount: this.groupCount,
+      hasFreed: this.liveCount < this.groupCount,
       isFreed: (slot) => this.table.isFreed(slot),
       writeEntry: (writer, slot) => {
         writer.beginEntry(this.keyGroup(slot));
